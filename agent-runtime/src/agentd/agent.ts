@@ -1,0 +1,320 @@
+import { randomUUID } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import type { ConfigUpdate, RuntimeConfig } from '../protocol/config.ts';
+import type { MessageRecord, MessageRequest } from '../protocol/messages.ts';
+import type { RuntimeState } from '../protocol/state.ts';
+import { HttpError } from './api/error.ts';
+import type { EventSources } from './api/event-stream.ts';
+import { BackgroundTasks } from './background/background-tasks.ts';
+import { Checkpointer } from './checkpoint/checkpointer.ts';
+import { CheckpointStore } from './checkpoint/store.ts';
+import type { MountedConfig } from './config/files.ts';
+import { Deltas } from './events/deltas.ts';
+import { EventLog } from './events/event-log.ts';
+import type { Model } from './model/model-client.ts';
+import { PatientModel } from './model/patient-model.ts';
+import { type Recovered, recover } from './recover.ts';
+import { Sessions } from './session/sessions.ts';
+import { Slots } from './session/slots.ts';
+import { busyReasons } from './state/busy-reasons.ts';
+import { StateBoard } from './state/state-board.ts';
+import { AppendLog } from './storage/append-log.ts';
+import { StorageHealth } from './storage/health.ts';
+import { type Layout, layoutOf, makeFolders } from './storage/layout.ts';
+import { Metrics } from './telemetry/metrics.ts';
+import { ToolsClient } from './tools/tools-client.ts';
+import { ToolsWatch } from './tools/tools-watch.ts';
+
+/** Turns that run at the same time; more wait in order. A turn is mostly waiting for the model. */
+const parallelTurns = 8;
+
+export interface AgentOptions {
+  mounted: MountedConfig;
+  /** Where `state` is mounted. */
+  stateFolder: string;
+  socketPath: string;
+  /** The home and the other folders that the tools may read, as the tools see them. */
+  home: string;
+  readable: readonly string[];
+  model: (endpoint: () => { baseUrl: string; credential: string }) => Model;
+  log: Logger;
+}
+
+/** Everything `agentd` is made of, put together from what is on the volume. */
+export class Agent {
+  readonly sessions: Sessions;
+  readonly checkpoints: CheckpointStore;
+  readonly checkpointer: Checkpointer;
+  readonly metrics: Metrics;
+  readonly eventSources: EventSources;
+  readonly #options: AgentOptions;
+  readonly #bootId = randomUUID();
+  readonly #health: StorageHealth;
+  readonly #events: EventLog;
+  readonly #board: StateBoard;
+  readonly #model: PatientModel;
+  readonly #client: ToolsClient;
+  readonly #background: BackgroundTasks;
+  readonly #watch: ToolsWatch;
+  readonly #restore: RuntimeState['restore'];
+  #config: RuntimeConfig;
+  #credential: string;
+  #lastActivityAt: string;
+  #stopping = false;
+
+  /** Reads the volume and reports what it found. Nothing runs before `start`. */
+  static async open(options: AgentOptions): Promise<Agent> {
+    const layout = layoutOf(options.stateFolder);
+    await makeFolders(layout);
+    const health = new StorageHealth(options.stateFolder);
+    const checkpoints = new CheckpointStore(layout.checkpoints);
+    const recovered = await recover(layout, health, checkpoints, options.log);
+    const events = await EventLog.open(layout.events, health, recovered.verified.cursor);
+    const { birthtime } = await stat(layout.inbox);
+    return new Agent(options, layout, health, checkpoints, recovered, events, birthtime);
+  }
+
+  private constructor(
+    options: AgentOptions,
+    layout: Layout,
+    health: StorageHealth,
+    checkpoints: CheckpointStore,
+    recovered: Recovered,
+    events: EventLog,
+    created: Date,
+  ) {
+    this.#options = options;
+    this.#config = options.mounted.config;
+    this.#credential = options.mounted.credential;
+    this.#health = health;
+    this.checkpoints = checkpoints;
+    this.#events = events;
+    this.#restore = recovered.restore;
+    // A start is no activity, or a workspace whose agent restarts now and then would never sleep.
+    this.#lastActivityAt = recovered.lastActivityAt ?? created.toISOString();
+    const touch = () => this.#board.touch();
+    const deltas = new Deltas();
+    this.#board = new StateBoard(() => this.state());
+    this.eventSources = { log: events, board: this.#board, deltas };
+    health.onChange(touch);
+    events.subscribe(touch);
+    this.#client = new ToolsClient(options.socketPath);
+    const backgroundLog = new AppendLog(layout.background, health, recovered.background.scan);
+    this.#background = new BackgroundTasks(
+      backgroundLog,
+      this.#client,
+      recovered.background.tasks,
+      (task) => {
+        const { id, session, status, exitCode } = task;
+        events.emit({
+          type: 'background',
+          data: { id, session, status, ...(exitCode !== undefined && { exitCode }) },
+        });
+        if (task.status !== 'running') this.#active();
+        touch();
+      },
+    );
+    const endpoint = () => ({ baseUrl: this.#config.model.baseUrl, credential: this.#credential });
+    this.#model = new PatientModel(options.model(endpoint), touch);
+    this.#watch = new ToolsWatch({
+      client: this.#client,
+      background: this.#background,
+      health,
+      log: options.log,
+      declared: () => this.#config.services,
+      onChange: touch,
+      onReconciled: (result) => this.#reconciled(result),
+    });
+    this.sessions = new Sessions(recovered.sessions, layout, health, {
+      log: options.log,
+      health,
+      model: this.#model,
+      client: this.#client,
+      background: this.#background,
+      dailyUsage: recovered.usage,
+      slots: new Slots(parallelTurns),
+      home: options.home,
+      readable: options.readable,
+      config: () => this.#config,
+      held: () => this.checkpointer.holding || this.#stopping,
+      emit: (event) => events.emit(event),
+      delta: (session, text) => deltas.send(session, text),
+      active: () => this.#active(),
+    });
+    this.checkpointer = new Checkpointer(
+      {
+        store: checkpoints,
+        health,
+        client: this.#client,
+        config: () => this.#config,
+        busy: () => this.#busyReasons(),
+        logs: () => this.#logs(backgroundLog),
+        events,
+        sessions: () => this.sessions.all().length,
+        running: () => ({
+          services: this.#watch.services().map((service) => service.name),
+          background: this.#background.running().map((task) => task.id),
+        }),
+        processes: { stopped: () => this.#watch.processesStopped(), resume: () => this.#watch.resume() },
+        emit: (event) => events.emit(event),
+        changed: touch,
+        released: () => this.sessions.kickAll(),
+      },
+      recovered.lastSequence,
+    );
+    this.metrics = new Metrics([
+      {
+        name: 'dormouse_agent_busy',
+        help: '1 while the workspace must not sleep.',
+        read: () => Number(this.state().busy),
+      },
+      {
+        name: 'dormouse_agent_sessions',
+        help: 'Sessions on the volume.',
+        read: () => this.sessions.all().length,
+      },
+      {
+        name: 'dormouse_agent_open_messages',
+        help: 'Messages that are not settled.',
+        read: () => this.state().openMessages,
+      },
+      {
+        name: 'dormouse_agent_background_tasks',
+        help: 'Background commands that run.',
+        read: () => this.#background.running().length,
+      },
+      {
+        name: 'dormouse_agent_storage_problem',
+        help: '1 while the volume refuses writes.',
+        read: () => Number(health.problem !== undefined),
+      },
+    ]);
+  }
+
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  /** Connects to the tools and goes on with what was under way. */
+  start(): void {
+    this.#watch.start();
+    for (const session of this.sessions.all())
+      this.#retell(session.id).catch((error: unknown) => this.#fault(error));
+    this.sessions.kickAll();
+  }
+
+  /** Takes a message, once for each key. */
+  async accept(request: MessageRequest): Promise<{ record: MessageRecord; fresh: boolean }> {
+    // A key that is known is answered at any time: nothing new begins.
+    const known = await this.sessions.recordOf(request.key);
+    if (known !== undefined) return { record: known, fresh: false };
+    this.mustTakeWork();
+    return this.sessions.accept(request);
+  }
+
+  /** Throws while nothing may begin. */
+  mustTakeWork(): void {
+    if (this.#stopping) throw new HttpError('unavailable', 'The agent is stopping.');
+    if (this.checkpointer.holding) {
+      throw new HttpError('checkpointing', 'A checkpoint is being taken or held.', this.checkpointer.state);
+    }
+  }
+
+  async configure({ config, credential }: ConfigUpdate): Promise<void> {
+    const servicesChanged = JSON.stringify(config.services) !== JSON.stringify(this.#config.services);
+    this.#config = config;
+    if (credential !== undefined) this.#credential = credential.trim();
+    this.#board.touch();
+    this.#model.nudge();
+    this.sessions.reconsiderAll();
+    if (servicesChanged) await this.#watch.applyServices();
+  }
+
+  state(): RuntimeState {
+    const sessions = this.sessions.all();
+    const reasons = this.#busyReasons();
+    const { problem: modelProblem } = this.#model;
+    const { problem: storageProblem } = this.#health;
+    const { state: checkpoint } = this.checkpointer;
+    return {
+      bootId: this.#bootId,
+      workspace: this.#config.workspace,
+      configRevision: this.#config.revision,
+      cursor: this.#events.cursor,
+      busy: reasons.length > 0,
+      busyReasons: reasons,
+      lastActivityAt: this.#lastActivityAt,
+      sessions: sessions.map((session) => session.state()),
+      openMessages: sessions.reduce((sum, session) => sum + session.logs.ledger.open().length, 0),
+      approvals: sessions.flatMap((session) => session.logs.ledger.undecided()),
+      background: this.#background
+        .running()
+        .map(({ id, session, command, status, restartable, ignorable, startedAt }) => {
+          return { id, session, command, status, restartable, ignorable, startedAt };
+        }),
+      services: this.#watch.services(),
+      tools: this.#watch.ready ? 'ready' : 'unavailable',
+      ...(modelProblem !== undefined && { modelProblem }),
+      ...(storageProblem !== undefined && { storageProblem }),
+      ...(checkpoint !== undefined && { checkpoint }),
+      lastSequence: this.checkpointer.lastSequence,
+      restore: this.#restore,
+    };
+  }
+
+  /** Ends turns where they stand, without settling them; what is on disk is where the next start goes on. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#client.close();
+    await Promise.all([this.sessions.stop(), this.checkpointer.close(), this.#watch.close()]);
+    await this.#events.flush();
+    this.#events.close();
+    this.#health.close();
+    this.#board.close();
+  }
+
+  #busyReasons(): RuntimeState['busyReasons'] {
+    return busyReasons(this.sessions.all(), this.#background.running());
+  }
+
+  #active(): void {
+    this.#lastActivityAt = new Date().toISOString();
+    this.#board.touch();
+  }
+
+  #logs(background: AppendLog): Map<string, AppendLog> {
+    const logs = new Map([['background.jsonl', background]]);
+    for (const { id, logs: session } of this.sessions.all()) {
+      logs.set(`transcripts/${id}.jsonl`, session.transcript);
+      logs.set(`inbox/${id}.jsonl`, session.inbox);
+    }
+    return logs;
+  }
+
+  #reconciled({ restarted, ended }: { restarted: string[]; ended: string[] }): void {
+    this.#restore.restarted.push(...restarted.filter((line) => !this.#restore.restarted.includes(line)));
+    this.#restore.ended.push(...ended);
+    if (this.#restore.restarted.length > 0) this.#restore.processes = 'Restarted';
+    this.#board.touch();
+  }
+
+  /**
+   * Tells again how the newest settled message of a session ended, when the event of it was lost in a crash: the message was
+   * settled on disk, and the event came after. Messages that are open are told of by their turns.
+   */
+  async #retell(id: string): Promise<void> {
+    const session = this.sessions.find(id);
+    const last = [...(session?.logs.ledger.messages.values() ?? [])].findLast(
+      (message) => message.settled !== undefined,
+    );
+    if (last?.settled === undefined || this.#events.lastPhase(last.request.key) === last.settled.phase)
+      return;
+    const record = await session?.recordOf(last.request.key);
+    if (record !== undefined) this.#events.emit({ type: 'message', data: record });
+  }
+
+  #fault(error: unknown): void {
+    this.#options.log.error({ err: error }, 'a message could not be told of again');
+  }
+}

@@ -1,0 +1,277 @@
+import { z } from 'zod';
+import { approvalDecision, checkpointRequest } from '../../protocol/agent-api.ts';
+import { configUpdate } from '../../protocol/config.ts';
+import { runtimeEvent } from '../../protocol/events.ts';
+import { messageRecord, messageRequest } from '../../protocol/messages.ts';
+import { checkpointState, runtimeState } from '../../protocol/state.ts';
+import type { Agent } from '../agent.ts';
+import { transcriptEntry } from '../session/entry.ts';
+import type { Session } from '../session/session.ts';
+import { HttpError } from './error.ts';
+import { streamEvents } from './event-stream.ts';
+import { openApiDocument } from './openapi.ts';
+import { type Route, route } from './route.ts';
+import { sendTranscript } from './transcript.ts';
+
+const none = z.object({});
+const forkRequest = z.object({
+  session: messageRequest.shape.session,
+  /** The UUID of the last entry to take over; absent: all. */
+  at: z.string().max(64).optional(),
+});
+const sessions = z.array(runtimeState.shape.sessions.element);
+
+/** Everything `agentd` answers. */
+export function routesOf(agent: Agent): Route[] {
+  const routes: Route[] = [
+    ...probes(agent),
+    ...workspace(agent),
+    ...conversation(agent),
+    ...checkpoints(agent),
+  ];
+  let document: object | undefined;
+  routes.push(
+    route({
+      method: 'GET',
+      path: '/openapi.json',
+      summary: 'This document.',
+      answers: { 200: { description: 'OpenAPI 3.1', schema: none } },
+      handle: () => {
+        document ??= openApiDocument(routes);
+        return { status: 200, body: document };
+      },
+    }),
+  );
+  return routes;
+}
+
+function probes(agent: Agent): Route[] {
+  const ok = { 200: { description: 'Yes.', schema: none } };
+  return [
+    route({
+      method: 'GET',
+      path: '/healthz',
+      summary: 'Whether it lives.',
+      open: true,
+      answers: ok,
+      handle: () => ({ status: 200, body: { status: 'ok' } }),
+    }),
+    route({
+      method: 'GET',
+      path: '/readyz',
+      summary: 'Whether it takes messages.',
+      open: true,
+      answers: { ...ok, 503: { description: 'Not now.' } },
+      handle: () => {
+        if (agent.stopping) throw new HttpError('unavailable', 'The agent is stopping.');
+        return { status: 200, body: { status: 'ready' } };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/metrics',
+      summary: 'Prometheus metrics.',
+      answers: { 200: { description: 'Text format.', mediaType: 'text/plain' } },
+      handle: async ({ response }) => {
+        const { contentType, body } = await agent.metrics.text();
+        response.writeHead(200, { 'content-type': contentType });
+        response.end(body);
+        return undefined;
+      },
+    }),
+  ];
+}
+
+function workspace(agent: Agent): Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/v1/state',
+      summary: 'Everything the operator needs to know of this workspace.',
+      answers: { 200: { description: 'The state.', schema: runtimeState } },
+      handle: () => ({ status: 200, body: agent.state() }),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/events',
+      summary: 'Server-sent events: the state, what came after the cursor, and what comes.',
+      query: { after: 'The cursor of the last event that was seen. Without it the stream begins now.' },
+      answers: {
+        200: { description: 'Each data line.', schema: runtimeEvent, mediaType: 'text/event-stream' },
+      },
+      handle: ({ query, request, response }) => {
+        const last = query.get('after') ?? request.headers['last-event-id']?.toString();
+        streamEvents(
+          response,
+          last === undefined ? undefined : wholeNumber('after', last),
+          agent.eventSources,
+        );
+        return undefined;
+      },
+    }),
+    route({
+      method: 'PUT',
+      path: '/v1/config',
+      summary: 'Replaces the configuration, and the credential if one is given, at once.',
+      body: configUpdate,
+      answers: { 200: { description: 'In force.', schema: z.object({ revision: z.string() }) } },
+      handle: async ({ body }) => {
+        await agent.configure(body);
+        return { status: 200, body: { revision: body.config.revision } };
+      },
+    }),
+  ];
+}
+
+function conversation(agent: Agent): Route[] {
+  const record = { description: 'Where it stands.', schema: messageRecord };
+  return [
+    route({
+      method: 'POST',
+      path: '/v1/messages',
+      summary: 'Gives a session a prompt. The same key again is the same message.',
+      body: messageRequest,
+      answers: { 202: { description: 'On disk.', schema: messageRecord }, 200: record },
+      handle: async ({ body }) => {
+        const { record: answer, fresh } = await agent.accept(body);
+        return { status: fresh ? 202 : 200, body: answer };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/messages/:key',
+      summary: 'Where a message stands.',
+      answers: { 200: record },
+      handle: async ({ params }) => {
+        const found = await agent.sessions.recordOf(params.key ?? '');
+        if (found === undefined) throw new HttpError('not_found', `There is no message ${params.key}.`);
+        return { status: 200, body: found };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/sessions',
+      summary: 'All sessions.',
+      answers: { 200: { description: 'Sessions.', schema: sessions } },
+      handle: () => ({ status: 200, body: agent.sessions.all().map((session) => session.state()) }),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/sessions/:id/transcript',
+      summary: 'The transcript, one entry a line.',
+      query: { after: 'Entries to pass over.', limit: 'Entries to send; all of them unless given.' },
+      answers: {
+        200: { description: 'Each line.', schema: transcriptEntry, mediaType: 'application/x-ndjson' },
+      },
+      handle: async ({ params, query, response }) => {
+        const session = sessionOf(agent, params);
+        const after = wholeNumber('after', query.get('after') ?? '0');
+        const limit = query.get('limit');
+        await sendTranscript(
+          response,
+          session,
+          after,
+          limit === null ? undefined : wholeNumber('limit', limit),
+        );
+        return undefined;
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/v1/sessions/:id/interrupt',
+      summary: 'Stops the turn under way. Its message fails with the reason Interrupted.',
+      body: none,
+      answers: { 202: { description: 'It stops.', schema: none } },
+      handle: async ({ params }) => {
+        agent.mustTakeWork();
+        const stopped = await sessionOf(agent, params).interrupt();
+        if (!stopped) throw new HttpError('conflict', `Session ${params.id} has no turn to stop.`);
+        return { status: 202, body: {} };
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/v1/sessions/:id/fork',
+      summary: 'Makes a new session that begins with the transcript of this one.',
+      body: forkRequest,
+      answers: { 201: { description: 'The new session.', schema: sessions.element } },
+      handle: async ({ params, body }) => {
+        agent.mustTakeWork();
+        const from = sessionOf(agent, params);
+        if (agent.sessions.find(body.session) !== undefined) {
+          throw new HttpError('conflict', `There is a session ${body.session} already.`);
+        }
+        const session = await agent.sessions.fork(from, body.session, body.at);
+        if (session === undefined)
+          throw new HttpError('not_found', `The transcript has no entry ${body.at}.`);
+        return { status: 201, body: session.state() };
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/v1/approvals/:id',
+      summary: 'Allows or denies a tool call that waits.',
+      body: approvalDecision,
+      answers: { 200: { description: 'Decided.', schema: approvalDecision } },
+      handle: async ({ params, body }) => {
+        agent.mustTakeWork();
+        const result = await agent.sessions.decide(params.id ?? '', body);
+        if (result === 'unknown') throw new HttpError('not_found', `There is no approval ${params.id}.`);
+        if (result === 'decided-before') throw new HttpError('conflict', 'This question has been answered.');
+        return { status: 200, body };
+      },
+    }),
+  ];
+}
+
+function checkpoints(agent: Agent): Route[] {
+  const answer = { description: 'Where it stands.', schema: checkpointState };
+  return [
+    route({
+      method: 'POST',
+      path: '/v1/checkpoints',
+      summary: 'Begins a checkpoint. The event `checkpoint` says how it ended.',
+      body: checkpointRequest,
+      answers: { 202: answer },
+      handle: ({ body }) => ({ status: 202, body: agent.checkpointer.begin(body) }),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/checkpoints/:sequence/manifest',
+      summary: 'The bytes of a manifest, for the caller to hold against its digest.',
+      answers: { 200: { description: 'As on disk.', schema: none } },
+      handle: async ({ params, response }) => {
+        const sequence = wholeNumber('sequence', params.sequence ?? '');
+        const bytes = await agent.checkpoints.read(sequence);
+        if (bytes === undefined) throw new HttpError('not_found', `There is no checkpoint ${sequence}.`);
+        response.writeHead(200, { 'content-type': 'application/json', 'content-length': bytes.length });
+        response.end(bytes);
+        return undefined;
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: '/v1/checkpoints/:sequence',
+      summary: 'Cancels a checkpoint under way, or releases the hold of a completed one.',
+      answers: { 200: answer },
+      handle: async ({ params }) => {
+        const sequence = wholeNumber('sequence', params.sequence ?? '');
+        const state = await agent.checkpointer.cancel(sequence);
+        if (state === undefined)
+          throw new HttpError('not_found', `Checkpoint ${sequence} is not being taken or held.`);
+        return { status: 200, body: state };
+      },
+    }),
+  ];
+}
+
+function sessionOf(agent: Agent, params: Record<string, string>): Session {
+  const session = agent.sessions.find(params.id ?? '');
+  if (session === undefined) throw new HttpError('not_found', `There is no session ${params.id}.`);
+  return session;
+}
+
+function wholeNumber(name: string, text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new HttpError('invalid', `${name} must be a whole number.`);
+  return Number(text);
+}

@@ -1,0 +1,102 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { conversationOf } from './session/conversation.ts';
+import { eventually, type Json, TestWorkspace } from './testing/workspace.ts';
+
+let workspace: TestWorkspace;
+afterEach(() => workspace.close());
+
+/** Fails unless a transcript holds every prompt once, every call with one result, and an unbroken chain. */
+function check(entries: Json[]): void {
+  const keys = entries.flatMap((entry) => entry.messageKey ?? []);
+  expect(new Set(keys).size).toBe(keys.length);
+  for (const [index, entry] of entries.entries())
+    expect(entry.parentUuid).toBe(index === 0 ? null : entries[index - 1].uuid);
+  const blocks = conversationOf(entries).flatMap((message) => message.content as Json[]);
+  const uses = blocks.filter((block) => block.type === 'tool_use').map((block) => block.id);
+  const results = blocks.filter((block) => block.type === 'tool_result').map((block) => block.tool_use_id);
+  expect(results).toEqual(uses);
+}
+
+describe('kill -9 of the agent', () => {
+  it('while a tool runs shows the call as interrupted, does not run it again, and goes on', async () => {
+    workspace = await TestWorkspace.create();
+    const first = await workspace.spawn();
+    await first.send('m1', 'run: echo begun; exec sleep 60\nrun: echo next');
+    await eventually(
+      async () => workspace.tools.commands.length,
+      (count) => count === 1,
+    );
+    await first.stop();
+    const second = await workspace.spawn();
+    const { reply, phase } = await second.settled('m1');
+    expect(phase).toBe('Completed');
+    expect(reply?.text).toContain('may or may not have taken effect');
+    expect(workspace.tools.commands).toEqual(['echo begun; exec sleep 60', 'echo next']);
+    check(await second.transcript());
+  });
+
+  it('while the model speaks leaves nothing of the half answer, and asks again', async () => {
+    workspace = await TestWorkspace.create();
+    const first = await workspace.spawn();
+    await first.send('m1', 'wait: 1.5');
+    await first.until('m1', (record) => record.phase === 'Working');
+    await first.stop();
+    const second = await workspace.spawn();
+    expect((await second.settled('m1')).phase).toBe('Completed');
+    expect(await second.transcript()).toHaveLength(2);
+  });
+
+  it('at any moment loses and doubles nothing that was acknowledged, and runs no command twice', {
+    timeout: 90_000,
+  }, async () => {
+    workspace = await TestWorkspace.create();
+    const acknowledged = new Set<string>();
+    let sent = 0;
+    for (let round = 0; round < 8; round += 1) {
+      const agent = await workspace.spawn();
+      const first = sent;
+      const sending = (async () => {
+        for (; sent < first + 6; sent += 1) {
+          const key = `k${sent}`;
+          await agent.send(key, `run: echo ${key}\nsay: ${key}`, sent % 2 === 0 ? 'even' : 'odd');
+          acknowledged.add(key);
+        }
+      })();
+      // Any moment from the first message to after the last turn of the round.
+      const moment = performance.now() + Math.random() * 350;
+      const died = sending.catch((error: Error) => expect(error.message).toMatch(/fetch failed|terminated/));
+      await eventually(
+        async () => performance.now(),
+        (now) => now > moment,
+      );
+      await agent.stop();
+      await died;
+      sent = first + 6;
+    }
+    const last = await workspace.spawn();
+    await last.stateWhen((state) => state.openMessages === 0 && !state.busy, 30_000);
+    const entries = [...(await last.transcript('even')), ...(await last.transcript('odd'))];
+    const keys = entries.flatMap((entry) => entry.messageKey ?? []);
+    expect(keys).toEqual(expect.arrayContaining([...acknowledged]));
+    for (const session of ['even', 'odd']) check(await last.transcript(session));
+    for (const key of acknowledged) expect((await last.record(key)).phase).toBe('Completed');
+    expect(new Set(workspace.tools.commands).size).toBe(workspace.tools.commands.length);
+  });
+
+  it('is not needed: it ends within a second of SIGTERM, in the middle of a turn', async () => {
+    workspace = await TestWorkspace.create();
+    const first = await workspace.spawn();
+    await first.send('m1', 'run: exec sleep 60');
+    await eventually(
+      async () => workspace.tools.commands.length,
+      (count) => count === 1,
+    );
+    const started = performance.now();
+    const exited = new Promise<number | null>((resolve) => first.child.once('exit', resolve));
+    first.child.kill('SIGTERM');
+    expect(await exited).toBe(0);
+    expect(performance.now() - started).toBeLessThan(1000);
+    const second = await workspace.spawn();
+    expect((await second.settled('m1')).reply?.text).toContain('was not run again');
+  });
+});

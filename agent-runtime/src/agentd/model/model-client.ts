@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import type { ApiMessage } from '../session/conversation.ts';
+import type { ToolDeclaration } from '../tools/registry.ts';
+
+export interface ModelEndpoint {
+  baseUrl: string;
+  credential: string;
+}
+
+export interface ModelRequest {
+  model: string;
+  system: string;
+  tools: ToolDeclaration[];
+  messages: ApiMessage[];
+}
+
+/** The answer, as it goes into the transcript. Blocks that are not known are kept as they came. */
+const modelAnswer = z.looseObject({
+  id: z.string(),
+  model: z.string(),
+  role: z.literal('assistant'),
+  content: z.array(z.looseObject({ type: z.string() })),
+  stop_reason: z.string().nullable(),
+  usage: z.looseObject({ input_tokens: z.int().min(0), output_tokens: z.int().min(0) }),
+});
+export type ModelAnswer = z.infer<typeof modelAnswer>;
+
+export interface StreamOptions {
+  signal: AbortSignal;
+  onText: (text: string) => void;
+  /** How often this request has failed before. */
+  retries: number;
+}
+
+/** One request to the model. Rejects with an error for `classify` when the answer does not come to its end. */
+export interface Model {
+  stream(request: ModelRequest, options: StreamOptions): Promise<ModelAnswer>;
+}
+
+/** Every model since Claude 4 takes it; an answer that is longer goes on in the next one. */
+const maxOutputTokens = 16_384;
+const ephemeral = { type: 'ephemeral' } as const;
+
+/** The Messages API through the SDK, which is loaded with the first request: 80 ms that a wake does not wait for. */
+export class MessagesModel implements Model {
+  readonly #endpoint: () => ModelEndpoint;
+
+  constructor(endpoint: () => ModelEndpoint) {
+    this.#endpoint = endpoint;
+  }
+
+  async stream(request: ModelRequest, { signal, onText, retries }: StreamOptions): Promise<ModelAnswer> {
+    const { Anthropic } = await import('@anthropic-ai/sdk');
+    const { baseUrl, credential } = this.#endpoint();
+    const client = new Anthropic({
+      baseURL: baseUrl,
+      // The SDK would look for one in the environment and in files; ours is the only one, and "none" gets its 401.
+      apiKey: credential === '' ? 'none' : credential,
+      authToken: null,
+      maxRetries: 0,
+      openTelemetry: false,
+      logLevel: 'off',
+    });
+    const stream = client.messages.stream(
+      {
+        model: request.model,
+        max_tokens: maxOutputTokens,
+        system: [{ type: 'text', text: request.system, cache_control: ephemeral }],
+        tools: request.tools.map((tool, index) =>
+          index === request.tools.length - 1 ? { ...tool, cache_control: ephemeral } : tool,
+        ),
+        // Blocks go back as they came; which there are is the API's business.
+        messages: request.messages as never,
+      },
+      { signal, headers: { 'x-stainless-retry-count': String(retries) } },
+    );
+    stream.on('text', onText);
+    // Rejects unless the stream came to its `message_stop`.
+    return modelAnswer.parse(await stream.finalMessage());
+  }
+}

@@ -1,0 +1,94 @@
+import type { RuntimeState } from '../../protocol/state.ts';
+import { backoff } from './backoff.ts';
+import { classify, type ModelFailure } from './failure.ts';
+import type { Model, ModelAnswer, ModelRequest } from './model-client.ts';
+
+export type ModelProblem = NonNullable<RuntimeState['modelProblem']>;
+
+/** A request that the provider would refuse again; the message fails with it. */
+export class ModelRefused extends Error {
+  override readonly name = 'ModelRefused';
+  readonly failure: ModelFailure;
+
+  constructor(failure: ModelFailure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
+export interface Attempts {
+  signal: AbortSignal;
+  onText: (text: string) => void;
+  /** A failure that will be tried again. */
+  onFailure: (failure: ModelFailure) => void;
+}
+
+/**
+ * A model that is asked until it answers. An outage, a limit or a wrong credential is not the message's fault: it stays
+ * Working, the problem is in the state, and it goes on when the provider does. `nudge` ends a wait at once.
+ */
+export class PatientModel {
+  #problem: ModelProblem | undefined;
+  readonly #model: Model;
+  readonly #onChange: () => void;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(model: Model, onChange: () => void) {
+    this.#model = model;
+    this.#onChange = onChange;
+  }
+
+  get problem(): ModelProblem | undefined {
+    return this.#problem;
+  }
+
+  /** The configuration or the credential is new: what was refused may be accepted now. */
+  nudge(): void {
+    for (const wake of [...this.#waiting]) wake();
+  }
+
+  /** `request` is made anew for each attempt, so that a change of the configuration counts. Rejects with `ModelRefused` or the signal's reason. */
+  async answer(request: () => ModelRequest, { signal, onText, onFailure }: Attempts): Promise<ModelAnswer> {
+    for (let failures = 0; ; failures += 1) {
+      try {
+        const answer = await this.#model.stream(request(), { signal, onText, retries: failures });
+        this.#set(undefined);
+        return answer;
+      } catch (error) {
+        signal.throwIfAborted();
+        const failure = classify(error, Date.now());
+        this.#set(failure);
+        if (!failure.retryable) throw new ModelRefused(failure);
+        onFailure(failure);
+        await this.#wait(backoff(failure, failures + 1, Math.random()), signal);
+      }
+    }
+  }
+
+  #set(failure: ModelFailure | undefined): void {
+    if (failure === undefined && this.#problem === undefined) return;
+    const since = this.#problem?.since ?? new Date().toISOString();
+    const { reason, status, message } = failure ?? {};
+    this.#problem =
+      reason === undefined
+        ? undefined
+        : { reason, message: message ?? '', since, ...(status !== undefined && { status }) };
+    this.#onChange();
+  }
+
+  #wait(ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const finish = (settle: () => void) => {
+        clearTimeout(timer);
+        this.#waiting.delete(wake);
+        signal.removeEventListener('abort', abort);
+        settle();
+      };
+      const wake = () => finish(resolve);
+      const abort = () => finish(() => reject(signal.reason));
+      const timer = setTimeout(wake, ms);
+      this.#waiting.add(wake);
+      signal.addEventListener('abort', abort, { once: true });
+    });
+  }
+}

@@ -1,0 +1,90 @@
+import type { RuntimeConfig } from '../../protocol/config.ts';
+import { matchesBashPattern } from './bash-pattern.ts';
+import { isInside, matchesPathPattern, resolvePath } from './path-pattern.ts';
+import { parseRules, type Rule } from './rule.ts';
+import { parseShellCommand } from './shell-command.ts';
+
+/** What a tool call would do, as far as permissions are concerned. `none`: nothing outside the session itself. */
+export type Access =
+  | { kind: 'bash'; command: string }
+  | { kind: 'read'; tool: string; path: string }
+  | { kind: 'edit'; tool: string; path: string }
+  | { kind: 'none'; tool: string };
+
+export type Permission = { verdict: 'allow' } | { verdict: 'ask' } | { verdict: 'deny'; reason: string };
+
+export interface PermissionScope {
+  cwd: string;
+  home: string;
+  /** Folders beside the home that may be read unasked: output of background tasks, transcripts. */
+  readable: readonly string[];
+}
+
+/**
+ * What the rules and the mode say about one tool call. A deny rule that matches any part wins over everything. Allow rules
+ * must cover every part of a compound command. What neither list settles is settled by the mode: `default` asks for all but
+ * reading, `acceptEdits` also edits inside the home, `bypassPermissions` asks for nothing.
+ */
+export function decide(
+  access: Access,
+  permissions: RuntimeConfig['permissions'],
+  scope: PermissionScope,
+): Permission {
+  const denied = parseRules(permissions.deny, 'matches-all').find((rule) => denies(rule, access, scope));
+  if (denied !== undefined) return { verdict: 'deny', reason: `the rule ${denied.text} forbids it` };
+  if (access.kind === 'none' || permissions.mode === 'bypassPermissions') return { verdict: 'allow' };
+  if (allows(parseRules(permissions.allow, 'matches-none'), access, scope)) return { verdict: 'allow' };
+  return allowedByMode(access, permissions.mode, scope) ? { verdict: 'allow' } : { verdict: 'ask' };
+}
+
+/** Whether a deny rule keeps a path from being read, for results that list files. */
+export function isReadDenied(path: string, deny: readonly string[], scope: PermissionScope): boolean {
+  const access: Access = { kind: 'read', tool: 'Read', path };
+  return parseRules(deny, 'matches-all').some((rule) => denies(rule, access, scope));
+}
+
+function denies(rule: Rule, access: Access, scope: PermissionScope): boolean {
+  if (!speaksOf(rule, access)) return false;
+  if (rule.spec === undefined) return true;
+  const spec = rule.spec;
+  if (access.kind === 'bash') {
+    const { fragments, unreadable } = parseShellCommand(access.command);
+    return unreadable || fragments.some((fragment) => matchesBashPattern(spec, fragment));
+  }
+  return access.kind !== 'none' && matchesPath(spec, access.path, scope);
+}
+
+function allows(rules: readonly Rule[], access: Access, scope: PermissionScope): boolean {
+  const relevant = rules.filter((rule) => speaksOf(rule, access));
+  if (relevant.some((rule) => rule.spec === undefined)) return true;
+  if (access.kind === 'bash') {
+    const { parts, opaque } = parseShellCommand(access.command);
+    if (opaque || parts.length === 0) return false;
+    return parts.every((part) => relevant.some((rule) => matchesBashPattern(rule.spec ?? '', part)));
+  }
+  return access.kind !== 'none' && relevant.some((rule) => matchesPath(rule.spec ?? '', access.path, scope));
+}
+
+function allowedByMode(access: Access, mode: 'default' | 'acceptEdits', scope: PermissionScope): boolean {
+  if (access.kind === 'read') {
+    const path = resolvePath(access.path, scope.cwd, scope.home);
+    return [scope.home, ...scope.readable].some((folder) => isInside(path, folder));
+  }
+  if (access.kind === 'edit') {
+    return mode === 'acceptEdits' && isInside(resolvePath(access.path, scope.cwd, scope.home), scope.home);
+  }
+  return false;
+}
+
+/** `Read` covers every tool that reads, `Edit` every tool that writes; a rule may also name the tool itself. */
+function speaksOf(rule: Rule, access: Access): boolean {
+  if (rule.tool === '*') return true;
+  if (access.kind === 'bash') return rule.tool === 'Bash';
+  if (access.kind === 'read') return rule.tool === 'Read' || rule.tool === access.tool;
+  if (access.kind === 'edit') return rule.tool === 'Edit' || rule.tool === access.tool;
+  return rule.tool === access.tool;
+}
+
+function matchesPath(spec: string, path: string, scope: PermissionScope): boolean {
+  return matchesPathPattern(spec, resolvePath(path, scope.cwd, scope.home), scope.cwd, scope.home);
+}

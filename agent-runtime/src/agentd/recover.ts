@@ -1,0 +1,95 @@
+import type { Logger } from 'pino';
+import type { RuntimeState } from '../protocol/state.ts';
+import { foldTask, type Task, taskRecord } from './background/task-record.ts';
+import { folderName } from './checkpoint/manifest.ts';
+import type { CheckpointStore, FoundCheckpoint } from './checkpoint/store.ts';
+import { type Verified, verifyCheckpoints } from './checkpoint/verify.ts';
+import type { SessionLogs } from './session/logs.ts';
+import { openSessions, type ScannedLog } from './session/open-sessions.ts';
+import { DailyUsage } from './session/usage.ts';
+import type { StorageHealth } from './storage/health.ts';
+import type { Layout } from './storage/layout.ts';
+import { type LogScan, scanLog } from './storage/scan-log.ts';
+
+/** What a start found on the volume. */
+export interface Recovered {
+  sessions: Map<string, SessionLogs>;
+  usage: DailyUsage;
+  background: { tasks: Map<string, Task>; scan: LogScan | undefined };
+  verified: Verified;
+  lastSequence: number;
+  lastActivityAt: string | undefined;
+  restore: RuntimeState['restore'];
+}
+
+/**
+ * Reads everything once: each log is parsed, hashed and, where a crash tore its last line, mended in one pass, and the
+ * digests that checkpoints name are taken on the way.
+ */
+export async function recover(
+  layout: Layout,
+  health: StorageHealth,
+  store: CheckpointStore,
+  log: Logger,
+): Promise<Recovered> {
+  await store.removeUnfinished();
+  const found = await store.list();
+  const marks = marksOf(found);
+  const usage = new DailyUsage();
+  const { logs: sessions, scanned } = await openSessions(layout, health, usage, marks);
+  const tasks = new Map<string, Task>();
+  const background = await scanLog(
+    layout.background,
+    (record) => {
+      const parsed = taskRecord.safeParse(record);
+      if (parsed.success) foldTask(tasks, parsed.data);
+    },
+    marks.get('background.jsonl'),
+  );
+  if (background !== undefined) scanned.push({ name: 'background.jsonl', scan: background });
+  report(scanned, log);
+  const verified = await verifyCheckpoints(store, found, scanned);
+  for (const { sequence, reason } of verified.rejected) {
+    log.warn({ checkpoint: folderName(sequence), reason }, 'checkpoint rejected');
+  }
+  const activity = [...sessions.values()].flatMap(({ ledger }) => ledger.lastActivityAt ?? []);
+  return {
+    sessions,
+    usage,
+    background: { tasks, scan: background },
+    verified,
+    lastSequence: found[0]?.sequence ?? 0,
+    lastActivityAt: activity.sort().at(-1),
+    restore: {
+      ...(verified.sequence !== undefined && { sequence: verified.sequence }),
+      outcome: outcomeOf(verified, scanned),
+      processes: 'None',
+      rejected: verified.rejected,
+      restarted: [],
+      ended: [],
+    },
+  };
+}
+
+function outcomeOf(verified: Verified, scanned: readonly ScannedLog[]): RuntimeState['restore']['outcome'] {
+  if (verified.sequence !== undefined && !verified.grown) return 'Checkpoint';
+  return scanned.length === 0 && verified.rejected.length === 0 ? 'Fresh' : 'Recovered';
+}
+
+function marksOf(found: readonly FoundCheckpoint[]): Map<string, number[]> {
+  const marks = new Map<string, number[]>();
+  for (const { manifest } of found) {
+    for (const file of manifest?.files ?? []) {
+      if (file.kind === 'log') marks.set(file.path, [...(marks.get(file.path) ?? []), file.length]);
+    }
+  }
+  return marks;
+}
+
+function report(scanned: readonly ScannedLog[], log: Logger): void {
+  for (const { name, scan } of scanned) {
+    if (scan.torn > 0) log.warn({ file: name, bytes: scan.torn }, 'cut off a torn line');
+    if (scan.unreadable > 0)
+      log.error({ file: name, lines: scan.unreadable }, 'passed over unreadable lines');
+  }
+}

@@ -1,0 +1,32 @@
+import type { Logger } from 'pino';
+import type { RuntimeConfig } from '../../protocol/config.ts';
+import type { RuntimeEvent } from '../../protocol/events.ts';
+import type { BackgroundTasks } from '../background/background-tasks.ts';
+import type { PatientModel } from '../model/patient-model.ts';
+import type { StorageHealth } from '../storage/health.ts';
+import type { ToolsClient } from '../tools/tools-client.ts';
+import type { Slots } from './slots.ts';
+import type { DailyUsage } from './usage.ts';
+
+export type DurableEvent = Exclude<RuntimeEvent, { type: 'state' | 'reset' | 'delta' }>;
+
+/** What a session needs of the daemon it lives in. */
+export interface SessionHost {
+  readonly log: Logger;
+  readonly health: StorageHealth;
+  readonly model: PatientModel;
+  readonly client: ToolsClient;
+  readonly background: BackgroundTasks;
+  readonly dailyUsage: DailyUsage;
+  readonly slots: Slots;
+  readonly home: string;
+  /** Folders beside the home that may be read unasked. */
+  readonly readable: readonly string[];
+  config(): RuntimeConfig;
+  /** True while no turn may begin: a checkpoint is being taken or held, or the daemon stops. */
+  held(): boolean;
+  emit(event: DurableEvent): void;
+  delta(session: string, text: string): void;
+  /** Something that counts as activity happened; the state may have changed. */
+  active(): void;
+}

@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { approvalRequest, messageRequest, tokenUsage } from '../../protocol/messages.ts';
+
+/**
+ * One line of a session's inbox: what the session was told and what it was about to do. With the transcript it says
+ * everything about a session; nothing else is kept.
+ */
+export const inboxRecord = z.discriminatedUnion('type', [
+  /** A prompt that was accepted. It is in the transcript once a turn began. */
+  messageRequest.extend({ type: z.literal('message'), receivedAt: z.string() }),
+  /** A tool is about to start. If no result follows in the transcript, nobody knows how far it came. */
+  z.object({ type: z.literal('tool'), toolUseId: z.string(), at: z.string() }),
+  /** A person must decide before a tool may start. */
+  approvalRequest.extend({ type: z.literal('approval') }),
+  z.object({
+    type: z.literal('decision'),
+    id: z.string(),
+    decision: z.enum(['allow', 'deny']),
+    reason: z.string().optional(),
+    at: z.string(),
+  }),
+  /** A person stopped the turn of this message. */
+  z.object({ type: z.literal('interrupt'), key: z.string(), at: z.string() }),
+  /** The end of a message. The text of the reply is read from the transcript. */
+  z.object({
+    type: z.literal('settled'),
+    key: z.string(),
+    phase: z.enum(['Completed', 'Failed']),
+    at: z.string(),
+    usage: tokenUsage,
+    replyEntry: z.string().optional(),
+    reason: z.string().optional(),
+    message: z.string().optional(),
+  }),
+]);
+export type InboxRecord = z.infer<typeof inboxRecord>;

@@ -1,0 +1,238 @@
+import type { ApprovalDecision } from '../../protocol/agent-api.ts';
+import type { MessageRecord, MessageRequest } from '../../protocol/messages.ts';
+import type { RuntimeState } from '../../protocol/state.ts';
+import { type TranscriptEntry, textOf } from './entry.ts';
+import type { SessionHost } from './host.ts';
+import type { LedgerMessage } from './ledger.ts';
+import type { SessionLogs } from './logs.ts';
+import { turnOf } from './step.ts';
+import { Turn, turnUsage } from './turn.ts';
+
+type SessionState = RuntimeState['sessions'][number];
+
+/** The reason with which a running turn's signal is aborted. */
+class TurnAborted extends Error {
+  override readonly name = 'TurnAborted';
+}
+
+/** One conversation. It works on one message at a time; sessions are independent of each other. */
+export class Session {
+  readonly id: string;
+  readonly logs: SessionLogs;
+  readonly #host: SessionHost;
+  #work: Promise<void> | undefined;
+  #current: { message: LedgerMessage; abort: AbortController } | undefined;
+  #stopped = false;
+  /** What the message at work waits for, when it is the model. */
+  #trouble: { reason: string; message: string } | undefined;
+  /** The questions that the last turn ended with; it goes on when they are no longer these. */
+  #waitingOn: ReadonlySet<string> | undefined;
+  /** Messages on their way to the disk: the session is about to be busy. */
+  #arriving = 0;
+
+  constructor(id: string, logs: SessionLogs, host: SessionHost) {
+    this.id = id;
+    this.logs = logs;
+    this.#host = host;
+  }
+
+  get working(): boolean {
+    return this.#work !== undefined;
+  }
+
+  /** A turn runs, or will as soon as a prompt is on disk. */
+  get busy(): boolean {
+    return this.working || this.#arriving > 0;
+  }
+
+  state(): SessionState {
+    const { ledger } = this.logs;
+    const open = ledger.open();
+    const waiting = ledger.undecided().length > 0;
+    return {
+      id: this.id,
+      status: this.working ? 'working' : waiting ? 'waiting' : 'idle',
+      queued: open.filter((message) => message.startedAt === undefined).length,
+      entries: ledger.entries,
+    };
+  }
+
+  /** Resolves when the message is on disk. Rejects with `StorageError`, and then it is not. */
+  async accept(request: MessageRequest): Promise<MessageRecord> {
+    this.#arriving += 1;
+    try {
+      await this.logs.appendRecords({ type: 'message', ...request, receivedAt: new Date().toISOString() });
+    } finally {
+      this.#arriving -= 1;
+    }
+    const message = this.logs.ledger.messages.get(request.key) as LedgerMessage;
+    const record = this.#record(message);
+    this.#host.emit({ type: 'message', data: record });
+    this.#host.active();
+    this.kick();
+    return record;
+  }
+
+  /** Records what a person decided. False when there is no such question, or it has been answered. */
+  async decide(
+    approvalId: string,
+    decision: ApprovalDecision,
+  ): Promise<'decided' | 'unknown' | 'decided-before'> {
+    const approval = this.logs.ledger.approvals.get(approvalId);
+    if (approval === undefined) return 'unknown';
+    if (!this.logs.ledger.undecided().includes(approval.request)) return 'decided-before';
+    await this.logs.appendRecords({
+      type: 'decision',
+      id: approvalId,
+      ...decision,
+      at: new Date().toISOString(),
+    });
+    this.#host.emit({
+      type: 'approval',
+      data: { id: approvalId, session: this.id, decision: decision.decision },
+    });
+    this.#host.active();
+    this.kick();
+    return 'decided';
+  }
+
+  /** Stops the turn under way, also one that waits. False when there is none. */
+  async interrupt(): Promise<boolean> {
+    const message = this.logs.ledger.open()[0];
+    if (message?.startedAt === undefined) return false;
+    await this.logs.appendRecords({
+      type: 'interrupt',
+      key: message.request.key,
+      at: new Date().toISOString(),
+    });
+    // The turn may have ended meanwhile, and the next one is not meant.
+    if (this.#current?.message === message)
+      this.#current.abort.abort(new TurnAborted('the user stopped the turn'));
+    this.kick();
+    return true;
+  }
+
+  /** Begins to work if there is something to do and nothing holds it. */
+  kick(): void {
+    if (this.#work !== undefined || this.#stopped || this.#host.held() || !this.#hasWork()) return;
+    let broke = false;
+    this.#work = this.#run()
+      .catch((error: unknown) => {
+        if (error instanceof TurnAborted) return;
+        broke = true;
+        this.#host.log.error({ session: this.id, err: error }, 'session broke');
+      })
+      .finally(() => {
+        this.#work = undefined;
+        this.#host.active();
+        // Something may have arrived since the last look. A turn that broke would only break again: the next message or
+        // the next start tries.
+        if (!broke) this.kick();
+      });
+    this.#host.active();
+  }
+
+  /** The rules changed: what waits for a person may not have to. */
+  reconsider(): void {
+    this.#waitingOn = undefined;
+    this.kick();
+  }
+
+  /** Ends the turn under way without settling it; the next start of the daemon goes on with it. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#current?.abort.abort(new TurnAborted('the daemon stops'));
+    await this.#work;
+  }
+
+  /** The record of a message of this session, with its reply. */
+  async recordOf(key: string): Promise<MessageRecord | undefined> {
+    const message = this.logs.ledger.messages.get(key);
+    if (message === undefined) return undefined;
+    return message.startedAt === undefined
+      ? this.#record(message)
+      : this.#record(message, await this.logs.entries());
+  }
+
+  #hasWork(): boolean {
+    const { ledger } = this.logs;
+    const message = ledger.open()[0];
+    if (message === undefined) return false;
+    return message.interrupted || message.startedAt === undefined || !this.#waits();
+  }
+
+  #waits(): boolean {
+    if (this.#waitingOn === undefined) return false;
+    const undecided = this.logs.ledger.undecided().map((request) => request.id);
+    return undecided.length === this.#waitingOn.size && undecided.every((id) => this.#waitingOn?.has(id));
+  }
+
+  async #run(): Promise<void> {
+    for (
+      let message = this.logs.ledger.open()[0];
+      message !== undefined;
+      message = this.logs.ledger.open()[0]
+    ) {
+      const end = await this.#turn(message);
+      if (end === 'waiting') break;
+      this.#waitingOn = undefined;
+    }
+  }
+
+  async #turn(message: LedgerMessage): Promise<'settled' | 'waiting'> {
+    const abort = new AbortController();
+    this.#current = { message, abort };
+    const release = await this.#host.slots.take(abort.signal);
+    try {
+      const turn = new Turn(this.id, message, this.logs, this.#host, abort.signal, (trouble) => {
+        this.#trouble = trouble;
+        this.#host.emit({ type: 'message', data: this.#record(message) });
+        this.#host.active();
+      });
+      const end = await turn.run();
+      this.#trouble = undefined;
+      if (end === 'waiting') this.#waitingOn = turn.waitingFor;
+      this.#host.emit({ type: 'message', data: this.#record(message, turn.entries) });
+      return end;
+    } finally {
+      release();
+      this.#current = undefined;
+    }
+  }
+
+  #record(message: LedgerMessage, entries?: readonly TranscriptEntry[]): MessageRecord {
+    const { request, receivedAt, startedAt, settled } = message;
+    const base = {
+      key: request.key,
+      session: this.id,
+      receivedAt,
+      ...(startedAt !== undefined && { startedAt }),
+    };
+    const turn = entries === undefined ? [] : turnOf(entries, request.key);
+    if (settled !== undefined) {
+      const reply = turn.find((entry) => entry.uuid === settled.replyEntry);
+      return {
+        ...base,
+        phase: settled.phase,
+        completedAt: settled.at,
+        usage: settled.usage,
+        ...(reply !== undefined && { reply: { text: textOf(reply), entry: reply.uuid } }),
+        ...(settled.reason !== undefined && { reason: settled.reason }),
+        ...(settled.message !== undefined && { message: settled.message }),
+      };
+    }
+    if (startedAt === undefined) return { ...base, phase: 'Queued' };
+    const pendingApprovals = this.logs.ledger.undecided();
+    const asks = {
+      reason: 'WaitingForApproval',
+      message: 'A tool call waits for a person to allow or deny it.',
+      pendingApprovals,
+    };
+    return {
+      ...base,
+      phase: 'Working',
+      ...(entries !== undefined && { usage: turnUsage(turn) }),
+      ...(pendingApprovals.length > 0 ? asks : this.#trouble),
+    };
+  }
+}

@@ -1,0 +1,186 @@
+import { randomUUID } from 'node:crypto';
+import type { ApprovalRequest } from '../../protocol/messages.ts';
+import { decide, isReadDenied, type PermissionScope } from '../permissions/decide.ts';
+import { StorageError } from '../storage/health.ts';
+import { type ParsedCall, parseCall } from '../tools/registry.ts';
+import { failed, type ToolContext, type ToolOutcome } from '../tools/tool.ts';
+import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
+import type { ToolUse } from './entry.ts';
+import type { SessionHost } from './host.ts';
+import type { SessionLogs } from './logs.ts';
+import type { EntryWriter } from './write-entry.ts';
+
+type Runnable = { call: ToolUse } & Extract<ParsedCall, { tool: unknown }>;
+type Judged =
+  | { kind: 'run'; runnable: Runnable }
+  | { kind: 'answer'; call: ToolUse; outcome: ToolOutcome }
+  | { kind: 'undecided'; call: ToolUse; serial: boolean };
+
+export interface RoundContext {
+  session: string;
+  logs: SessionLogs;
+  host: SessionHost;
+  writer: EntryWriter;
+  signal: AbortSignal;
+  /** Files as the session last saw them. */
+  seen: Map<string, string>;
+}
+
+/** Said of a call that was under way when the runtime ended. It is for the model to find out, never for us to run it again. */
+export const interruptedNotice =
+  'This tool call was interrupted because the workspace restarted: it may or may not have taken effect. It was not run again. ' +
+  'Look at what it left behind before you repeat it.';
+
+/**
+ * Carries out tool calls of one answer, as far as it can: those that nobody may decide on again, those that only read side
+ * by side, the others in their order up to one that waits for a person. Returns the new entries; none means that everything
+ * left waits.
+ */
+export async function runToolRound(
+  calls: readonly ToolUse[],
+  cut: boolean,
+  round: RoundContext,
+): Promise<{ written: number; undecided: string[] }> {
+  const judged: Judged[] = [];
+  for (const call of calls) judged.push(await judge(call, cut, round));
+  const answers = judged.flatMap((it) => (it.kind === 'answer' ? [it] : []));
+  for (const { call, outcome } of answers) await writeResult(call, outcome, round);
+  const blocked = judged.findIndex((it) => it.kind === 'undecided' && it.serial);
+  const runnable = judged.flatMap((it, index) => {
+    if (it.kind !== 'run') return [];
+    return it.runnable.tool.parallel || blocked === -1 || index < blocked ? [it.runnable] : [];
+  });
+  await runInOrder(runnable, round);
+  const undecided = judged.flatMap((it) => (it.kind === 'undecided' ? [it.call.id] : []));
+  return { written: answers.length + runnable.length, undecided };
+}
+
+/** Neighbours that only read run side by side; one that changes something waits for those before it. */
+async function runInOrder(runnable: readonly Runnable[], round: RoundContext): Promise<void> {
+  for (let at = 0; at < runnable.length; ) {
+    let end = at + 1;
+    if (runnable[at]?.tool.parallel) while (runnable[end]?.tool.parallel) end += 1;
+    const group = runnable.slice(at, end);
+    const records = group.map(({ call }) => ({
+      type: 'tool' as const,
+      toolUseId: call.id,
+      at: new Date().toISOString(),
+    }));
+    await round.host.health.insist(round.signal, () => round.logs.appendRecords(...records));
+    const settled = await Promise.allSettled(
+      group.map(async (it) => writeResult(it.call, await carryOut(it, round), round)),
+    );
+    for (const result of settled) if (result.status === 'rejected') throw result.reason;
+    at = end;
+  }
+}
+
+async function judge(call: ToolUse, cut: boolean, round: RoundContext): Promise<Judged> {
+  const { ledger } = round.logs;
+  const answer = (outcome: ToolOutcome): Judged => ({ kind: 'answer', call, outcome });
+  // Nothing of this session runs while a round begins, so a call that was started and has no result was cut off.
+  if (ledger.startedTools.has(call.id)) return answer(failed(interruptedNotice));
+  if (cut)
+    return answer(
+      failed('This call was not run: your answer ended before it was complete. Make it shorter.'),
+    );
+  const parsed = parseCall(call.name, call.input);
+  if ('problem' in parsed) return answer(failed(parsed.problem));
+  const scope = scopeOf(round);
+  const access = parsed.tool.access(parsed.input, scope);
+  const permission = decide(access, round.host.config().permissions, scope);
+  if (permission.verdict === 'deny') return answer(failed(`Not permitted: ${permission.reason}.`));
+  if (permission.verdict === 'allow') return { kind: 'run', runnable: { call, ...parsed } };
+  const approval = ledger.approvalFor(call.id);
+  if (approval?.decision?.decision === 'allow') return { kind: 'run', runnable: { call, ...parsed } };
+  if (approval?.decision !== undefined) {
+    const { reason } = approval.decision;
+    return answer(
+      failed(
+        reason === undefined
+          ? 'A person denied this tool call.'
+          : `A person denied this tool call: ${reason}`,
+      ),
+    );
+  }
+  if (approval === undefined) await ask(call, parsed, round);
+  return { kind: 'undecided', call, serial: !parsed.tool.parallel };
+}
+
+async function ask(
+  call: ToolUse,
+  { tool, input }: Extract<ParsedCall, { tool: unknown }>,
+  round: RoundContext,
+): Promise<void> {
+  const request: ApprovalRequest = {
+    id: randomUUID(),
+    session: round.session,
+    toolUseId: call.id,
+    tool: tool.name,
+    summary: tool.summary(input).slice(0, 2_000),
+    requestedAt: new Date().toISOString(),
+  };
+  await round.host.health.insist(round.signal, () =>
+    round.logs.appendRecords({ type: 'approval', ...request }),
+  );
+  round.host.emit({
+    type: 'approval',
+    data: { id: request.id, session: round.session, decision: 'pending' },
+  });
+}
+
+function scopeOf({ logs, host }: RoundContext): PermissionScope {
+  return { cwd: logs.ledger.cwd ?? host.home, home: host.home, readable: host.readable };
+}
+
+async function carryOut({ call, tool, input }: Runnable, round: RoundContext): Promise<ToolOutcome> {
+  const { host, signal, session, seen } = round;
+  const scope = scopeOf(round);
+  const context: ToolContext = {
+    toolUseId: call.id,
+    session,
+    cwd: scope.cwd,
+    home: host.home,
+    signal,
+    client: host.client,
+    background: host.background,
+    seen,
+    hidden: (path) => isReadDenied(path, host.config().permissions.deny, scope),
+  };
+  host.active();
+  try {
+    return await tool.run(input, context);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof ToolRefused || error instanceof StorageError) return failed(error.message);
+    if (error instanceof ToolsUnavailable) {
+      host.log.warn({ session, tool: tool.name, err: error }, 'tool call failed');
+      return failed(
+        error.sent
+          ? `${error.message}. The call may or may not have taken effect. It was not run again.`
+          : `${error.message}. Nothing was done. They may be restarting: try again in a moment.`,
+      );
+    }
+    host.log.error({ session, tool: tool.name, err: error }, 'tool call broke');
+    return failed('The tool broke inside the runtime; whether it took effect is not known.');
+  }
+}
+
+async function writeResult(call: ToolUse, outcome: ToolOutcome, round: RoundContext): Promise<void> {
+  const block = {
+    type: 'tool_result',
+    tool_use_id: call.id,
+    // The API takes no blank text.
+    content: /\S/.test(outcome.content) ? outcome.content.toWellFormed() : '(no output)',
+    ...(outcome.isError && { is_error: true }),
+  };
+  if (outcome.seen !== undefined) round.seen.set(outcome.seen.path, outcome.seen.hash);
+  await round.writer.write(
+    {
+      message: { role: 'user', content: [block] },
+      ...(outcome.seen !== undefined && { toolUseResult: outcome.seen }),
+      ...(outcome.cwd !== undefined && { cwd: outcome.cwd }),
+    },
+    round.signal,
+  );
+}

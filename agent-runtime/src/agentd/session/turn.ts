@@ -1,0 +1,263 @@
+import type { MessageRecord } from '../../protocol/messages.ts';
+import type { ModelFailure } from '../model/failure.ts';
+import { ModelRefused } from '../model/patient-model.ts';
+import { systemPrompt } from '../model/system-prompt.ts';
+import { toolDeclarations } from '../tools/registry.ts';
+import { conversationOf, withCacheMarks } from './conversation.ts';
+import { type ContentBlock, type TranscriptEntry, textOf } from './entry.ts';
+import type { SessionHost } from './host.ts';
+import type { LedgerMessage } from './ledger.ts';
+import type { SessionLogs } from './logs.ts';
+import { promptText } from './prompt.ts';
+import { nextStep, turnOf } from './step.ts';
+import { interruptedNotice, runToolRound } from './tool-round.ts';
+import { addUsage, noUsage, usageOf, utcDay } from './usage.ts';
+import { EntryWriter } from './write-entry.ts';
+
+/** How a turn ended. `waiting`: on disk is a question that a person must answer before it goes on. */
+export type TurnEnd = 'settled' | 'waiting';
+
+type Failure = { reason: string; message: string };
+
+/** Stands in the transcript where a person stopped a turn. */
+const interruptedText = '[Request interrupted by user]';
+
+/**
+ * Works on one message until it is settled or waits. Every decision comes from what is on disk, so the same code goes on
+ * after a crash: it reads the transcript and takes the next step.
+ */
+export class Turn {
+  readonly #session: string;
+  readonly #message: LedgerMessage;
+  readonly #logs: SessionLogs;
+  readonly #host: SessionHost;
+  readonly #writer: EntryWriter;
+  readonly #signal: AbortSignal;
+  readonly #changed: (reason?: Failure) => void;
+  #waitingFor = new Set<string>();
+  /** The whole transcript; grows with each line that is on disk. */
+  #entries: TranscriptEntry[] = [];
+
+  constructor(
+    session: string,
+    message: LedgerMessage,
+    logs: SessionLogs,
+    host: SessionHost,
+    signal: AbortSignal,
+    /** The message's record changed; with the reason it waits for, if any. */
+    changed: (reason?: Failure) => void,
+  ) {
+    this.#session = session;
+    this.#message = message;
+    this.#logs = logs;
+    this.#host = host;
+    this.#signal = signal;
+    this.#changed = changed;
+    this.#writer = new EntryWriter(session, logs, host, (entry) => this.#entries.push(entry));
+  }
+
+  /** The ids of the questions that a turn which ended with `waiting` waits for. */
+  get waitingFor(): ReadonlySet<string> {
+    return this.#waitingFor;
+  }
+
+  get entries(): readonly TranscriptEntry[] {
+    return this.#entries;
+  }
+
+  /** Rejects with the signal's reason when the daemon stops; what is on disk is where the next start goes on. */
+  async run(): Promise<TurnEnd> {
+    this.#entries = await this.#logs.entries();
+    if (this.#message.startedAt === undefined) await this.#begin();
+    this.#changed();
+    for (;;) {
+      if (this.#message.interrupted) return this.#stopInterrupted();
+      try {
+        const end = await this.#step();
+        if (end !== undefined) return end;
+      } catch (error) {
+        if (this.#message.interrupted) continue;
+        throw error;
+      }
+    }
+  }
+
+  async #begin(): Promise<void> {
+    const { request } = this.#message;
+    const ended = this.#host.background
+      .all()
+      .filter((task) => task.session === this.#session && task.ending !== undefined)
+      .filter((task) => !this.#logs.ledger.toldBackground.has(task.id))
+      .map((task) => ({ id: task.id, command: task.command, ending: task.ending ?? '' }));
+    await this.#write({
+      message: { role: 'user', content: promptText(request, ended).toWellFormed() },
+      messageKey: request.key,
+      ...(ended.length > 0 && { toldBackground: ended.map((task) => task.id) }),
+    });
+  }
+
+  /** Takes one step; returns how the turn ended, if it did. */
+  async #step(): Promise<TurnEnd | undefined> {
+    const turn = turnOf(this.#entries, this.#message.request.key);
+    const step = nextStep(turn);
+    if (step.kind === 'done') return this.#settle(turn);
+    if (step.kind === 'tools') {
+      const round = await runToolRound(step.calls, step.cut, {
+        session: this.#session,
+        logs: this.#logs,
+        host: this.#host,
+        writer: this.#writer,
+        signal: this.#signal,
+        seen: seenFiles(this.#entries),
+      });
+      return round.written === 0 && this.#waits(round.undecided) ? 'waiting' : undefined;
+    }
+    const refusal = this.#limit(turn);
+    if (refusal !== undefined) return this.#settle(turn, refusal);
+    return this.#ask(turn);
+  }
+
+  /** Whether none of the questions has been answered since the round looked; notes which are open, in the same breath. */
+  #waits(undecided: readonly string[]): boolean {
+    const { ledger } = this.#logs;
+    this.#waitingFor = new Set(ledger.undecided().map((request) => request.id));
+    return undecided.every((id) => ledger.approvalFor(id)?.decision === undefined);
+  }
+
+  async #ask(turn: readonly TranscriptEntry[]): Promise<TurnEnd | undefined> {
+    const messages = withCacheMarks(conversationOf(this.#entries));
+    const tools = toolDeclarations();
+    const request = () => {
+      const { workspace, model, systemPrompt: custom } = this.#host.config();
+      return { model: model.name, system: systemPrompt(workspace, custom), tools, messages };
+    };
+    let troubled = false;
+    try {
+      const answer = await this.#host.model.answer(request, {
+        signal: this.#signal,
+        onText: (text) => {
+          this.#host.delta(this.#session, text);
+          this.#host.active();
+        },
+        onFailure: (failure) => {
+          troubled = true;
+          this.#host.log.warn({ session: this.#session, ...failure }, 'model request failed');
+          this.#changed(waitingFor(failure));
+        },
+      });
+      if (troubled) this.#changed();
+      const { id, type, role, model, content, stop_reason, stop_sequence, usage } = answer;
+      const message = {
+        role,
+        id,
+        type,
+        model,
+        content: content.map(plainBlock),
+        stop_reason,
+        stop_sequence,
+        usage,
+      };
+      await this.#write({ message });
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof ModelRefused)) throw error;
+      const { failure } = error;
+      return this.#settle(turn, {
+        reason: 'ModelRefused',
+        message: `The model provider refused the request: ${failure.message}`,
+      });
+    }
+  }
+
+  /** Why the model must not be asked once more. */
+  #limit(turn: readonly TranscriptEntry[]): Failure | undefined {
+    const { maxTurns, maxTokensPerDay } = this.#host.config().model;
+    const asked = turn.filter((entry) => entry.message.role === 'assistant').length;
+    if (maxTurns !== undefined && asked >= maxTurns) {
+      return {
+        reason: 'MaxTurns',
+        message: `The message took ${asked} model requests, as many as agent.maxTurns allows.`,
+      };
+    }
+    const day = utcDay(new Date().toISOString());
+    const spent = this.#host.dailyUsage.on(day);
+    if (maxTokensPerDay !== undefined && spent >= maxTokensPerDay) {
+      const message = `The workspace has used ${spent} tokens on ${day} (UTC); agent.maxTokensPerDay is ${maxTokensPerDay}. Send it again tomorrow, or raise the limit.`;
+      return { reason: 'TokenBudgetSpent', message };
+    }
+    return undefined;
+  }
+
+  async #stopInterrupted(): Promise<TurnEnd> {
+    const turn = turnOf(this.#entries, this.#message.request.key);
+    const step = nextStep(turn);
+    for (const call of step.kind === 'tools' ? step.calls : []) {
+      const started = this.#logs.ledger.startedTools.has(call.id);
+      const content = started
+        ? interruptedNotice.replace('the workspace restarted', 'the user stopped it')
+        : 'Not run: the user stopped the turn.';
+      await this.#write({
+        message: {
+          role: 'user',
+          content: [{ type: 'tool_result', tool_use_id: call.id, content, is_error: true }],
+        },
+      });
+    }
+    const last = this.#entries.at(-1);
+    if (last === undefined || textOf(last) !== interruptedText) {
+      await this.#write({ message: { role: 'user', content: [{ type: 'text', text: interruptedText }] } });
+    }
+    return this.#settle(turn, { reason: 'Interrupted', message: 'A person stopped the turn.' });
+  }
+
+  async #settle(turn: readonly TranscriptEntry[], failure?: Failure): Promise<TurnEnd> {
+    const reply = turn.findLast((entry) => entry.message.role === 'assistant');
+    await this.#host.health.insist(this.#stopSignal(), () =>
+      this.#logs.appendRecords({
+        type: 'settled',
+        key: this.#message.request.key,
+        phase: failure === undefined ? 'Completed' : 'Failed',
+        at: new Date().toISOString(),
+        usage: turnUsage(turn),
+        ...(reply !== undefined && { replyEntry: reply.uuid }),
+        ...failure,
+      }),
+    );
+    return 'settled';
+  }
+
+  async #write(entry: Parameters<EntryWriter['write']>[0]): Promise<void> {
+    await this.#writer.write(entry, this.#stopSignal());
+  }
+
+  /** An interrupt aborts the turn's signal, and what is written about it must still be written. */
+  #stopSignal(): AbortSignal {
+    return this.#message.interrupted ? new AbortController().signal : this.#signal;
+  }
+}
+
+/** What a message cost: the sum over the answers of its turn. */
+export function turnUsage(turn: readonly TranscriptEntry[]): NonNullable<MessageRecord['usage']> {
+  return turn.map(usageOf).reduce(addUsage, noUsage);
+}
+
+/** The hashes of files as this session last saw them, from the results in its transcript. */
+function seenFiles(entries: readonly TranscriptEntry[]): Map<string, string> {
+  const seen = new Map<string, string>();
+  for (const { toolUseResult } of entries) {
+    if (toolUseResult?.path !== undefined && toolUseResult.hash !== undefined)
+      seen.set(toolUseResult.path, toolUseResult.hash);
+  }
+  return seen;
+}
+
+/** A block without what the SDK adds for its callers. */
+function plainBlock(block: ContentBlock): ContentBlock {
+  const { parsed_output: _, ...plain } = block;
+  return plain;
+}
+
+function waitingFor(failure: ModelFailure): Failure {
+  const reason = failure.reason === 'Unauthorized' ? 'ModelUnauthorized' : 'ModelUnavailable';
+  return { reason, message: failure.message };
+}

@@ -1,0 +1,57 @@
+import type { TokenUsage } from '../../protocol/messages.ts';
+import type { TranscriptEntry } from './entry.ts';
+
+export const noUsage: TokenUsage = {
+  inputTokens: 0,
+  outputTokens: 0,
+  cacheReadTokens: 0,
+  cacheWriteTokens: 0,
+};
+
+export function usageOf(entry: TranscriptEntry): TokenUsage {
+  const usage = entry.message.usage;
+  if (usage === undefined) return noUsage;
+  return {
+    inputTokens: usage.input_tokens,
+    outputTokens: usage.output_tokens,
+    cacheReadTokens: usage.cache_read_input_tokens ?? 0,
+    cacheWriteTokens: usage.cache_creation_input_tokens ?? 0,
+  };
+}
+
+export function addUsage(a: TokenUsage, b: TokenUsage): TokenUsage {
+  return {
+    inputTokens: a.inputTokens + b.inputTokens,
+    outputTokens: a.outputTokens + b.outputTokens,
+    cacheReadTokens: a.cacheReadTokens + b.cacheReadTokens,
+    cacheWriteTokens: a.cacheWriteTokens + b.cacheWriteTokens,
+  };
+}
+
+/** What counts against `maxTokensPerDay`: everything the model read, cached or not, and wrote. */
+export function totalTokens(usage: TokenUsage): number {
+  return usage.inputTokens + usage.outputTokens + usage.cacheReadTokens + usage.cacheWriteTokens;
+}
+
+/** The UTC day of a timestamp: `2026-11-23`. */
+export function utcDay(timestamp: string): string {
+  return timestamp.slice(0, 10);
+}
+
+/**
+ * Tokens spent on each UTC day, over all sessions, derived from transcripts, so that a restart forgets none. Entries copied
+ * by a fork were paid for once. An answer that was cut off before its end is not in a transcript and is not counted.
+ */
+export class DailyUsage {
+  readonly #days = new Map<string, number>();
+
+  record(entry: TranscriptEntry): void {
+    if (entry.forkedFrom !== undefined || entry.message.usage === undefined) return;
+    const day = utcDay(entry.timestamp);
+    this.#days.set(day, this.on(day) + totalTokens(usageOf(entry)));
+  }
+
+  on(day: string): number {
+    return this.#days.get(day) ?? 0;
+  }
+}

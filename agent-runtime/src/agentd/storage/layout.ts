@@ -1,0 +1,33 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Where things lie below `state` on the volume. */
+export interface Layout {
+  root: string;
+  transcripts: string;
+  inbox: string;
+  checkpoints: string;
+  background: string;
+  events: string;
+}
+
+export function layoutOf(root: string): Layout {
+  return {
+    root,
+    transcripts: join(root, 'transcripts'),
+    inbox: join(root, 'inbox'),
+    checkpoints: join(root, 'checkpoints'),
+    background: join(root, 'background.jsonl'),
+    events: join(root, 'events.jsonl'),
+  };
+}
+
+/**
+ * Makes the folders. The group may read transcripts and nothing else: their folder is what the tools' container sees
+ * (read-only), and both containers share the volume's group.
+ */
+export async function makeFolders(layout: Layout): Promise<void> {
+  await mkdir(layout.transcripts, { recursive: true, mode: 0o750 });
+  await mkdir(layout.inbox, { recursive: true, mode: 0o700 });
+  await mkdir(layout.checkpoints, { recursive: true, mode: 0o700 });
+}

@@ -1,0 +1,239 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { pino } from 'pino';
+import {
+  type ModelServer,
+  type ModelServerOptions,
+  startModelServer,
+} from '../../../../test/support/model-server/server.ts';
+import type { RuntimeConfig } from '../../protocol/config.ts';
+import type { MessageRecord } from '../../protocol/messages.ts';
+import type { RuntimeState } from '../../protocol/state.ts';
+import { Agent } from '../agent.ts';
+import { createApiServer } from '../api/router.ts';
+import { routesOf } from '../api/routes.ts';
+import { MessagesModel, type Model } from '../model/model-client.ts';
+import { ScriptedTools } from './scripted-tools.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: what came over the wire; the tests say what it must hold
+export type Json = any;
+
+const key = 'a-key-that-is-long-enough';
+
+type ConfigChange = Partial<Pick<RuntimeConfig, 'services' | 'systemPrompt'>> & {
+  permissions?: Partial<RuntimeConfig['permissions']>;
+  model?: Partial<RuntimeConfig['model']>;
+};
+
+/** A workspace without a pod: a volume, tools and a model that outlive the agents started on it. */
+export class TestWorkspace {
+  readonly folder: string;
+  readonly home: string;
+  readonly state: string;
+  readonly tools: ScriptedTools;
+  readonly model: ModelServer;
+  config: RuntimeConfig;
+  credential = 'model-key';
+  readonly #agents: RunningAgent[] = [];
+
+  static async create(change: ConfigChange = {}, model: ModelServerOptions = {}): Promise<TestWorkspace> {
+    const folder = await mkdtemp(join(tmpdir(), 'dormouse-agentd-'));
+    const server = await startModelServer({ apiKey: 'model-key', ...model });
+    const workspace = new TestWorkspace(folder, server, change);
+    await mkdir(workspace.home);
+    await mkdir(workspace.state);
+    await workspace.tools.listen(workspace.socketPath);
+    return workspace;
+  }
+
+  private constructor(folder: string, model: ModelServer, change: ConfigChange) {
+    this.folder = folder;
+    this.home = join(folder, 'home');
+    this.state = join(folder, 'state');
+    this.tools = new ScriptedTools(this.home);
+    this.model = model;
+    this.config = {
+      revision: '1',
+      workspace: { namespace: 'team', name: 'demo', uid: 'uid-1' },
+      model: { name: 'scripted', baseUrl: model.url, ...change.model },
+      permissions: { mode: 'bypassPermissions', allow: [], deny: [], ...change.permissions },
+      services: change.services ?? [],
+      checkpoint: { keep: 2, processes: 'Restart' },
+    };
+  }
+
+  get socketPath(): string {
+    return join(this.folder, 'tools.sock');
+  }
+
+  /** Starts an agent in this process; it asks the scripted model unless given another. */
+  async start(model?: Model): Promise<RunningAgent> {
+    const log = pino({ level: process.env.LOG_LEVEL ?? 'silent' });
+    const agent = await Agent.open({
+      mounted: { config: this.config, key, credential: this.credential },
+      stateFolder: this.state,
+      socketPath: this.socketPath,
+      home: '/home/agent',
+      readable: ['/var/lib/dormouse-processes'],
+      model: (endpoint) => model ?? new MessagesModel(endpoint),
+      log,
+    });
+    const server = createApiServer({ routes: routesOf(agent), key, log, onAnswer: () => undefined });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    agent.start();
+    const { port } = server.address() as AddressInfo;
+    let stopped: Promise<void> | undefined;
+    const stop = async () => {
+      server.close();
+      await agent.stop();
+      server.closeAllConnections();
+    };
+    const running = new RunningAgent(`http://127.0.0.1:${port}`, () => {
+      stopped ??= stop();
+      return stopped;
+    });
+    this.#agents.push(running);
+    return running;
+  }
+
+  /** Starts an agent as its own process, to be killed. */
+  async spawn(): Promise<RunningAgent & { child: ChildProcess }> {
+    const secrets = join(this.folder, 'secrets');
+    await mkdir(secrets, { recursive: true });
+    await writeFile(join(secrets, 'config.json'), JSON.stringify(this.config));
+    await writeFile(join(secrets, 'key'), key);
+    await writeFile(join(secrets, 'credential'), this.credential);
+    const child = spawn(process.execPath, [join(import.meta.dirname, '../main.ts')], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: {
+        PATH: process.env.PATH,
+        DORMOUSE_SECRETS: secrets,
+        DORMOUSE_STATE: this.state,
+        DORMOUSE_TOOLS_SOCKET: this.socketPath,
+        DORMOUSE_HOST: '127.0.0.1',
+        DORMOUSE_PORT: '0',
+      },
+    });
+    const exited = once(child, 'exit');
+    const running = new RunningAgent(`http://127.0.0.1:${await portOf(child)}`, async () => {
+      child.kill('SIGKILL');
+      await exited;
+    });
+    this.#agents.push(running);
+    return Object.assign(running, { child });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#agents.map((agent) => agent.stop()));
+    await this.tools.close();
+    await this.model.close();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+async function portOf(child: ChildProcess): Promise<number> {
+  if (child.stdout === null) throw new Error('the agent has no output');
+  for await (const line of createInterface({ input: child.stdout })) {
+    const { msg, port } = JSON.parse(line) as { msg: string; port?: AddressInfo };
+    if (msg === 'ready' && port !== undefined) {
+      child.stdout.resume();
+      return port.port;
+    }
+    if (msg.includes('cannot be used') || msg === 'failed') throw new Error(line);
+  }
+  throw new Error('the agent ended before it was ready');
+}
+
+/** An agent that answers, as a caller with the key sees it. */
+export class RunningAgent {
+  readonly url: string;
+  readonly stop: () => Promise<void>;
+
+  constructor(url: string, stop: () => Promise<void>) {
+    this.url = url;
+    this.stop = stop;
+  }
+
+  async call(
+    method: string,
+    path: string,
+    body?: object,
+  ): Promise<{ status: number; body: Json; text: string }> {
+    const response = await fetch(`${this.url}${path}`, {
+      method,
+      headers: { 'x-dormouse-key': key, 'content-type': 'application/json' },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const json = response.headers.get('content-type')?.includes('application/json') === true;
+    return { status: response.status, body: json ? JSON.parse(text) : undefined, text };
+  }
+
+  async send(message: string, text: string, session = 'main'): Promise<MessageRecord> {
+    const { status, body } = await this.call('POST', '/v1/messages', { key: message, session, text });
+    if (status !== 202 && status !== 200)
+      throw Object.assign(new Error(`${status} ${JSON.stringify(body)}`), { status });
+    return body;
+  }
+
+  async record(message: string): Promise<MessageRecord> {
+    return (await this.call('GET', `/v1/messages/${message}`)).body;
+  }
+
+  /** The record when it says so; fails after `ms`. */
+  async until(
+    message: string,
+    condition: (record: MessageRecord) => boolean,
+    ms = 10_000,
+  ): Promise<MessageRecord> {
+    return eventually(
+      () => this.record(message),
+      (record) => record !== undefined && condition(record),
+      ms,
+    );
+  }
+
+  async settled(message: string, ms?: number): Promise<MessageRecord> {
+    return this.until(message, ({ phase }) => phase === 'Completed' || phase === 'Failed', ms);
+  }
+
+  async state(): Promise<RuntimeState> {
+    return (await this.call('GET', '/v1/state')).body;
+  }
+
+  async stateWhen(condition: (state: RuntimeState) => boolean, ms = 10_000): Promise<RuntimeState> {
+    return eventually(() => this.state(), condition, ms);
+  }
+
+  /** The entries of a transcript. */
+  async transcript(session = 'main'): Promise<Json[]> {
+    const { text } = await this.call('GET', `/v1/sessions/${session}/transcript`);
+    return text.trim() === ''
+      ? []
+      : text
+          .trim()
+          .split('\n')
+          .map((line) => JSON.parse(line));
+  }
+}
+
+/** Asks again until the answer is the one waited for. */
+export async function eventually<T>(
+  ask: () => Promise<T>,
+  condition: (answer: T) => boolean,
+  ms = 10_000,
+): Promise<T> {
+  const deadline = performance.now() + ms;
+  for (;;) {
+    const answer = await ask();
+    if (condition(answer)) return answer;
+    if (performance.now() > deadline) throw new Error(`not within ${ms} ms; last: ${JSON.stringify(answer)}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

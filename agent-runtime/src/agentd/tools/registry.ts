@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { bash } from './bash.ts';
+import { edit, read, write } from './files.ts';
+import { glob, grep } from './search.ts';
+import { taskOutput, taskStop } from './tasks.ts';
+import type { Tool } from './tool.ts';
+
+/** A tool whose input has a type only it knows. */
+export type AnyTool = Tool<never>;
+
+/** In the order the model is told of them; the order is part of what the prompt cache keeps. */
+const tools = [bash, read, write, edit, glob, grep, taskOutput, taskStop] as unknown as readonly AnyTool[];
+
+/** Names that older prompts and plugins use. */
+const aliases: Record<string, string> = {
+  BashOutput: 'TaskOutput',
+  KillShell: 'TaskStop',
+  KillBash: 'TaskStop',
+};
+const aliasFields: Record<string, string> = { bash_id: 'task_id', shell_id: 'task_id' };
+
+export function findTool(name: string): AnyTool | undefined {
+  return tools.find((tool) => tool.name === (aliases[name] ?? name));
+}
+
+export interface ToolDeclaration {
+  name: string;
+  description: string;
+  input_schema: { type: 'object'; [key: string]: unknown };
+}
+
+/** The tools as the Messages API takes them. */
+export function toolDeclarations(): ToolDeclaration[] {
+  return tools.map(({ name, description, input }) => {
+    const { $schema: _, ...schema } = z.toJSONSchema(input, { target: 'draft-2020-12', io: 'input' });
+    return { name, description, input_schema: { ...schema, type: 'object' } };
+  });
+}
+
+export type ParsedCall = { tool: AnyTool; input: never } | { problem: string };
+
+/** A tool call of the model, parsed; or a sentence that tells the model what to do differently. */
+export function parseCall(name: string, input: unknown): ParsedCall {
+  const tool = findTool(name);
+  if (tool === undefined)
+    return { problem: `There is no tool ${name}. There are: ${tools.map((it) => it.name).join(', ')}.` };
+  const parsed = tool.input.safeParse(name in aliases ? renamed(input) : input);
+  if (parsed.success) return { tool, input: parsed.data };
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`);
+  return { problem: `The input of ${name} is not valid. ${problems.join('; ')}.` };
+}
+
+function renamed(input: unknown): unknown {
+  if (typeof input !== 'object' || input === null) return input;
+  return Object.fromEntries(Object.entries(input).map(([key, value]) => [aliasFields[key] ?? key, value]));
+}

@@ -1,0 +1,36 @@
+import { z } from 'zod';
+
+/** What the operator tells `agentd`: mounted as `config.json`, and sent again by `PUT /v1/config` when it changes. */
+export const runtimeConfig = z.object({
+  /** SHA-256 over the rest of the document, by the operator; `GET /v1/state` echoes it. */
+  revision: z.string().min(1),
+  workspace: z.object({ namespace: z.string(), name: z.string(), uid: z.string() }),
+  model: z.object({
+    name: z.string().min(1),
+    baseUrl: z.url(),
+    /** Input and output tokens for one UTC day; absent: no limit. */
+    maxTokensPerDay: z.int().min(1).optional(),
+    /** Model requests for one message; absent: no limit. */
+    maxTurns: z.int().min(1).optional(),
+  }),
+  systemPrompt: z.string().optional(),
+  permissions: z.object({
+    mode: z.enum(['default', 'acceptEdits', 'bypassPermissions']),
+    allow: z.array(z.string()),
+    deny: z.array(z.string()),
+  }),
+  services: z.array(
+    z.object({
+      name: z.string(),
+      command: z.array(z.string()).min(1),
+      port: z.int().optional(),
+      restart: z.enum(['Always', 'OnFailure', 'Never']),
+    }),
+  ),
+  checkpoint: z.object({ keep: z.int().min(1), processes: z.enum(['Restart', 'Restore']) }),
+});
+export type RuntimeConfig = z.infer<typeof runtimeConfig>;
+
+/** Body of `PUT /v1/config`. Without `credential` the one in force stays; an empty string removes it. */
+export const configUpdate = z.object({ config: runtimeConfig, credential: z.string().optional() });
+export type ConfigUpdate = z.infer<typeof configUpdate>;

@@ -1,0 +1,8 @@
+/** What the operator, `agentd` and `workspaced` say to each other. */
+export * from './agent-api.ts';
+export * from './config.ts';
+export * from './events.ts';
+export * from './messages.ts';
+export * from './paths.ts';
+export * from './state.ts';
+export * from './tools-api.ts';

@@ -1,0 +1,55 @@
+import { z } from 'zod';
+
+export const tokenUsage = z.object({
+  inputTokens: z.int().min(0),
+  outputTokens: z.int().min(0),
+  cacheReadTokens: z.int().min(0),
+  cacheWriteTokens: z.int().min(0),
+});
+export type TokenUsage = z.infer<typeof tokenUsage>;
+
+/** Body of `POST /v1/messages`. `key` makes it idempotent: the UID of the `AgentMessage`. */
+export const messageRequest = z.object({
+  key: z.string().min(1).max(128),
+  session: z
+    .string()
+    .min(1)
+    .max(63)
+    .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/),
+  from: z.string().max(256).optional(),
+  text: z.string().min(1).max(65536),
+  attachments: z.array(z.object({ path: z.string(), description: z.string().optional() })).optional(),
+});
+export type MessageRequest = z.infer<typeof messageRequest>;
+
+export const approvalRequest = z.object({
+  id: z.string(),
+  session: z.string(),
+  toolUseId: z.string(),
+  tool: z.string(),
+  /** One line for a person: the command, the path. */
+  summary: z.string(),
+  requestedAt: z.iso.datetime(),
+});
+export type ApprovalRequest = z.infer<typeof approvalRequest>;
+
+/**
+ * Where a message stands. The answer of `POST /v1/messages` (202 when new and fsynced, 200 when the key is known) and the
+ * data of `message` events. `Queued` is what the operator writes as `Delivered`.
+ */
+export const messageRecord = z.object({
+  key: z.string(),
+  session: z.string(),
+  phase: z.enum(['Queued', 'Working', 'Completed', 'Failed']),
+  receivedAt: z.iso.datetime(),
+  startedAt: z.iso.datetime().optional(),
+  completedAt: z.iso.datetime().optional(),
+  /** The last assistant text, whole. `entry` is the UUID of its transcript line. */
+  reply: z.object({ text: z.string(), entry: z.string() }).optional(),
+  usage: tokenUsage.optional(),
+  pendingApprovals: z.array(approvalRequest).optional(),
+  /** Why it failed, or what it waits for: `ModelUnauthorized`, `ModelUnavailable`, `TokenBudgetSpent`, `MaxTurns`, `Interrupted`, `WaitingForApproval`, … */
+  reason: z.string().optional(),
+  message: z.string().optional(),
+});
+export type MessageRecord = z.infer<typeof messageRecord>;

@@ -1,0 +1,18 @@
+/** Where things lie in the pod of a workspace. The operator mounts them; both daemons and the tests read them here. */
+export const paths = {
+  /** subPath `state`; container `agent` only. */
+  state: '/var/lib/dormouse',
+  /** subPath `state/transcripts`; container `workspace`, read-only. */
+  transcripts: '/var/lib/dormouse/transcripts',
+  /** subPath `home`; container `workspace` only. */
+  home: '/home/agent',
+  /** subPath `processes`; container `workspace`: output of background tasks, logs of services. */
+  processes: '/var/lib/dormouse-processes',
+  /** emptyDir shared by both. */
+  toolsSocket: '/run/dormouse/tools.sock',
+  /** The workspace's Secret; container `agent` only. Files: `config.json`, `key`, `credential`. */
+  secrets: '/etc/dormouse',
+} as const;
+
+/** Who runs in the two containers. The volume's group is shared; what each sees of it is decided by mounts. */
+export const identities = { agent: 7000, workspace: 1000, volumeGroup: 7000 } as const;

@@ -1,0 +1,186 @@
+/**
+ * The API of `workspaced`, over the Unix socket `/run/dormouse/tools.sock`. The caller is `agentd`; what answers is untrusted,
+ * so `agentd` parses every answer with these schemas and bounds every size.
+ *
+ * | request | body | answer |
+ * |---|---|---|
+ * | `POST /exec` | `execRequest` | NDJSON stream of `execEvent`; closing the connection kills the process group |
+ * | `POST /background` | `backgroundRequest` | `backgroundTask`; idempotent by id |
+ * | `GET /background` | - | `backgroundTask[]` |
+ * | `GET /background/ID/output?offset=BYTES&limit=BYTES` | - | `outputSlice` |
+ * | `DELETE /background/ID` | - | `backgroundTask`, after its process group has ended |
+ * | `POST /files/read` `…/write` `…/edit` `…/glob` `…/grep` | `…Request` | `…Result`, or 4xx `toolError` |
+ * | `PUT /services` | `servicesRequest` | `serviceStatus[]`; starts, stops and restarts what differs |
+ * | `GET /services` | - | `serviceStatus[]` |
+ * | `GET /events` | - | NDJSON stream of `toolsEvent`: services and background tasks that changed |
+ * | `POST /checkpoint` | `{}` | `stopResult`: every process has been stopped (TERM, then KILL) and the volume synced |
+ * | `POST /restore` | `restoreRequest` | `restoreResult` |
+ * | `GET /healthz` | - | `toolsHealth` |
+ *
+ * Between `POST /checkpoint` and `POST /restore` every request that could start a process or change a file answers 503 `stopping`.
+ */
+import { z } from 'zod';
+
+export const execRequest = z.object({
+  command: z.string().min(1),
+  cwd: z.string().optional(),
+  env: z.record(z.string(), z.string()).optional(),
+  timeoutMs: z.int().min(1).max(600_000),
+});
+export type ExecRequest = z.infer<typeof execRequest>;
+
+export const execEvent = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('output'), stream: z.enum(['stdout', 'stderr']), text: z.string() }),
+  z.object({
+    type: z.literal('exit'),
+    code: z.int().nullable(),
+    signal: z.string().nullable(),
+    timedOut: z.boolean(),
+    /** Where the whole output lies, when it was longer than what was streamed. */
+    outputFile: z.string().optional(),
+    /** Bytes of the whole output. */
+    outputBytes: z.int().min(0),
+    /** The working directory after the command, which the next one starts in. */
+    cwd: z.string(),
+  }),
+]);
+export type ExecEvent = z.infer<typeof execEvent>;
+
+export const backgroundRequest = z.object({
+  id: z
+    .string()
+    .min(1)
+    .max(64)
+    .regex(/^[A-Za-z0-9_-]+$/),
+  command: z.string().min(1),
+  cwd: z.string().optional(),
+  env: z.record(z.string(), z.string()).optional(),
+});
+export type BackgroundRequest = z.infer<typeof backgroundRequest>;
+
+export const backgroundTask = z.object({
+  id: z.string(),
+  status: z.enum(['running', 'exited', 'killed']),
+  exitCode: z.int().nullable(),
+  signal: z.string().nullable(),
+  outputFile: z.string(),
+  outputBytes: z.int().min(0),
+});
+export type BackgroundTask = z.infer<typeof backgroundTask>;
+
+export const outputSlice = z.object({ text: z.string(), nextOffset: z.int().min(0), end: z.boolean() });
+
+export const readRequest = z.object({
+  path: z.string(),
+  /** Lines to skip: 0 starts with the first line. */
+  offset: z.int().min(0).optional(),
+  /** Lines to return. */
+  limit: z.int().min(1).optional(),
+});
+export const readResult = z.object({
+  /** The lines as they stand in the file, line ends included, a byte order mark left out. */
+  content: z.string(),
+  totalLines: z.int().min(0),
+  /** There are lines after the last one returned. */
+  truncated: z.boolean(),
+  /** SHA-256 of the whole file, hex. */
+  hash: z.string(),
+});
+
+export const writeRequest = z.object({
+  path: z.string(),
+  content: z.string(),
+  /** Write only if the file still has this hash; otherwise `changed`. */
+  expectedHash: z.string().optional(),
+});
+export const writeResult = z.object({ created: z.boolean(), bytes: z.int().min(0), hash: z.string() });
+
+export const editRequest = z.object({
+  path: z.string(),
+  oldString: z.string(),
+  newString: z.string(),
+  replaceAll: z.boolean(),
+  /** Edit only if the file still has this hash; otherwise `changed`. */
+  expectedHash: z.string().optional(),
+});
+export const editResult = z.object({ replacements: z.int().min(1), snippet: z.string(), hash: z.string() });
+
+export const globRequest = z.object({ pattern: z.string(), path: z.string().optional() });
+export const globResult = z.object({ paths: z.array(z.string()), truncated: z.boolean() });
+
+export const grepRequest = z.object({
+  pattern: z.string(),
+  path: z.string().optional(),
+  glob: z.string().optional(),
+  type: z.string().optional(),
+  outputMode: z.enum(['content', 'files_with_matches', 'count']).default('files_with_matches'),
+  ignoreCase: z.boolean().optional(),
+  lineNumbers: z.boolean().optional(),
+  before: z.int().min(0).optional(),
+  after: z.int().min(0).optional(),
+  context: z.int().min(0).optional(),
+  multiline: z.boolean().optional(),
+  headLimit: z.int().min(1).optional(),
+});
+export const grepResult = z.object({ output: z.string(), truncated: z.boolean() });
+
+export const serviceSpec = z.object({
+  name: z.string(),
+  command: z.array(z.string()).min(1),
+  port: z.int().optional(),
+  restart: z.enum(['Always', 'OnFailure', 'Never']),
+});
+export const servicesRequest = z.object({ services: z.array(serviceSpec) });
+export const serviceStatus = z.object({
+  name: z.string(),
+  status: z.enum(['starting', 'running', 'exited', 'backoff']),
+  restarts: z.int().min(0),
+  exitCode: z.int().nullable(),
+  logFile: z.string(),
+});
+export type ServiceStatus = z.infer<typeof serviceStatus>;
+
+export const toolsEvent = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('background'), task: backgroundTask }),
+  z.object({ type: z.literal('service'), service: serviceStatus }),
+]);
+export type ToolsEvent = z.infer<typeof toolsEvent>;
+
+export const stopResult = z.object({
+  /** Names of the services that were declared. */
+  services: z.array(z.string()),
+  /** The tasks that this stop ended. */
+  background: z.array(backgroundTask),
+});
+
+export const restoreRequest = z.object({
+  services: z.array(serviceSpec),
+  background: z.array(backgroundRequest),
+});
+export const restoreResult = z.object({
+  services: z.array(serviceStatus),
+  background: z.array(backgroundTask),
+});
+
+/** `bootId` is new with each start of `workspaced`: whatever ran under another one is gone. */
+export const toolsHealth = z.object({ bootId: z.string(), stopping: z.boolean() });
+
+/** The body of an answer of 400 and above: a sentence that the model can act on. */
+export const toolError = z.object({
+  error: z.object({
+    code: z.enum([
+      'invalid',
+      'not_found',
+      'outside_home',
+      'not_unique',
+      'no_match',
+      'too_large',
+      'is_directory',
+      'io',
+      'stopping',
+      'changed',
+      'limit',
+    ]),
+    message: z.string(),
+  }),
+});

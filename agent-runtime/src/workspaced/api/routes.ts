@@ -1,0 +1,172 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { z } from 'zod';
+import {
+  backgroundRequest,
+  editRequest,
+  execRequest,
+  globRequest,
+  grepRequest,
+  readRequest,
+  restoreRequest,
+  servicesRequest,
+  writeRequest,
+} from '../../protocol/tools-api.ts';
+import type { BackgroundTasks } from '../background/tasks.ts';
+import type { Sleep } from '../checkpoint/sleep.ts';
+import { type ExecContext, runCommand } from '../exec/run.ts';
+import { editFile } from '../files/edit.ts';
+import { findFiles } from '../files/glob.ts';
+import { type GrepContext, searchFiles } from '../files/grep.ts';
+import { readLines } from '../files/read.ts';
+import { writeWhole } from '../files/write.ts';
+import type { Gate } from '../gate.ts';
+import type { Supervisor } from '../services/supervisor.ts';
+import { parse, readBody } from './body.ts';
+import { whenGone } from './gone.ts';
+import type { Listeners } from './listeners.ts';
+import { NdjsonStream } from './ndjson.ts';
+
+/** What the routes serve. */
+export interface Workspace {
+  bootId: string;
+  gate: Gate;
+  exec: ExecContext;
+  background: BackgroundTasks;
+  services: Supervisor;
+  search: GrepContext;
+  sleep: Sleep;
+  listeners: Listeners;
+}
+
+export interface Call {
+  /** The segment of the path that the route calls `:id`. */
+  id: string;
+  query: URLSearchParams;
+  request: IncomingMessage;
+  response: ServerResponse;
+}
+
+export interface Route {
+  method: string;
+  /** `:id` stands for one segment. */
+  path: string;
+  /** Resolves with the body of the answer, or with `undefined` when the route answers by itself. */
+  handle: (call: Call) => unknown;
+}
+
+/** Bytes of one slice: as JSON, at worst six times as much, which still is an answer that `agentd` takes. */
+const maxSlice = 1024 * 1024;
+const sliceQuery = z.object({
+  offset: z.coerce.number().int().min(0).default(0),
+  limit: z.coerce.number().int().min(1).default(maxSlice),
+});
+
+export function routesOf(workspace: Workspace): Route[] {
+  return [...commands(workspace), ...files(workspace), ...lifecycle(workspace)];
+}
+
+function commands({ gate, exec, background }: Workspace): Route[] {
+  return [
+    {
+      method: 'POST',
+      path: '/exec',
+      async handle({ request, response }) {
+        const body = await readBody(request, execRequest);
+        const stream = new NdjsonStream(response);
+        await gate.run(async (closing) => {
+          const abandoned = AbortSignal.any([closing, stream.gone]);
+          await runCommand(body, exec, (event) => stream.write(event), abandoned);
+          // Without the last event: that the workspace stopped the command must not look like its own end.
+          if (abandoned.aborted) stream.drop();
+          else stream.end();
+        });
+      },
+    },
+    {
+      method: 'POST',
+      path: '/background',
+      async handle({ request }) {
+        const body = await readBody(request, backgroundRequest);
+        return gate.run(() => background.start(body));
+      },
+    },
+    { method: 'GET', path: '/background', handle: () => background.list() },
+    {
+      method: 'GET',
+      path: '/background/:id/output',
+      handle({ id, query }) {
+        const { offset, limit } = parse(sliceQuery, Object.fromEntries(query), 'the query');
+        return background.output(id, offset, Math.min(limit, maxSlice));
+      },
+    },
+    { method: 'DELETE', path: '/background/:id', handle: ({ id }) => background.kill(id) },
+  ];
+}
+
+function files({ gate, search }: Workspace): Route[] {
+  const { confinement } = search;
+  return [
+    {
+      method: 'POST',
+      path: '/files/read',
+      handle: async ({ request }) => readLines(await readBody(request, readRequest), confinement),
+    },
+    {
+      method: 'POST',
+      path: '/files/write',
+      async handle({ request }) {
+        const body = await readBody(request, writeRequest);
+        return gate.run(() => writeWhole(body, confinement));
+      },
+    },
+    {
+      method: 'POST',
+      path: '/files/edit',
+      async handle({ request }) {
+        const body = await readBody(request, editRequest);
+        return gate.run(() => editFile(body, confinement));
+      },
+    },
+    {
+      method: 'POST',
+      path: '/files/glob',
+      handle: async ({ request }) => findFiles(await readBody(request, globRequest), confinement),
+    },
+    {
+      method: 'POST',
+      path: '/files/grep',
+      async handle({ request, response }) {
+        const body = await readBody(request, grepRequest);
+        const gone = whenGone(response);
+        // It starts a process, so it waits outside like any command.
+        return gate.run((closing) => searchFiles(body, search, AbortSignal.any([closing, gone])));
+      },
+    },
+  ];
+}
+
+function lifecycle({ bootId, gate, services, sleep, listeners }: Workspace): Route[] {
+  return [
+    {
+      method: 'PUT',
+      path: '/services',
+      async handle({ request }) {
+        const body = await readBody(request, servicesRequest);
+        return gate.run(() => services.declare(body.services));
+      },
+    },
+    { method: 'GET', path: '/services', handle: () => services.list() },
+    {
+      method: 'GET',
+      path: '/events',
+      handle: ({ response }) => listeners.add(new NdjsonStream(response)),
+    },
+    { method: 'POST', path: '/checkpoint', handle: () => sleep.stop() },
+    {
+      method: 'POST',
+      path: '/restore',
+      handle: async ({ request }) => sleep.restore(await readBody(request, restoreRequest)),
+    },
+    { method: 'GET', path: '/healthz', handle: () => ({ bootId, stopping: gate.closed }) },
+  ];
+}

@@ -1,0 +1,100 @@
+import { lstat, readlink, realpath } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { fileFailure, systemErrorCode, ToolFailure } from '../tool-failure.ts';
+
+/** Folders that exist when the daemon starts; absent ones grant nothing. */
+export interface FileRoots {
+  home: string;
+  /** Further folders that the file tools may read and write: `/tmp`. */
+  writable: readonly string[];
+  /** Further folders that they may only read: outputs and logs, transcripts. */
+  readable: readonly string[];
+}
+
+/** The depth at which Linux gives up too. */
+const maxLinks = 40;
+
+/**
+ * Decides on real paths which files the file tools may touch. This keeps the model's edits to where its work is; it is no boundary
+ * of security, since commands run as the same user.
+ */
+export class Confinement {
+  readonly #roots: FileRoots;
+
+  constructor(roots: FileRoots) {
+    this.#roots = roots;
+  }
+
+  /** The real path of an existing file or directory that may be read. Relative paths and `~` start in the home. */
+  async forReading(path: string): Promise<string> {
+    const { home, writable, readable } = this.#roots;
+    const real = await this.#resolve(path);
+    await this.#check(path, real, [home, ...writable, ...readable], 'read');
+    return real;
+  }
+
+  /** The real path of a file that may be written; neither it nor its folders need exist yet. */
+  async forWriting(path: string): Promise<string> {
+    const { home, writable } = this.#roots;
+    const real = await this.#resolve(path);
+    await this.#check(path, real, [home, ...writable], 'write');
+    return real;
+  }
+
+  /** The absolute form of a path as it was written, links unresolved. */
+  absolute(path: string): string {
+    if (path === '') throw new ToolFailure('invalid', 'the path is empty');
+    if (path.includes('\0')) throw new ToolFailure('invalid', 'the path holds a zero byte');
+    if (path === '~' || path.startsWith('~/')) return join(this.#roots.home, path.slice(1));
+    return isAbsolute(path) ? resolve(path) : resolve(this.#roots.home, path);
+  }
+
+  async #resolve(path: string): Promise<string> {
+    const absolute = this.absolute(path);
+    try {
+      return await realTarget(absolute, 0);
+    } catch (error) {
+      throw fileFailure(error, absolute);
+    }
+  }
+
+  async #check(path: string, real: string, roots: readonly string[], verb: string): Promise<void> {
+    for (const root of roots) {
+      if (isWithin(await realTarget(root, 0), real)) return;
+    }
+    const leads = real === this.absolute(path) ? '' : `, which is ${real},`;
+    throw new ToolFailure(
+      'outside_home',
+      `${path}${leads} is outside of what this tool may ${verb}: ${roots.join(', ')}`,
+    );
+  }
+}
+
+export function isWithin(folder: string, path: string): boolean {
+  const step = relative(folder, path);
+  return step === '' || !(step === '..' || step.startsWith('../'));
+}
+
+/** Like `realpath`, also for what does not exist yet: a new file, or the target of a link that leads nowhere so far. */
+async function realTarget(path: string, links: number): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOENT' || path === '/') throw error;
+  }
+  const parent = await realTarget(dirname(path), links);
+  const here = join(parent, basename(path));
+  const target = await linkTarget(here);
+  if (target === undefined) return here;
+  if (links >= maxLinks) throw new ToolFailure('invalid', `${path}: its symbolic links form a loop`);
+  return realTarget(resolve(parent, target), links + 1);
+}
+
+async function linkTarget(path: string): Promise<string | undefined> {
+  try {
+    return (await lstat(path)).isSymbolicLink() ? await readlink(path) : undefined;
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}

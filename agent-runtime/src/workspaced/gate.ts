@@ -1,0 +1,48 @@
+import { ToolFailure } from './tool-failure.ts';
+
+/**
+ * Lets work in, or refuses it while the workspace is being stopped. Whoever closes it knows afterwards that no
+ * accepted work is still under way.
+ */
+export class Gate {
+  #closed = false;
+  #abort = new AbortController();
+  readonly #underWay = new Set<Promise<unknown>>();
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * Runs `work`, or throws {@link ToolFailure} `stopping`. The signal is aborted when the gate closes: what can end early
+   * (a command) listens to it, what must end whole (a file being written) does not.
+   */
+  async run<T>(work: (closing: AbortSignal) => Promise<T>): Promise<T> {
+    if (this.#closed) {
+      throw new ToolFailure(
+        'stopping',
+        'the workspace is going to sleep; the request can be made again after it woke',
+      );
+    }
+    const running = work(this.#abort.signal);
+    this.#underWay.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#underWay.delete(running);
+    }
+  }
+
+  /** Refuses new work, asks what is under way to end, and resolves when it has. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#abort.abort();
+    await Promise.allSettled(this.#underWay);
+  }
+
+  open(): void {
+    if (!this.#closed) return;
+    this.#closed = false;
+    this.#abort = new AbortController();
+  }
+}

@@ -1,0 +1,35 @@
+/** Names that concern `workspaced` or the cluster, not the user's commands. */
+const internal = /^(DORMOUSE|KUBERNETES)_/;
+
+/** What the image and the workspace's `spec.env` declare, out of the environment that the container was started with. */
+export function declaredEnvironment(container: NodeJS.ProcessEnv): Record<string, string> {
+  const declared: Record<string, string> = {};
+  for (const [name, value] of Object.entries(container)) {
+    if (value !== undefined && !internal.test(name)) declared[name] = value;
+  }
+  return declared;
+}
+
+/**
+ * The environment of a command: a fixed base, then what the container declares, then what the request says. Nothing is
+ * inherited from `workspaced` itself.
+ */
+export function commandEnvironment(
+  home: string,
+  declared: Readonly<Record<string, string>>,
+  request: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const path = declared.PATH ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+  return {
+    USER: 'agent',
+    LOGNAME: 'agent',
+    SHELL: '/bin/bash',
+    LANG: 'C.UTF-8',
+    TERM: 'dumb',
+    ...declared,
+    HOME: home,
+    // What the agent installed for itself survives a sleep only in the home.
+    PATH: `${home}/.local/bin:${path}`,
+    ...request,
+  };
+}

@@ -1,0 +1,164 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { systemErrorCode } from '../tool-failure.ts';
+import { describeProcess, type ProcessEntry, readProcess, readProcessTable } from './table.ts';
+
+export interface SessionCommand {
+  file: string;
+  args: readonly string[];
+  cwd: string;
+  env: Readonly<Record<string, string>>;
+  /** An open file that the process finds as its descriptor 3. */
+  extraFile?: number;
+}
+
+/** How the leader of a session ended: one of the two is null. */
+export interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+/** How long a process that was sent KILL is waited for: one in uninterruptible sleep cannot be ended by anyone. */
+const killPatienceMs = 5_000;
+
+/**
+ * A process that leads a session of its own, and whatever it starts. Everything in the session is signalled together, also
+ * groups that a shell made with job control. A process that makes a session of its own (`setsid`, a daemon) has left.
+ */
+export class Session {
+  readonly pid: number;
+  readonly startTime: number;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly exited: Promise<Exit>;
+  #exit: Exit | undefined;
+  #ending: Promise<void> | undefined;
+
+  private constructor(child: ChildProcess, pid: number, stdout: Readable, stderr: Readable) {
+    this.pid = pid;
+    this.startTime = readProcess(pid)?.startTime ?? 0;
+    this.stdout = stdout;
+    this.stderr = stderr;
+    this.exited = new Promise((resolve) => {
+      child.once('exit', (code, signal) => {
+        this.#exit = { code, signal };
+        resolve(this.#exit);
+      });
+    });
+  }
+
+  /** Starts the command with `/dev/null` as its input. Throws what `spawn` reports, such as `ENOENT`. */
+  static async start(command: SessionCommand): Promise<Session> {
+    const child = spawn(command.file, command.args, {
+      cwd: command.cwd,
+      env: command.env,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', ...(command.extraFile === undefined ? [] : [command.extraFile])],
+    });
+    if (child.pid === undefined || !child.stdout || !child.stderr) {
+      const [error] = await once(child, 'error');
+      throw error;
+    }
+    child.on('error', () => child.kill('SIGKILL'));
+    return new Session(child, child.pid, child.stdout, child.stderr);
+  }
+
+  /** The living processes of the session, the leader among them. */
+  members(): ProcessEntry[] {
+    return sessionMembers(this.pid, this.#exit !== undefined);
+  }
+
+  /** Descriptions of the living processes. */
+  describeMembers(): string[] {
+    return this.members().map((entry) => describeProcess(entry.pid));
+  }
+
+  /** Resolves when nothing of the session is alive, however long that takes. */
+  async emptied(): Promise<void> {
+    while (this.members().length > 0) await delay(100);
+  }
+
+  /** TERM to all, KILL to what is left after `graceMs`; resolves when none is left. A second call shortens nothing. */
+  terminate(graceMs: number): Promise<void> {
+    this.#ending ??= this.#end(graceMs);
+    return this.#ending;
+  }
+
+  async #end(graceMs: number): Promise<void> {
+    await endSession(() => this.members(), graceMs);
+    // The leader is our child: it counts as ended when Node has reaped it.
+    await Promise.race([this.exited, delay(killPatienceMs, undefined, { ref: false })]);
+  }
+}
+
+/** The living processes of the session that `leader` leads or led. */
+function sessionMembers(leader: number, leaderEnded: boolean): ProcessEntry[] {
+  return readProcessTable().filter(
+    // The pid of an ended leader stays reserved while its session lives: one that bears it again leads another session.
+    (entry) => entry.session === leader && !(leaderEnded && entry.pid === leader),
+  );
+}
+
+/** Ends a session that is not this process's child any more: one that an earlier `workspaced` started. */
+export async function endOrphanedSession(leader: number, startTime: number, graceMs: number): Promise<void> {
+  if (readProcess(leader)?.startTime !== startTime) return;
+  await endSession(() => sessionMembers(leader, false), graceMs);
+}
+
+function endSession(members: () => ProcessEntry[], graceMs: number): Promise<void> {
+  // By group, so that a process forked between the listing and the signal is reached too.
+  return endProcesses(members, graceMs, (entry) => -entry.group);
+}
+
+/**
+ * TERM to everything listed, KILL to what is listed after `graceMs`, until nothing is. `target` is what to signal for an
+ * entry, as `kill(2)` takes it: a pid, or a negative group.
+ */
+export async function endProcesses(
+  list: () => readonly ProcessEntry[],
+  graceMs: number,
+  target: (entry: ProcessEntry) => number,
+): Promise<void> {
+  const signalAll = (signal: NodeJS.Signals) => {
+    const entries = list();
+    for (const to of new Set(entries.map(target))) signalOne(to, signal);
+    // A stopped process acts on TERM only once it continues.
+    for (const entry of entries) if (entry.state === 'T') signalOne(target(entry), 'SIGCONT');
+    return entries.length;
+  };
+  if (signalAll('SIGTERM') === 0) return;
+  if (await gone(list, graceMs)) return;
+  signalAll('SIGKILL');
+  await gone(list, killPatienceMs, () => signalAll('SIGKILL'));
+}
+
+function signalOne(target: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(target, signal);
+  } catch (error) {
+    // ESRCH: ended between listing and signal. EPERM: it became another user's (setuid), which is not ours to end.
+    const code = systemErrorCode(error);
+    if (code !== 'ESRCH' && code !== 'EPERM') throw error;
+  }
+}
+
+/**
+ * Waits until nothing is listed, at most `ms`. Processes that are not our children send no notice of their end, so they are
+ * looked for: first after 1 ms, because most end at once, then ever more rarely.
+ */
+async function gone(
+  list: () => readonly ProcessEntry[],
+  ms: number,
+  again: () => void = () => undefined,
+): Promise<boolean> {
+  const until = performance.now() + ms;
+  for (let pause = 1; ; pause = Math.min(pause * 2, 50)) {
+    if (list().length === 0) return true;
+    const left = until - performance.now();
+    if (left <= 0) return false;
+    again();
+    await delay(Math.min(pause, left));
+  }
+}

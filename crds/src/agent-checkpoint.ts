@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import type { CustomObject, KindDefinition } from './resource.ts';
+import { objectReference, observedGeneration, timestamp } from './scalars.ts';
+
+export const checkpointTriggers = ['Idle', 'Manual', 'Schedule', 'BeforeUpgrade'] as const;
+
+export const agentCheckpointSpec = z.object({
+  workspaceRef: objectReference.meta({ description: 'The workspace, in the same namespace.' }),
+  trigger: z.enum(checkpointTriggers).default('Manual').meta({ description: 'Why the checkpoint is taken.' }),
+});
+
+export const checkpointPhases = ['Pending', 'InProgress', 'Completed', 'Failed'] as const;
+
+export const agentCheckpointStatus = z.object({
+  phase: z
+    .enum(checkpointPhases)
+    .optional()
+    .meta({ description: 'Completed: the manifest is on the volume and matches its digest.' }),
+  observedGeneration,
+  sequence: z
+    .int()
+    .min(1)
+    .optional()
+    .meta({ description: 'Counts up by one for each checkpoint of a workspace.' }),
+  sessions: z.int().min(0).optional().meta({ description: 'Sessions in the checkpoint.' }),
+  processes: z
+    .object({
+      services: z.int().min(0).meta({ description: 'Services that ran.' }),
+      background: z.int().min(0).meta({ description: 'Background tasks that ran.' }),
+    })
+    .optional()
+    .meta({ description: 'Services and background tasks that ran when it was taken.' }),
+  bytes: z.int().min(0).optional().meta({ description: 'Bytes that the manifest covers.' }),
+  digest: z.string().max(71).optional().meta({ description: 'SHA-256 of the manifest, as sha256:HEX.' }),
+  startedAt: timestamp.optional().meta({ description: 'When the agent was asked for it.' }),
+  completedAt: timestamp.optional().meta({ description: 'When it was completed or failed.' }),
+  durations: z
+    .object({
+      flush: z.int().min(0).meta({ description: 'Holding turns and writing out sessions.' }),
+      stop: z.int().min(0).meta({ description: 'Stopping processes.' }),
+      manifest: z.int().min(0).meta({ description: 'Hashing and writing the manifest.' }),
+      total: z.int().min(0).meta({ description: 'From the request to the manifest on disk.' }),
+    })
+    .partial()
+    .optional()
+    .meta({ description: 'Milliseconds of each step.' }),
+  reason: z
+    .string()
+    .max(256)
+    .optional()
+    .meta({ description: 'One CamelCase word: why it is pending or failed.' }),
+  message: z.string().max(4096).optional().meta({ description: 'A sentence for people.' }),
+});
+
+export type AgentCheckpointSpec = z.output<typeof agentCheckpointSpec>;
+export type AgentCheckpointStatus = z.output<typeof agentCheckpointStatus>;
+export type AgentCheckpoint = CustomObject<'AgentCheckpoint', AgentCheckpointSpec, AgentCheckpointStatus>;
+
+export const agentCheckpoint: KindDefinition = {
+  kind: 'AgentCheckpoint',
+  plural: 'agentcheckpoints',
+  singular: 'agentcheckpoint',
+  shortNames: ['ackpt'],
+  scope: 'Namespaced',
+  description: 'One point in time of one workspace. Creating one by hand takes a checkpoint.',
+  spec: agentCheckpointSpec.meta({
+    'x-kubernetes-validations': [
+      { rule: 'self == oldSelf', message: 'spec is immutable: create another AgentCheckpoint instead' },
+    ],
+  }),
+  status: agentCheckpointStatus,
+  rules: [],
+  columns: [
+    { name: 'Workspace', type: 'string', jsonPath: '.spec.workspaceRef.name' },
+    { name: 'Trigger', type: 'string', jsonPath: '.spec.trigger' },
+    { name: 'Phase', type: 'string', jsonPath: '.status.phase' },
+    { name: 'Sequence', type: 'integer', jsonPath: '.status.sequence' },
+    { name: 'Bytes', type: 'integer', jsonPath: '.status.bytes', priority: 1 },
+    { name: 'Digest', type: 'string', jsonPath: '.status.digest', priority: 1 },
+    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+  ],
+  selectableFields: ['.spec.workspaceRef.name', '.status.phase'],
+};

@@ -1,0 +1,139 @@
+import { z } from 'zod';
+import type { CustomObject, KindDefinition } from './resource.ts';
+import { dnsLabel, duration, objectReference, observedGeneration, timestamp } from './scalars.ts';
+
+export const agentMessageSpec = z.object({
+  workspaceRef: objectReference.meta({ description: 'The workspace, in the same namespace.' }),
+  session: dnsLabel
+    .default('default')
+    .meta({ description: 'The session; made when the first message names it.' }),
+  from: z.string().max(256).optional().meta({ description: 'Who sends it, as the agent shall see it.' }),
+  text: z
+    .string()
+    .min(1)
+    .max(65536)
+    .meta({
+      description: 'The prompt, at most 64 KiB of UTF-8.',
+      'x-kubernetes-validations': [
+        {
+          rule: 'bytes(self).size() <= 65536',
+          message:
+            'must be at most 65536 bytes of UTF-8: put more into a file of the workspace and name it in attachments',
+        },
+      ],
+    }),
+  attachments: z
+    .array(
+      z.object({
+        path: z
+          .string()
+          .min(1)
+          .max(1024)
+          .meta({
+            description: 'A file in the home of the workspace: relative to it, or below /home/agent/.',
+            'x-kubernetes-validations': [
+              {
+                rule: "(!self.startsWith('/') || self.startsWith('/home/agent/')) && !self.split('/').exists(part, part == '..')",
+                message:
+                  'must be relative to the home of the workspace or begin with /home/agent/, and have no ".."',
+              },
+            ],
+          }),
+        description: z.string().max(1024).optional().meta({ description: 'What is in it, for the agent.' }),
+      }),
+    )
+    .max(32)
+    .optional()
+    .meta({ description: 'Files that the message speaks of, by reference.' }),
+  replyTo: objectReference.optional().meta({ description: 'The message that this one answers.' }),
+  ttlAfterCompleted: duration
+    .default('24h')
+    .meta({ description: 'How long the object stays after it was completed or failed.' }),
+});
+
+export const messagePhases = ['Pending', 'Delivered', 'Working', 'Completed', 'Failed'] as const;
+export type MessagePhase = (typeof messagePhases)[number];
+
+export const usage = z.object({
+  inputTokens: z.int().min(0).meta({ description: 'Tokens sent that no cache held.' }),
+  outputTokens: z.int().min(0).meta({ description: 'Tokens that the model wrote.' }),
+  cacheReadTokens: z.int().min(0).meta({ description: "Tokens read from the provider's prompt cache." }),
+  cacheWriteTokens: z.int().min(0).meta({ description: "Tokens written to the provider's prompt cache." }),
+});
+export type Usage = z.infer<typeof usage>;
+
+export const agentMessageStatus = z.object({
+  phase: z
+    .enum(messagePhases)
+    .optional()
+    .meta({ description: 'Delivered: on the disk of the workspace. Completed and Failed are final.' }),
+  observedGeneration,
+  reply: z
+    .object({
+      text: z.string().max(16384).meta({ description: 'The answer, cut at 16 KiB.' }),
+      truncated: z.boolean().default(false).meta({ description: 'Whether the answer was cut.' }),
+      transcript: z
+        .object({
+          session: z.string().max(63).meta({ description: 'The session.' }),
+          uuid: z.string().max(64).meta({ description: 'The uuid of the entry.' }),
+        })
+        .optional()
+        .meta({ description: 'The transcript entry that holds the whole answer.' }),
+    })
+    .optional()
+    .meta({ description: 'What the agent answered.' }),
+  usage: usage.optional().meta({ description: 'Tokens of all model requests for this message.' }),
+  pendingApprovals: z
+    .array(
+      z.object({
+        id: z.string().max(64).meta({ description: 'What an answer names.' }),
+        tool: z.string().max(128).meta({ description: 'The tool.' }),
+        summary: z.string().max(1024).meta({ description: 'What the call would do, in one line.' }),
+      }),
+    )
+    .max(32)
+    .optional()
+    .meta({ description: 'Tool calls that wait for a person.' }),
+  arrival: z
+    .string()
+    .max(64)
+    .regex(/^[0-9]*$/)
+    .optional()
+    .meta({
+      description: 'The resourceVersion of its creation: orders messages of the same second.',
+      patternMessage: 'must be of digits',
+    }),
+  deliveredAt: timestamp.optional().meta({ description: 'When it was on the disk of the workspace.' }),
+  startedAt: timestamp.optional().meta({ description: 'When the agent began.' }),
+  completedAt: timestamp.optional().meta({ description: 'When it was completed or failed.' }),
+  reason: z.string().max(256).optional().meta({ description: 'One CamelCase word: why it waits or failed.' }),
+  message: z.string().max(4096).optional().meta({ description: 'A sentence for people.' }),
+});
+
+export type AgentMessageSpec = z.output<typeof agentMessageSpec>;
+export type AgentMessageStatus = z.output<typeof agentMessageStatus>;
+export type AgentMessage = CustomObject<'AgentMessage', AgentMessageSpec, AgentMessageStatus>;
+
+export const agentMessage: KindDefinition = {
+  kind: 'AgentMessage',
+  plural: 'agentmessages',
+  singular: 'agentmessage',
+  shortNames: ['am'],
+  scope: 'Namespaced',
+  description: 'One prompt to one workspace, from whomever. A pending message wakes its workspace.',
+  spec: agentMessageSpec.meta({
+    'x-kubernetes-validations': [
+      { rule: 'self == oldSelf', message: 'spec is immutable: create another AgentMessage instead' },
+    ],
+  }),
+  status: agentMessageStatus,
+  rules: [],
+  columns: [
+    { name: 'Workspace', type: 'string', jsonPath: '.spec.workspaceRef.name' },
+    { name: 'Session', type: 'string', jsonPath: '.spec.session', priority: 1 },
+    { name: 'Phase', type: 'string', jsonPath: '.status.phase' },
+    { name: 'Reason', type: 'string', jsonPath: '.status.reason' },
+    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+  ],
+  selectableFields: ['.spec.workspaceRef.name', '.status.phase'],
+};

@@ -1,0 +1,237 @@
+import { z } from 'zod';
+import { permissionMode } from './agent-workspace.ts';
+import type { CustomObject, KindDefinition } from './resource.ts';
+import { duration, objectName, objectReference, quantity } from './scalars.ts';
+
+const amounts = z.record(z.string().max(63), quantity).optional();
+
+const resources = z.object({
+  requests: amounts.meta({ description: 'What the scheduler sets aside.', maxProperties: 16 }),
+  limits: amounts.meta({ description: 'What the container gets at most.', maxProperties: 16 }),
+});
+
+/** An image reference; the registry decides about the rest. */
+const image = z
+  .string()
+  .min(1)
+  .max(512)
+  .regex(/^[^\s]+$/)
+  .meta({ patternMessage: 'must be an image reference without spaces, such as registry.example/agent:1.2' });
+
+/** A request above its limit would be refused only when the first pod is made. */
+const requestsWithinLimits = {
+  rule: '!has(self.requests) || !has(self.limits) || self.requests.all(name, !(name in self.limits) || !isQuantity(self.requests[name]) || !isQuantity(self.limits[name]) || quantity(self.requests[name]).compareTo(quantity(self.limits[name])) <= 0)',
+  message: 'a request must not be above the limit of the same name',
+};
+
+const toolRule = z
+  .string()
+  .min(1)
+  .max(512)
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*(\(.*\))?$/)
+  .meta({
+    description: 'A tool, or a tool with a pattern: Read, Bash(git *), Edit(/src/**).',
+    patternMessage:
+      'must be a tool, or a tool with a pattern in brackets, such as Read, Bash(git *) or Edit(/src/**)',
+  });
+
+export const agentWorkspaceClassSpec = z.object({
+  images: z
+    .object({
+      agent: image.meta({ description: 'The image of agentd. It never runs what a model wrote.' }),
+      workspace: image.meta({
+        description: 'The image in which tools and services run; made FROM the workspace image of Dormouse.',
+      }),
+      pullPolicy: z
+        .enum(['Always', 'IfNotPresent', 'Never'])
+        .default('IfNotPresent')
+        .meta({ description: 'When the kubelet pulls them.' }),
+      pullSecrets: z
+        .array(objectReference)
+        .max(8)
+        .optional()
+        .meta({ description: 'Secrets with registry credentials, in the namespace of each workspace.' }),
+    })
+    .meta({ description: 'What the two containers of a workspace pod run.' }),
+  resources: z
+    .object({
+      agent: resources.optional().meta({
+        description: 'Of the container agent.',
+        'x-kubernetes-validations': [requestsWithinLimits],
+      }),
+      workspace: resources.optional().meta({
+        description: 'Of the container workspace, where tools and services run.',
+        'x-kubernetes-validations': [requestsWithinLimits],
+      }),
+    })
+    .optional()
+    .meta({ description: 'Requests and limits of the two containers.' }),
+  runtimeClassName: objectName.optional().meta({ description: 'A RuntimeClass such as a sandboxed one.' }),
+  nodeSelector: z
+    .record(z.string().max(316), z.string().max(63))
+    .optional()
+    .meta({ description: 'Labels that a node must have.', maxProperties: 32 }),
+  tolerations: z
+    .array(
+      z.object({
+        key: z.string().max(316).optional().meta({ description: 'The key of the taint. Default: any.' }),
+        operator: z
+          .enum(['Exists', 'Equal'])
+          .optional()
+          .meta({ description: 'Whether the value counts. Default: Equal.' }),
+        value: z.string().max(63).optional().meta({ description: 'The value of the taint.' }),
+        effect: z
+          .enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute'])
+          .optional()
+          .meta({ description: 'The effect of the taint. Default: any.' }),
+        tolerationSeconds: z
+          .int()
+          .optional()
+          .meta({ description: 'How long NoExecute is tolerated. Default: for ever.' }),
+      }),
+    )
+    .max(16)
+    .optional()
+    .meta({ description: 'Taints of nodes that do not keep the pods away.' }),
+  model: z
+    .object({
+      baseUrl: z
+        .string()
+        .max(512)
+        .regex(/^https?:\/\/[^\s/]+[^\s]*$/)
+        .meta({ patternMessage: 'must be a URL that begins with https:// or http://' })
+        .default('https://api.anthropic.com')
+        .meta({ description: 'A server that speaks the Messages API.' }),
+      default: z.string().min(1).max(200).meta({ description: 'The model of a workspace that names none.' }),
+      allowed: z.array(z.string().min(1).max(200)).min(1).max(32).optional().meta({
+        description: 'The models a workspace may name. Default: any.',
+        'x-kubernetes-list-type': 'set',
+      }),
+      secretRef: z
+        .object({
+          name: objectName.meta({ description: 'The name of the Secret.' }),
+          key: z
+            .string()
+            .min(1)
+            .max(253)
+            .regex(/^[-._a-zA-Z0-9]+$/)
+            .meta({ patternMessage: 'must be a key of a Secret: letters, digits, "-", "_" and "."' })
+            .default('api-key')
+            .meta({ description: 'The key of the Secret that holds the credential.' }),
+        })
+        .optional()
+        .meta({
+          description:
+            "The Secret with the provider's key, in the namespace of the operator. None: requests carry no key.",
+        }),
+    })
+    .meta({
+      description: 'The model and its provider.',
+      'x-kubernetes-validations': [
+        {
+          rule: '!has(self.allowed) || self.default in self.allowed',
+          message: 'default must be one of allowed: add it to allowed, or choose another default',
+        },
+      ],
+    }),
+  permissions: z
+    .object({
+      defaultMode: permissionMode
+        .default('default')
+        .meta({ description: 'The permission mode of a workspace that names none.' }),
+      allowedModes: z.array(permissionMode).min(1).max(3).optional().meta({
+        description: 'The modes a workspace may name. Default: all.',
+        'x-kubernetes-list-type': 'set',
+      }),
+      allow: z.array(toolRule).max(128).optional().meta({ description: 'Tool calls that need no approval.' }),
+      deny: z
+        .array(toolRule)
+        .max(128)
+        .optional()
+        .meta({ description: 'Tool calls that are refused. A deny wins over everything.' }),
+    })
+    .prefault({})
+    .meta({
+      description: 'Which tool calls run.',
+      'x-kubernetes-validations': [
+        {
+          rule: '!has(self.allowedModes) || self.defaultMode in self.allowedModes',
+          message:
+            'defaultMode must be one of allowedModes: add it to allowedModes, or choose another defaultMode',
+        },
+      ],
+    }),
+  ceilings: z
+    .object({
+      storage: quantity.optional().meta({
+        description:
+          'The largest spec.storage.size; at least 16Mi. Below 2Gi, its default, every workspace must say its own.',
+        'x-kubernetes-validations': [
+          {
+            rule: "quantity(self).compareTo(quantity('16Mi')) >= 0",
+            message: 'must be at least 16Mi, the least that spec.storage.size of a workspace can be',
+          },
+        ],
+      }),
+      idleAfter: duration.optional().meta({
+        description:
+          'The longest spec.idle.after; at least 5s. Below 15m, its default, every workspace must say its own.',
+        'x-kubernetes-validations': [
+          {
+            rule: "duration(self) >= duration('5s')",
+            message: 'must be at least 5s, the least that spec.idle.after of a workspace can be',
+          },
+        ],
+      }),
+      runAlways: z.boolean().default(true).meta({ description: 'Whether runPolicy Always is allowed.' }),
+      services: z.int().min(0).max(16).optional().meta({ description: 'The most services.' }),
+      checkpoints: z.int().min(1).max(100).optional().meta({
+        description:
+          'The largest spec.checkpoint.keep. Below 3, its default, every workspace must say its own.',
+      }),
+      maxTurns: z
+        .int()
+        .min(1)
+        .max(10000)
+        .optional()
+        .meta({ description: 'The largest spec.agent.maxTurns, and its default.' }),
+      maxTokensPerDay: z
+        .int()
+        .min(1)
+        .optional()
+        .meta({ description: 'The largest spec.agent.maxTokensPerDay, and its default.' }),
+    })
+    .prefault({})
+    .meta({
+      description:
+        'What a workspace may ask for at most. A workspace that asks for more is refused at admission; one that had more before a ceiling was lowered may stay as it is, and gets what the ceiling allows.',
+    }),
+});
+
+export type AgentWorkspaceClassSpec = z.output<typeof agentWorkspaceClassSpec>;
+export type AgentWorkspaceClass = CustomObject<'AgentWorkspaceClass', AgentWorkspaceClassSpec, never>;
+
+/**
+ * The annotation that makes a class the one for workspaces which name none; its value is `"true"`. Of several defaults the
+ * oldest counts, by name where they are as old: so a second one, made by mistake, moves no workspace.
+ */
+export const defaultClassAnnotation = 'dormouse.dev/is-default-class';
+
+export const agentWorkspaceClass: KindDefinition = {
+  kind: 'AgentWorkspaceClass',
+  plural: 'agentworkspaceclasses',
+  singular: 'agentworkspaceclass',
+  shortNames: ['awc'],
+  scope: 'Cluster',
+  description:
+    'What the platform team fixes or limits for a group of workspaces. A workspace can narrow it, never widen it.',
+  spec: agentWorkspaceClassSpec,
+  status: undefined,
+  rules: [],
+  columns: [
+    { name: 'Model', type: 'string', jsonPath: '.spec.model.default' },
+    { name: 'Provider', type: 'string', jsonPath: '.spec.model.baseUrl', priority: 1 },
+    { name: 'Default', type: 'string', jsonPath: '.metadata.annotations.dormouse\\.dev/is-default-class' },
+    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+  ],
+};

@@ -1,0 +1,294 @@
+import { z } from 'zod';
+import type { CustomObject, KindDefinition } from './resource.ts';
+import {
+  condition,
+  dnsLabel,
+  duration,
+  objectName,
+  objectReference,
+  observedGeneration,
+  quantity,
+  timestamp,
+} from './scalars.ts';
+
+export const permissionModes = ['default', 'acceptEdits', 'bypassPermissions'] as const;
+export const permissionMode = z.enum(permissionModes);
+export type PermissionMode = z.infer<typeof permissionMode>;
+
+export const service = z.object({
+  name: dnsLabel.meta({ description: 'The name of the service, unique in its workspace.' }),
+  command: z
+    .array(z.string().max(4096))
+    .min(1)
+    .max(64)
+    .meta({
+      description: 'The program and its arguments; no shell is involved.',
+      'x-kubernetes-validations': [
+        { rule: "self[0] != ''", message: 'the first item must name the program to run' },
+      ],
+    }),
+  port: z
+    .int()
+    .min(1)
+    .max(65535)
+    .optional()
+    .meta({
+      description: "The port the service listens on, if any; unique in its workspace. 7070 is the agent's.",
+      'x-kubernetes-validations': [
+        { rule: 'self != 7070', message: 'port 7070 belongs to the agent: choose another' },
+      ],
+    }),
+  restart: z.enum(['Always', 'OnFailure', 'Never']).default('Always').meta({
+    description: 'Whether the service is started again after it ended while the workspace is awake.',
+  }),
+});
+export type Service = z.infer<typeof service>;
+
+const agent = z.object({
+  model: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .meta({ description: 'The model. Default: the default model of the class.' }),
+  systemPrompt: z.string().max(32768).optional().meta({ description: 'Text put before the conversation.' }),
+  permissionMode: permissionMode.optional().meta({
+    description: 'What a tool call may do without being asked for. Default: the default mode of the class.',
+  }),
+  maxTurns: z
+    .int()
+    .min(1)
+    .max(10000)
+    .optional()
+    .meta({ description: 'Model requests for one message. Default: the ceiling of the class.' }),
+  maxTokensPerDay: z
+    .int()
+    .min(1)
+    .optional()
+    .meta({ description: 'Input and output tokens for one UTC day. Default: the ceiling of the class.' }),
+});
+
+export const agentWorkspaceSpec = z.object({
+  classRef: objectReference.optional().meta({
+    description: 'The AgentWorkspaceClass. Default: the class annotated dormouse.dev/is-default-class=true.',
+  }),
+  runPolicy: z.enum(['Auto', 'Always', 'Suspended']).default('Auto').meta({
+    description:
+      'Auto sleeps when idle; Always never sleeps; Suspended sleeps as soon as it can and stays asleep.',
+  }),
+  storage: z
+    .object({
+      size: quantity.default('2Gi').meta({
+        description:
+          'The size of the claim, at least 16Mi. It can grow where the StorageClass allows it, and never shrink.',
+        'x-kubernetes-validations': [
+          {
+            rule: "quantity(self).compareTo(quantity('16Mi')) >= 0",
+            message: 'must be at least 16Mi: transcripts and checkpoints need room as well',
+          },
+          {
+            rule: 'quantity(self).compareTo(quantity(oldSelf)) >= 0',
+            messageExpression:
+              "'must not shrink: it is ' + oldSelf + ' and a claim can only grow; to have less, create another workspace'",
+            message: 'must not shrink: a claim can only grow; to have less, create another workspace',
+          },
+        ],
+      }),
+      storageClassName: objectName
+        .optional()
+        .meta({ description: 'The StorageClass. Immutable. Default: the default one of the cluster.' }),
+      retain: z.enum(['Delete', 'Retain']).default('Delete').meta({
+        description: 'What happens to the claim, and so to every file, when the workspace is deleted.',
+      }),
+    })
+    .prefault({})
+    .meta({
+      description: 'The claim that holds the files, the sessions and the checkpoints.',
+      'x-kubernetes-validations': [
+        {
+          rule: 'has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)',
+          message:
+            'storageClassName is immutable: a claim cannot move to another StorageClass; create another workspace',
+          fieldPath: '.storageClassName',
+        },
+      ],
+    }),
+  idle: z
+    .object({
+      after: duration.default('15m').meta({
+        description: 'How long nothing must happen before the workspace sleeps; at least 5s.',
+        'x-kubernetes-validations': [
+          { rule: "duration(self) >= duration('5s')", message: 'must be at least 5s' },
+        ],
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'When the workspace counts as idle.' }),
+  checkpoint: z
+    .object({
+      processes: z.enum(['Restart', 'Restore']).default('Restart').meta({
+        description:
+          'Restart starts services and restartable background tasks afresh after a sleep; Restore brings back process images where the class allows it.',
+      }),
+      keep: z.int().min(1).max(100).default(3).meta({ description: 'How many checkpoints are kept.' }),
+    })
+    .prefault({})
+    .meta({ description: 'How checkpoints are taken and what comes back from them.' }),
+  agent: agent.prefault({}).meta({ description: 'The agent that works in the workspace.' }),
+  services: z
+    .array(service)
+    .max(16)
+    .optional()
+    .meta({
+      description: 'Programs that run as long as the workspace is awake, as a development server does.',
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['name'],
+      'x-kubernetes-validations': [
+        {
+          rule: 'self.all(a, !has(a.port) || self.exists_one(b, has(b.port) && b.port == a.port))',
+          message: 'two services have the same port: give each one its own',
+        },
+      ],
+    }),
+  env: z
+    .array(
+      z.object({
+        name: z
+          .string()
+          .min(1)
+          .max(128)
+          .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+          .meta({
+            description: 'The name, unique in its workspace. DORMOUSE_ and ANTHROPIC_ are reserved prefixes.',
+            patternMessage: 'must be a variable name: letters, digits and "_", not beginning with a digit',
+            'x-kubernetes-validations': [
+              {
+                rule: "!self.startsWith('DORMOUSE_') && !self.startsWith('ANTHROPIC_')",
+                message:
+                  'names that begin with DORMOUSE_ or ANTHROPIC_ are reserved: choose another; the model and its provider are set by the class',
+              },
+            ],
+          }),
+        value: z.string().max(8192).meta({ description: 'The value, taken literally.' }),
+      }),
+    )
+    .max(64)
+    .optional()
+    .meta({
+      description: 'Environment of tools and services. No place for secrets: the agent reads it.',
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['name'],
+    }),
+  updatePolicy: z.enum(['OnSleep', 'Immediate']).default('OnSleep').meta({
+    description:
+      'When a change that needs a new pod takes effect: at the next sleep, or at once by way of a checkpoint.',
+  }),
+  ttlAfterSuspended: duration.optional().meta({
+    description: 'Delete the workspace after it slept this long; at least 5s. Default: never.',
+    'x-kubernetes-validations': [
+      {
+        rule: "duration(self) >= duration('5s')",
+        message:
+          'must be at least 5s: the workspace is deleted when it is over; leave it out to keep the workspace',
+      },
+    ],
+  }),
+});
+
+export const workspacePhases = [
+  'Pending',
+  'Starting',
+  'Running',
+  'Checkpointing',
+  'Suspended',
+  'Failed',
+  'Terminating',
+] as const;
+export type WorkspacePhase = (typeof workspacePhases)[number];
+
+export const agentWorkspaceStatus = z.object({
+  phase: z.enum(workspacePhases).optional().meta({ description: 'Where the workspace is in its life.' }),
+  observedGeneration,
+  className: z.string().max(253).optional().meta({ description: 'The class in force.' }),
+  podUID: z
+    .string()
+    .max(64)
+    .optional()
+    .meta({ description: 'The pod that runs the workspace; absent while it sleeps.' }),
+  idleSince: timestamp.optional().meta({ description: 'Since when nothing happened; absent while busy.' }),
+  suspendedSince: timestamp.optional().meta({ description: 'Since when it sleeps; absent while awake.' }),
+  startedAt: timestamp.optional().meta({ description: 'When the current pod was asked for.' }),
+  messages: z
+    .object({
+      pending: z.int().min(0).meta({ description: 'Messages that the agent has not begun.' }),
+      working: z.int().min(0).meta({ description: 'Messages that the agent works on.' }),
+    })
+    .optional()
+    .meta({ description: 'Messages not yet completed.' }),
+  checkpointing: z
+    .object({
+      sequence: z.int().min(1).meta({ description: 'Its number.' }),
+      name: objectName.meta({ description: 'The AgentCheckpoint being taken.' }),
+      startedAt: timestamp.meta({ description: 'When it was asked for.' }),
+    })
+    .optional()
+    .meta({ description: 'The checkpoint under way; absent otherwise.' }),
+  checkpoint: z
+    .object({
+      sequence: z.int().min(1).meta({ description: 'Its number.' }),
+      name: objectName.meta({ description: 'The AgentCheckpoint.' }),
+      digest: z
+        .string()
+        .max(71)
+        .meta({ description: 'SHA-256 of the manifest, as sha256:HEX, verified by the operator.' }),
+      completedAt: timestamp.meta({ description: 'When it was complete.' }),
+    })
+    .optional()
+    .meta({ description: 'The newest verified checkpoint: what the next wake starts from.' }),
+  conditions: z
+    .array(condition)
+    .max(16)
+    .optional()
+    .meta({
+      description: 'What holds and what does not, and why.',
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['type'],
+    }),
+});
+
+export type AgentWorkspaceSpec = z.output<typeof agentWorkspaceSpec>;
+export type AgentWorkspaceStatus = z.output<typeof agentWorkspaceStatus>;
+export type AgentWorkspace = CustomObject<'AgentWorkspace', AgentWorkspaceSpec, AgentWorkspaceStatus>;
+
+export const agentWorkspace: KindDefinition = {
+  kind: 'AgentWorkspace',
+  plural: 'agentworkspaces',
+  singular: 'agentworkspace',
+  shortNames: ['aw'],
+  scope: 'Namespaced',
+  description:
+    'One environment with its agent. It sleeps when nobody needs it and wakes as the same workspace.',
+  spec: agentWorkspaceSpec,
+  status: agentWorkspaceStatus,
+  rules: [
+    {
+      rule: "self.metadata.name.size() <= 52 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+      message:
+        'metadata.name must be at most 52 characters of a-z, 0-9 and "-", beginning and ending with a letter or a digit: the pod, its host name and the checkpoints are named after it',
+    },
+  ],
+  columns: [
+    { name: 'Phase', type: 'string', jsonPath: '.status.phase' },
+    { name: 'Idle', type: 'date', jsonPath: '.status.idleSince' },
+    { name: 'Checkpoint', type: 'integer', jsonPath: '.status.checkpoint.sequence' },
+    { name: 'Messages', type: 'integer', jsonPath: '.status.messages.pending' },
+    { name: 'Class', type: 'string', jsonPath: '.status.className', priority: 1 },
+    {
+      name: 'Reason',
+      type: 'string',
+      jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
+      priority: 1,
+    },
+    { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+  ],
+};

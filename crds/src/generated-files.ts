@@ -1,0 +1,52 @@
+import { stringify } from 'yaml';
+import { ceilingsPolicy } from './ceilings.ts';
+import { customResourceDefinition } from './definition/custom-resource-definition.ts';
+import { kinds } from './index.ts';
+import { referenceIndex, referencePage } from './reference/page.ts';
+import { group } from './resource.ts';
+
+const notice = '# Generated from crds/src by `npm run generate`. Do not edit.\n';
+
+/** Every generated file: path from the root of the repository, content. */
+export function generatedFiles(): Map<string, string> {
+  const files = new Map<string, string>();
+  for (const kind of kinds) {
+    const name = `${group}_${kind.plural}.yaml`;
+    const definition = customResourceDefinition(kind);
+    files.set(`crds/generated/${name}`, manifest([definition]));
+    files.set(`charts/dormouse/templates/crds/${name}`, crdTemplate(definition));
+    files.set(`docs/reference/${kind.singular}.md`, referencePage(kind));
+  }
+  files.set('crds/generated/ceilings.yaml', manifest(ceilingsPolicy()));
+  files.set('charts/dormouse/templates/ceilings.yaml', notice + helmLiteral(yaml(ceilingsPolicy())));
+  files.set('docs/reference/README.md', referenceIndex(kinds));
+  return files;
+}
+
+/**
+ * CRDs are templates, since Helm installs the files of a chart's `crds/` folder once and never upgrades them. The policy
+ * `keep` is what lets workspaces outlive `helm uninstall`: without its CRD every object of a kind is deleted.
+ */
+function crdTemplate(definition: { metadata: object }): string {
+  const kept = {
+    ...definition,
+    metadata: { ...definition.metadata, annotations: { 'helm.sh/resource-policy': 'keep' } },
+  };
+  return `${notice}{{- if .Values.crds.install }}\n${helmLiteral(yaml([kept]))}{{- end }}\n`;
+}
+
+/** Text that Helm's template engine passes on as it is. */
+export function helmLiteral(text: string): string {
+  return text.replaceAll(/\{\{|\}\}/g, (braces) => `{{ "${braces}" }}`);
+}
+
+function manifest(objects: object[]): string {
+  return notice + yaml(objects);
+}
+
+/** Aliases and folded lines would make a diff hard to read. */
+function yaml(objects: object[]): string {
+  return objects
+    .map((object) => `---\n${stringify(object, { lineWidth: 0, aliasDuplicateObjects: false })}`)
+    .join('');
+}

@@ -1,0 +1,14 @@
+/** Carried by every object that belongs to a workspace; its value is the workspace's name. */
+export const workspaceLabel = 'dormouse.dev/workspace';
+
+/** Holds a workspace until what it owned is gone. */
+export const workspaceFinalizer = 'dormouse.dev/workspace';
+
+/** On a pod: the hash of the template it was made from. A different one means that a new pod is needed. */
+export const templateHashAnnotation = 'dormouse.dev/template-hash';
+
+/**
+ * On a workspace: an RFC 3339 instant until which somebody is attached. It wakes the workspace and keeps it awake; an
+ * instant in the past means nothing.
+ */
+export const attachedUntilAnnotation = 'dormouse.dev/attached-until';

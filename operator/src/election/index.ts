@@ -1,0 +1,2 @@
+/** Who of several operators acts. */
+export * from './lease-candidate.ts';

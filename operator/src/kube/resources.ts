@@ -1,0 +1,99 @@
+import type { AgentCheckpoint, AgentMessage, AgentWorkspace, AgentWorkspaceClass } from '@dormouse/crds';
+import { group, version } from '@dormouse/crds';
+import type {
+  CoreV1Event,
+  V1Lease,
+  V1Namespace,
+  V1NetworkPolicy,
+  V1PersistentVolumeClaim,
+  V1Pod,
+  V1Secret,
+} from '@kubernetes/client-node';
+import type { KubeObject, WireObject } from './object.ts';
+
+export type Pod = WireObject<V1Pod>;
+export type PersistentVolumeClaim = WireObject<V1PersistentVolumeClaim>;
+export type Secret = WireObject<V1Secret>;
+export type Event = WireObject<CoreV1Event>;
+export type Lease = WireObject<V1Lease>;
+export type NetworkPolicy = WireObject<V1NetworkPolicy>;
+export type Namespace = WireObject<V1Namespace>;
+
+/** One kind of the API: where its objects live, and of which type they are. */
+export interface Resource<T extends KubeObject> {
+  /** Empty for the core group. */
+  readonly group: string;
+  readonly version: string;
+  /** As in the path and in RBAC. */
+  readonly plural: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+  /** Tells the compiler the type of the objects; never set. */
+  readonly type?: T;
+}
+
+function resource<T extends KubeObject>(
+  groupVersion: string,
+  plural: string,
+  kind: string,
+  scope: 'Namespaced' | 'Cluster' = 'Namespaced',
+): Resource<T> {
+  const slash = groupVersion.indexOf('/');
+  return {
+    group: slash < 0 ? '' : groupVersion.slice(0, slash),
+    version: groupVersion.slice(slash + 1),
+    plural,
+    kind,
+    namespaced: scope === 'Namespaced',
+  };
+}
+
+const own = `${group}/${version}`;
+
+/** Every kind that the operator reads or writes; RBAC in the chart names the same. */
+export const resources = {
+  workspaces: resource<AgentWorkspace>(own, 'agentworkspaces', 'AgentWorkspace'),
+  classes: resource<AgentWorkspaceClass>(own, 'agentworkspaceclasses', 'AgentWorkspaceClass', 'Cluster'),
+  checkpoints: resource<AgentCheckpoint>(own, 'agentcheckpoints', 'AgentCheckpoint'),
+  messages: resource<AgentMessage>(own, 'agentmessages', 'AgentMessage'),
+  pods: resource<Pod>('v1', 'pods', 'Pod'),
+  persistentVolumeClaims: resource<PersistentVolumeClaim>(
+    'v1',
+    'persistentvolumeclaims',
+    'PersistentVolumeClaim',
+  ),
+  secrets: resource<Secret>('v1', 'secrets', 'Secret'),
+  events: resource<Event>('v1', 'events', 'Event'),
+  namespaces: resource<Namespace>('v1', 'namespaces', 'Namespace', 'Cluster'),
+  leases: resource<Lease>('coordination.k8s.io/v1', 'leases', 'Lease'),
+  networkPolicies: resource<NetworkPolicy>('networking.k8s.io/v1', 'networkpolicies', 'NetworkPolicy'),
+} as const;
+
+/** `v1`, `apps/v1`, as an object's `apiVersion`. */
+export function apiVersionOf(of: Resource<KubeObject>): string {
+  return of.group === '' ? of.version : `${of.group}/${of.version}`;
+}
+
+/** The path of a collection (no `name`), of an object, or of its subresource. Every part is escaped. */
+export function pathOf(
+  of: Resource<KubeObject>,
+  at: { namespace?: string; name?: string; subresource?: 'status' } = {},
+): string {
+  const parts = of.group === '' ? ['api', of.version] : ['apis', of.group, of.version];
+  if (of.namespaced && at.namespace !== undefined) parts.push('namespaces', at.namespace);
+  parts.push(of.plural);
+  if (at.name !== undefined) {
+    if (of.namespaced && at.namespace === undefined)
+      throw new TypeError(`${of.kind} ${at.name}: a namespace is needed`);
+    parts.push(at.name);
+  }
+  if (at.subresource !== undefined) parts.push(at.subresource);
+  return `/${parts.map(segment).join('/')}`;
+}
+
+/** `encodeURIComponent` leaves `.` and `..` alone, and a server may resolve them. */
+function segment(part: string): string {
+  if (part === '' || part === '.' || part === '..')
+    throw new TypeError(`not a name: ${JSON.stringify(part)}`);
+  return encodeURIComponent(part);
+}

@@ -1,0 +1,7 @@
+/** The agents of running workspaces, as the operator talks to them. */
+export type { AgentConnection } from './connection.ts';
+export { AgentConnections } from './connections.ts';
+export { AgentRefusedError, AgentUnreachableError } from './errors.ts';
+export { cutText } from './reply.ts';
+export { type AgentTransport, directTransport, proxyTransport } from './transport.ts';
+export { noRuntime, type RuntimeView, withCheckpoint } from './view.ts';

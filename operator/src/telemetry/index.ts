@@ -1,0 +1,5 @@
+/** What the operator tells of itself: logs, metrics, health, Events. */
+export * from './events.ts';
+export * from './health.ts';
+export * from './log.ts';
+export * from './metrics.ts';

@@ -1,0 +1,120 @@
+import { apiVersion, workspaceLabel } from '@dormouse/crds';
+import { completed } from '../checkpoint/plan.ts';
+import { AlreadyExistsError, ConflictError, NotFoundError, resources } from '../kube/index.ts';
+import type { Action } from './actions.ts';
+import type { Work } from './apply.ts';
+import { projectMessage } from './caches.ts';
+import { mergePatch } from './patch.ts';
+import { ownerReference } from './pod.ts';
+import { LearntError, StaleError, type Surroundings } from './surroundings.ts';
+
+type RecordAction = Extract<
+  Action,
+  {
+    do: 'recordCheckpoint' | 'writeCheckpoint' | 'deleteCheckpoint' | 'writeMessage' | 'deleteMessage';
+  }
+>;
+
+const names = new Set<Action['do']>([
+  'recordCheckpoint',
+  'writeCheckpoint',
+  'deleteCheckpoint',
+  'writeMessage',
+  'deleteMessage',
+] satisfies RecordAction['do'][]);
+
+export function isRecordAction(action: Action): action is RecordAction {
+  return names.has(action.do);
+}
+
+/** Writes AgentMessages and AgentCheckpoints. One that is gone needs nothing more. */
+export async function applyToRecord(action: RecordAction, work: Work, around: Surroundings): Promise<void> {
+  const { snapshot, written } = work;
+  const { kube } = around;
+  const { namespace } = snapshot.name;
+  try {
+    switch (action.do) {
+      case 'writeMessage': {
+        const message = snapshot.messages.find((each) => each.metadata.name === action.name);
+        if (message === undefined) return;
+        const { uid = '' } = message.metadata;
+        written.noteMessage(
+          projectMessage(
+            await kube.patchStatus(
+              resources.messages,
+              { namespace, name: action.name },
+              mergePatch(message.status, action.status),
+              { uid },
+            ),
+          ),
+        );
+        return;
+      }
+      case 'deleteMessage':
+        written.noteDeleted(action.uid);
+        await kube.delete(resources.messages, { namespace, name: action.name }, { uid: action.uid });
+        return;
+      case 'writeCheckpoint': {
+        const checkpoint = snapshot.checkpoints.find((each) => each.metadata.name === action.name);
+        if (checkpoint === undefined) return;
+        const { uid = '' } = checkpoint.metadata;
+        written.noteCheckpoint(
+          await kube.patchStatus(
+            resources.checkpoints,
+            { namespace, name: action.name },
+            mergePatch(checkpoint.status, action.status),
+            { uid },
+          ),
+        );
+        return;
+      }
+      case 'deleteCheckpoint':
+        written.noteDeleted(action.uid);
+        await kube.delete(resources.checkpoints, { namespace, name: action.name }, { uid: action.uid });
+        return;
+      case 'recordCheckpoint':
+        return await recordCheckpoint(action, work, around);
+    }
+  } catch (error) {
+    const recording = action.do === 'recordCheckpoint';
+    if (recording || !(error instanceof NotFoundError || error instanceof ConflictError)) throw error;
+  }
+}
+
+/** The proof of a sleep: it must be in the cluster before the pod goes. */
+async function recordCheckpoint(
+  { name, trigger, state }: Extract<RecordAction, { do: 'recordCheckpoint' }>,
+  { workspace, snapshot, memory, written }: Work,
+  { kube, now, measure }: Surroundings,
+): Promise<void> {
+  if (workspace === undefined) throw new StaleError('the workspace is gone');
+  const { namespace } = snapshot.name;
+  const status = completed(state, now());
+  try {
+    await kube.create(resources.checkpoints, {
+      apiVersion,
+      kind: 'AgentCheckpoint',
+      metadata: {
+        name,
+        namespace,
+        labels: { [workspaceLabel]: snapshot.name.name },
+        ownerReferences: [ownerReference(workspace)],
+      },
+      spec: { workspaceRef: { name: snapshot.name.name }, trigger },
+    });
+  } catch (error) {
+    if (!(error instanceof AlreadyExistsError)) throw error;
+    const live = await kube.get(resources.checkpoints, { namespace, name });
+    const free = live.status?.sequence === undefined || live.status.sequence === state.sequence;
+    if (live.spec.workspaceRef.name !== snapshot.name.name || !free) {
+      const message = `AgentCheckpoint ${name} exists and speaks of something else. Delete it, or wait for the next number.`;
+      memory.verified = { sequence: state.sequence, digest: state.digest ?? '', problem: message };
+      throw new LearntError(message);
+    }
+  }
+  written.noteCheckpoint(await kube.patchStatus(resources.checkpoints, { namespace, name }, status));
+  measure('checkpoint', Math.max(0, now() - Date.parse(state.startedAt)) / 1000);
+  memory.checkpointFailures = 0;
+  memory.checkpointNotBefore = 0;
+  delete memory.checkpointProblem;
+}

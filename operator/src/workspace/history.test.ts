@@ -1,0 +1,204 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { World } from './simulation/world.ts';
+
+type Cache = keyof World['caches'];
+const cacheNames: Cache[] = ['workspaces', 'classes', 'pods', 'claims', 'checkpoints', 'messages'];
+
+/** Something that happens, told as data so that a failing history can be read and shrunk. */
+const happening = fc.oneof(
+  { weight: 8, arbitrary: fc.constant({ what: 'reconcile' } as const) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      what: fc.constant('crash' as const),
+      writes: fc.nat({ max: 5 }),
+      after: fc.boolean(),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      what: fc.constant('watch' as const),
+      cache: fc.constantFrom(...cacheNames),
+      changes: fc.integer({ min: 1, max: 4 }),
+    }),
+  },
+  { weight: 4, arbitrary: fc.constant({ what: 'catch up' } as const) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      what: fc.constant('rewind' as const),
+      cache: fc.constantFrom(...cacheNames),
+      changes: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
+  { weight: 4, arbitrary: fc.constant({ what: 'listen' } as const) },
+  { weight: 4, arbitrary: fc.constant({ what: 'kubelet' } as const) },
+  { weight: 4, arbitrary: fc.constant({ what: 'work' } as const) },
+  { weight: 3, arbitrary: fc.constant({ what: 'checkpoint completes' } as const) },
+  { weight: 1, arbitrary: fc.constant({ what: 'checkpoint fails' } as const) },
+  { weight: 2, arbitrary: fc.constant({ what: 'agent crashes' } as const) },
+  { weight: 3, arbitrary: fc.constant({ what: 'message' } as const) },
+  { weight: 1, arbitrary: fc.constant({ what: 'manual checkpoint' } as const) },
+  { weight: 1, arbitrary: fc.constant({ what: 'pod deleted' } as const) },
+  { weight: 1, arbitrary: fc.constant({ what: 'pod evicted' } as const) },
+  { weight: 1, arbitrary: fc.constant({ what: 'operator restarts' } as const) },
+  { weight: 1, arbitrary: fc.constant({ what: 'attach' } as const) },
+  { weight: 1, arbitrary: fc.record({ what: fc.constant('image' as const), tag: fc.nat({ max: 3 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      what: fc.constant('run policy' as const),
+      runPolicy: fc.constantFrom('Auto', 'Always', 'Suspended'),
+    }),
+  },
+  { weight: 1, arbitrary: fc.constant({ what: 'update at once' } as const) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      what: fc.constant('time' as const),
+      milliseconds: fc.integer({ min: 1, max: 20_000 }),
+    }),
+  },
+);
+type Happening = typeof happening extends fc.Arbitrary<infer T> ? T : never;
+
+/** Where a history begins; most of what matters is several steps away from a new workspace. */
+const beginnings = ['new', 'running', 'working', 'checkpointing', 'asleep'] as const;
+const beginning = fc.constantFrom(...beginnings);
+
+async function begin(world: World, from: (typeof beginnings)[number]): Promise<void> {
+  world.catchUp();
+  if (from === 'new') return;
+  if (from === 'asleep') return world.settle(80);
+  await world.settle(8);
+  if (from === 'running') return;
+  if (from === 'working') {
+    world.send();
+    world.catchUp();
+    return world.reconcile();
+  }
+  world.now += 20_000;
+  world.catchUp();
+  world.listen();
+  await world.reconcile();
+}
+
+async function happen(world: World, event: Happening): Promise<void> {
+  switch (event.what) {
+    case 'reconcile':
+      return world.reconcile();
+    case 'crash':
+      return world.reconcile(event);
+    case 'watch':
+      world.caches[event.cache].catchUp(event.changes);
+      return;
+    case 'catch up':
+      return world.catchUp();
+    case 'rewind':
+      return world.caches[event.cache].rewind(event.changes);
+    case 'listen':
+      return world.listen();
+    case 'kubelet':
+      return world.kubelet();
+    case 'work':
+      world.agent?.work();
+      return;
+    case 'checkpoint completes':
+      return world.agent?.progress('Completed');
+    case 'checkpoint fails':
+      return world.agent?.progress('Failed');
+    case 'agent crashes':
+      return world.agent?.crash();
+    case 'message':
+      return world.send();
+    case 'manual checkpoint':
+      return world.requestCheckpoint();
+    case 'pod deleted':
+      return world.deletePod();
+    case 'pod evicted':
+      return world.evict();
+    case 'operator restarts':
+      return world.restartOperator();
+    case 'attach':
+      return world.attach(5_000);
+    case 'image':
+      return world.editClass(`agent:${event.tag}`);
+    case 'run policy':
+      return world.editWorkspace({ spec: { runPolicy: event.runPolicy } });
+    case 'update at once':
+      return world.editWorkspace({ spec: { updatePolicy: 'Immediate' } });
+    case 'time':
+      world.now += event.milliseconds;
+  }
+}
+
+describe('the histories', () => {
+  it('begin where they say', async () => {
+    const phases = {
+      new: undefined,
+      running: 'Running',
+      working: 'Running',
+      checkpointing: 'Checkpointing',
+      asleep: 'Suspended',
+    } as const;
+    for (const from of beginnings) {
+      const world = new World();
+      world.createWorkspace();
+      await begin(world, from);
+      expect(world.workspace?.status?.phase).toBe(phases[from]);
+    }
+  });
+});
+
+describe('whatever happens to a workspace', () => {
+  it('keeps every invariant at every write, and in the end answers every message and sleeps', async () => {
+    await fc.assert(
+      fc.asyncProperty(beginning, fc.array(happening, { maxLength: 60 }), async (from, events) => {
+        const world = new World();
+        world.createWorkspace();
+        await begin(world, from);
+        for (const event of events) {
+          await happen(world, event);
+          world.check();
+          expect(world.violations).toEqual([]);
+        }
+        world.editWorkspace({ spec: { runPolicy: 'Auto' } });
+        await world.settle();
+        expect(world.violations).toEqual([]);
+        expect(world.messages.map((each) => each.status?.phase)).toEqual(
+          world.messages.map(() => 'Completed'),
+        );
+        expect(world.workspace?.status?.phase).toBe('Suspended');
+        expect(world.pod).toBeUndefined();
+      }),
+      { numRuns: Number(process.env.HISTORIES ?? 150) },
+    );
+  }, 120_000);
+
+  it('ends everything when it is deleted in the middle of that', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        beginning,
+        fc.array(happening, { maxLength: 30 }),
+        fc.constantFrom('Delete', 'Retain'),
+        fc.array(happening, { maxLength: 10 }),
+        async (from, events, retain, afterwards) => {
+          const world = new World();
+          world.createWorkspace({ storage: { retain } });
+          await begin(world, from);
+          for (const event of events) await happen(world, event);
+          world.deleteWorkspace();
+          for (const event of afterwards) await happen(world, event);
+          await world.settle(100);
+          expect(world.violations).toEqual([]);
+          expect(world.workspace).toBeUndefined();
+          expect(world.pod).toBeUndefined();
+          if (retain === 'Delete') expect(world.claim).toBeUndefined();
+        },
+      ),
+      { numRuns: Number(process.env.HISTORIES ?? 60) },
+    );
+  }, 120_000);
+});

@@ -1,0 +1,87 @@
+import { Expectations } from '../cache/index.ts';
+import { LeadershipLostError } from '../election/index.ts';
+import { type Clock, type KubeClient, type KubeObject, keyOf } from '../kube/index.ts';
+import { SerialQueue, type WorkObserver, type WorkQueue } from '../queue/index.ts';
+import { AgentConnections, type AgentTransport } from '../runtime/index.ts';
+import type { EventNote, Logger } from '../telemetry/index.ts';
+import { feed, type Informers } from './controller.ts';
+import { ProviderCredentials } from './credentials.ts';
+import { Reconciler } from './reconciler.ts';
+import { agentKey } from './runtime-config.ts';
+import type { Settings } from './snapshot.ts';
+import type { Surroundings } from './surroundings.ts';
+
+export interface LeadOptions {
+  kube: KubeClient;
+  informers: Informers;
+  transport: AgentTransport;
+  masterKey: Uint8Array | string;
+  operatorNamespace: string;
+  /** The namespace that agents are reached from; undefined: from outside, through the API server. */
+  reachedFrom: string | undefined;
+  settings: Settings;
+  /** Workspaces worked on at the same time. */
+  concurrency: number;
+  clock: Clock;
+  log: Logger;
+  record: (object: KubeObject, note: EventNote) => void;
+  measure: Surroundings['measure'];
+  observer: WorkObserver;
+  /** Told of the queue of this term. */
+  watchQueue: (queue: WorkQueue) => void;
+}
+
+/** Milliseconds that running work gets at a shutdown; the lease is held meanwhile. */
+const grace = 2_000;
+
+/**
+ * Acts for all workspaces until `signal` aborts: one term of a leader. The caches are warm when it begins; everything
+ * else (the queue, what is remembered, the connections to agents) begins and ends with it.
+ */
+export async function lead(options: LeadOptions, signal: AbortSignal): Promise<void> {
+  const { kube, informers, transport, masterKey, operatorNamespace, settings, clock, log } = options;
+  const credentials = new ProviderCredentials(informers.secrets, operatorNamespace, masterKey);
+  const expect = {
+    pods: new Expectations(informers.pods, { clock }),
+    claims: new Expectations(informers.claims, { clock }),
+  };
+  const now = () => clock.now();
+  const connections = new AgentConnections({ transport, clock, log }, (key) => queue.add(key));
+  const reconciler = new Reconciler({
+    log,
+    sources: { now, caches: informers, expected: expect, credentials, settings },
+    connections,
+    surroundings: {
+      kube,
+      now,
+      expect,
+      agent: (name) => connections.get(keyOf(name)),
+      agentKey: (workspace) => agentKey(masterKey, workspace),
+      credential: (of) => credentials.value(of) ?? '',
+      reachedFrom: options.reachedFrom,
+      record: options.record,
+      measure: options.measure,
+      policies: new Map(),
+    },
+  });
+  const queue: WorkQueue = new SerialQueue({
+    worker: (key, stopping) => reconciler.reconcile(key, stopping),
+    log,
+    concurrency: options.concurrency,
+    observer: options.observer,
+    clock,
+  });
+  options.watchQueue(queue);
+  const stopFeeding = feed(informers, queue, reconciler);
+  queue.start();
+  log.info('leading');
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  stopFeeding();
+  // The lease runs out one second after it counts as lost: no time to finish what is under way.
+  await queue.stop(signal.reason instanceof LeadershipLostError ? 0 : grace);
+  await connections.closeAll();
+  log.info('no longer leading');
+}

@@ -1,0 +1,127 @@
+import { type AgentWorkspaceClass, agentWorkspaceClassSpec, agentWorkspaceSpec } from '@dormouse/crds';
+import { describe, expect, it } from 'vitest';
+import { type EffectiveSpec, findClass, narrow } from './class.ts';
+import { mergePatch } from './patch.ts';
+import { podSpec, templateDifference, templateHashes } from './pod.ts';
+import { quantityValue } from './quantity.ts';
+
+const aClass = (name: string, change: object = {}, annotations: Record<string, string> = {}) =>
+  ({
+    metadata: { name, annotations, creationTimestamp: '2026-01-01T00:00:00Z' },
+    spec: agentWorkspaceClassSpec.parse({
+      images: { agent: 'agent:1', workspace: 'workspace:1' },
+      model: { default: 'small' },
+      ...change,
+    }),
+  }) as AgentWorkspaceClass;
+const workspace = (spec: object = {}) => ({
+  apiVersion: 'dormouse.dev/v1alpha1' as const,
+  kind: 'AgentWorkspace' as const,
+  metadata: { name: 'hello', namespace: 'team', uid: 'uid-1' },
+  spec: agentWorkspaceSpec.parse(spec),
+});
+
+describe('the class of a workspace', () => {
+  it('is the oldest default, then the first by name, where it names none', () => {
+    const isDefault = { 'dormouse.dev/is-default-class': 'true' };
+    const all = [aClass('b', {}, isDefault), aClass('a', {}, isDefault), aClass('0')];
+    expect(
+      findClass(
+        workspace(),
+        () => undefined,
+        () => all,
+      ).found?.metadata.name,
+    ).toBe('a');
+  });
+
+  it('narrows what a workspace asks for, and says each time', () => {
+    const { clamped, ...effective } = narrow(
+      agentWorkspaceSpec.parse({
+        runPolicy: 'Always',
+        storage: { size: '10Gi' },
+        idle: { after: '2h' },
+        agent: { model: 'huge', permissionMode: 'bypassPermissions', maxTurns: 500 },
+      }),
+      aClass('standard', {
+        model: { default: 'small', allowed: ['small', 'middle'] },
+        permissions: { allowedModes: ['default'] },
+        ceilings: { storage: '5000Mi', idleAfter: '1h', runAlways: false, maxTurns: 100 },
+      }),
+    );
+    expect(effective).toMatchObject({
+      runPolicy: 'Auto',
+      storageSize: '5000Mi',
+      idleAfter: 3_600_000,
+      model: 'small',
+      permissionMode: 'default',
+      maxTurns: 100,
+    });
+    expect(clamped).toHaveLength(6);
+  });
+});
+
+describe('the pod', () => {
+  const specOf = (change: object = {}, spec: object = {}) => {
+    const effective: EffectiveSpec = narrow(agentWorkspaceSpec.parse(spec), aClass('standard', change));
+    return podSpec(workspace(spec), effective);
+  };
+
+  it('shows the credential and the state to the agent alone', () => {
+    const [agent, tools] = specOf().containers;
+    expect(agent?.volumeMounts?.map((each) => each.name)).toContain('runtime');
+    expect(tools?.volumeMounts?.map((each) => each.name)).not.toContain('runtime');
+    const claim = (of: typeof agent) =>
+      of?.volumeMounts
+        ?.filter((each) => each.name === 'claim')
+        .map((each) => [each.subPath, each.readOnly ?? false]);
+    expect(claim(agent)).toEqual([['state', false]]);
+    expect(claim(tools)).toEqual([
+      ['home', false],
+      ['processes', false],
+      ['state/transcripts', true],
+    ]);
+  });
+
+  it('passes the Pod Security Standard restricted', () => {
+    const spec = specOf();
+    expect(spec.automountServiceAccountToken).toBe(false);
+    for (const { securityContext } of spec.containers) {
+      expect(securityContext).toMatchObject({
+        allowPrivilegeEscalation: false,
+        runAsNonRoot: true,
+        capabilities: { drop: ['ALL'] },
+        seccompProfile: { type: 'RuntimeDefault' },
+      });
+    }
+  });
+
+  it('is outdated by what its template says, and by nothing else', () => {
+    const annotation = Object.entries(templateHashes(specOf()))
+      .map(([part, hash]) => `${part}=${hash}`)
+      .join(',');
+    const difference = (change: object, spec: object = {}) =>
+      templateDifference(annotation, templateHashes(specOf(change, spec)));
+    expect(difference({}, { idle: { after: '1m' }, agent: { systemPrompt: 'x' } })).toEqual([]);
+    expect(difference({ images: { agent: 'agent:2', workspace: 'workspace:1' } })).toEqual(['images']);
+    expect(difference({}, { env: [{ name: 'A', value: 'b' }] })).toEqual(['env']);
+    expect(difference({ nodeSelector: { disk: 'ssd' } })).toEqual(['scheduling']);
+  });
+});
+
+describe('a quantity', () => {
+  it.each([
+    ['2Gi', 2 ** 31],
+    ['500M', 5e8],
+    ['100m', 0.1],
+    ['7', 7],
+  ])('%s is %d', (text, value) => expect(quantityValue(text)).toBeCloseTo(value));
+});
+
+describe('a merge patch', () => {
+  it('removes what went away and leaves out what stays', () => {
+    expect(mergePatch({ a: 1, b: { c: 1, d: 2 }, e: [1] }, { b: { c: 1, d: 3 }, e: [1] })).toEqual({
+      a: null,
+      b: { d: 3 },
+    });
+  });
+});

@@ -1,0 +1,241 @@
+import { describe, expect, it } from 'vitest';
+import { resources } from '../kube/index.ts';
+import { name, World } from './simulation/world.ts';
+
+async function awake(spec: object = {}): Promise<World> {
+  const world = new World();
+  world.createWorkspace(spec);
+  await world.settle(8);
+  expect(world.workspace?.status?.phase).toBe('Running');
+  return world;
+}
+const condition = (world: World, type: string) =>
+  world.workspace?.status?.conditions?.find((each) => each.type === type);
+async function look(world: World): Promise<void> {
+  world.catchUp();
+  world.listen();
+  await world.reconcile();
+}
+
+describe('falling asleep', () => {
+  it('waits for idle.after, and no longer', async () => {
+    const world = await awake();
+    world.now += 9_000 - 250 * 8;
+    await look(world);
+    expect(world.workspace?.status?.phase).toBe('Running');
+    world.now = world.now + 10_000;
+    await look(world);
+    expect(world.workspace?.status?.phase).toBe('Checkpointing');
+  });
+
+  it('does not happen while somebody is attached', async () => {
+    const world = await awake();
+    world.attach(60_000);
+    world.now += 30_000;
+    await look(world);
+    expect(world.workspace?.status?.phase).toBe('Running');
+    expect(condition(world, 'Asleep')?.reason).toBe('Demand');
+  });
+
+  it('does not happen with runPolicy Always', async () => {
+    const world = await awake({ runPolicy: 'Always' });
+    world.now += 3_600_000;
+    await look(world);
+    expect(world.workspace?.status?.phase).toBe('Running');
+  });
+
+  it('is cancelled by a message, which is then delivered', async () => {
+    const world = await awake();
+    world.now += 20_000;
+    await look(world);
+    expect(world.workspace?.status?.phase).toBe('Checkpointing');
+    world.send();
+    await look(world);
+    expect(world.workspace?.status?.phase).toBe('Running');
+    expect(world.messages[0]?.status?.phase).toBe('Delivered');
+  });
+
+  it('is followed by a wake where the message comes after the pod went', async () => {
+    const world = await awake();
+    world.now += 20_000;
+    await look(world);
+    world.agent?.progress('Completed');
+    await look(world);
+    expect(world.pod).toBeUndefined();
+    world.send();
+    await look(world);
+    expect(world.workspace?.status?.phase).toBe('Starting');
+    expect(world.workspace?.status?.checkpoint?.sequence).toBe(1);
+  });
+
+  it('is put off where the checkpoint fails, with the reason in the condition', async () => {
+    const world = await awake();
+    world.now += 20_000;
+    await look(world);
+    world.agent?.progress('Failed');
+    await look(world);
+    expect(world.workspace?.status?.phase).toBe('Running');
+    expect(condition(world, 'CheckpointVerified')).toMatchObject({
+      status: 'False',
+      message: expect.stringContaining('no space left'),
+    });
+  });
+
+  it('is put off where the manifest does not match its digest', async () => {
+    const world = await awake();
+    world.now += 20_000;
+    await look(world);
+    world.agent?.progress('Completed');
+    world.volume.manifests.set(1, 'sha256:other');
+    await look(world);
+    expect(world.pod).toBeDefined();
+    expect(world.workspace?.status?.phase).toBe('Running');
+    expect(world.server.all(resources.checkpoints)).toEqual([]);
+  });
+});
+
+describe('run policy Suspended', () => {
+  it('never starts a workspace that never ran', async () => {
+    const world = new World();
+    world.createWorkspace({ runPolicy: 'Suspended' });
+    await world.settle(5);
+    expect(world.workspace?.status?.phase).toBe('Pending');
+    expect(world.pod).toBeUndefined();
+  });
+
+  it('lets a message wait and says so', async () => {
+    const world = await awake();
+    world.editWorkspace({ spec: { runPolicy: 'Suspended' } });
+    await world.settle(10);
+    world.send();
+    await world.settle(3);
+    expect(world.workspace?.status?.phase).toBe('Suspended');
+    expect(world.messages[0]?.status).toMatchObject({ phase: 'Pending', reason: 'WorkspaceAsleep' });
+  });
+});
+
+describe('what a person has to mend', () => {
+  it('names the class that is missing, and goes on when it is there', async () => {
+    const world = new World();
+    world.createWorkspace({ classRef: { name: 'gpu' } });
+    await world.settle(3);
+    expect(world.workspace?.status?.phase).toBe('Failed');
+    expect(condition(world, 'ClassResolved')?.message).toContain('AgentWorkspaceClass gpu does not exist');
+    world.editWorkspace({ spec: { classRef: { name: 'standard' } } });
+    await world.settle(8);
+    expect(world.workspace?.status?.phase).toBe('Running');
+  });
+
+  it.each([
+    ['pod', resources.pods, 'PodRunning', 'PodConflict'],
+    ['claim', resources.persistentVolumeClaims, 'StorageReady', 'ClaimConflict'],
+  ] as const)('touches no %s of somebody else', async (_what, resource, type, reason) => {
+    const world = new World();
+    world.server.insert(resource as typeof resources.pods, { metadata: { ...name } });
+    // The operator watches what carries its label: this one it does not see.
+    world.caches.pods.get = () => undefined;
+    world.caches.claims.get = () => undefined;
+    world.createWorkspace();
+    world.catchUp();
+    await world.reconcile();
+    expect(world.workspace?.status?.phase).toBe('Failed');
+    expect(condition(world, type)).toMatchObject({ status: 'False', reason });
+    expect(condition(world, type)?.message).toContain('belongs to something else');
+    expect(world.violations).toEqual([]);
+  });
+
+  it('makes no empty claim in the place of one with files', async () => {
+    const world = await awake();
+    await world.settle(120);
+    expect(world.workspace?.status?.phase).toBe('Suspended');
+    world.server.vanish(resources.persistentVolumeClaims, name);
+    world.send();
+    await world.settle(3);
+    expect(world.workspace?.status?.phase).toBe('Failed');
+    expect(condition(world, 'StorageReady')?.reason).toBe('ClaimLost');
+    expect(world.claim).toBeUndefined();
+  });
+});
+
+describe('a change that needs a new pod', () => {
+  it('waits for the next sleep and says what changed', async () => {
+    const world = await awake();
+    world.editClass('agent:2');
+    await world.settle(6);
+    expect(condition(world, 'UpToDate')).toMatchObject({ status: 'False', reason: 'WaitingForSleep' });
+    expect(condition(world, 'UpToDate')?.message).toContain('images');
+  });
+
+  it('takes effect at once by way of a checkpoint where it is told to', async () => {
+    const world = await awake({ updatePolicy: 'Immediate', runPolicy: 'Always' });
+    const before = world.pod?.metadata.uid;
+    world.editClass('agent:2');
+    await world.settle(20);
+    expect(world.pod?.metadata.uid).not.toBe(before);
+    expect(world.workspace?.status?.phase).toBe('Running');
+    expect(world.server.all(resources.checkpoints)[0]?.spec.trigger).toBe('BeforeUpgrade');
+  });
+});
+
+describe('an AgentCheckpoint that a person made', () => {
+  it('is taken while the workspace runs, which goes on', async () => {
+    const world = await awake({ runPolicy: 'Always' });
+    world.requestCheckpoint();
+    await world.settle(6);
+    expect(world.server.all(resources.checkpoints)[0]?.status).toMatchObject({
+      phase: 'Completed',
+      sequence: 1,
+    });
+    expect(world.workspace?.status?.checkpoint?.sequence).toBe(1);
+    expect(world.pod).toBeDefined();
+  });
+
+  it('is answered with the newest one while the workspace sleeps', async () => {
+    const world = await awake();
+    await world.settle(120);
+    world.requestCheckpoint();
+    await world.settle(2);
+    const made = world.server.all(resources.checkpoints).find((each) => each.spec.trigger === 'Manual');
+    expect(made?.status).toMatchObject({
+      phase: 'Completed',
+      digest: world.workspace?.status?.checkpoint?.digest,
+    });
+    expect(world.pod).toBeUndefined();
+  });
+});
+
+describe('a workspace that sleeps', () => {
+  it('is written once and asks for no more looks', async () => {
+    const world = await awake();
+    await world.settle(120);
+    const version = world.workspace?.metadata.resourceVersion;
+    await world.settle(10);
+    expect(world.workspace?.metadata.resourceVersion).toBe(version);
+    expect(world.due).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
+describe('a message to a workspace that does not exist', () => {
+  it('says so, and is answered when it does', async () => {
+    const world = new World();
+    world.send();
+    await world.settle(2);
+    expect(world.messages[0]?.status).toMatchObject({ phase: 'Pending', reason: 'WorkspaceNotFound' });
+    world.createWorkspace();
+    await world.settle(20);
+    expect(world.messages[0]?.status?.phase).toBe('Completed');
+  });
+});
+
+describe('an operator that restarts', () => {
+  it('asks again for every message that the agent has, and hears how it ended', async () => {
+    const world = await awake();
+    world.send();
+    await look(world);
+    expect(world.messages[0]?.status?.phase).toBe('Delivered');
+    world.restartOperator();
+    await world.settle(12);
+    expect(world.messages[0]?.status?.phase).toBe('Completed');
+    expect(world.volume.transcript).toHaveLength(1);
+  });
+});

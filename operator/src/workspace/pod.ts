@@ -1,0 +1,200 @@
+import { createHash } from 'node:crypto';
+import { agentPort, identities, paths } from '@dormouse/agent-runtime/protocol';
+import {
+  type AgentWorkspace,
+  apiVersion,
+  type OwnerReference,
+  templateHashAnnotation,
+  workspaceLabel,
+} from '@dormouse/crds';
+import type { Desired, Pod } from '../kube/index.ts';
+import type { EffectiveSpec } from './class.ts';
+
+/** Marks pods that a NetworkPolicy and a disruption budget speak of. */
+export const componentLabel = 'app.kubernetes.io/component';
+
+/** What makes the API server's garbage collector remove an object after its workspace. */
+export function ownerReference(workspace: AgentWorkspace): OwnerReference {
+  return {
+    apiVersion,
+    kind: 'AgentWorkspace',
+    name: workspace.metadata.name,
+    uid: workspace.metadata.uid ?? '',
+    controller: true,
+    blockOwnerDeletion: false,
+  };
+}
+
+export function isOwnedBy(
+  object: { metadata: { ownerReferences?: OwnerReference[] } },
+  uid: string,
+): boolean {
+  return (
+    object.metadata.ownerReferences?.some((each) => each.controller === true && each.uid === uid) ?? false
+  );
+}
+
+/** The Secret of a workspace: `config.json`, `key` and `credential` for the container `agent`. */
+export function secretName(workspace: string): string {
+  return `${workspace}-runtime`;
+}
+
+const confined = {
+  allowPrivilegeEscalation: false,
+  capabilities: { drop: ['ALL'] },
+  runAsNonRoot: true,
+  seccompProfile: { type: 'RuntimeDefault' },
+};
+
+type Tolerations = NonNullable<NonNullable<Pod['spec']>['tolerations']>;
+type Quantities = Record<string, string> | undefined;
+
+function requirements(
+  of: { requests?: Quantities | undefined; limits?: Quantities | undefined } | undefined,
+) {
+  return {
+    ...(of?.requests === undefined ? {} : { requests: of.requests }),
+    ...(of?.limits === undefined ? {} : { limits: of.limits }),
+  };
+}
+
+/**
+ * The spec of the pod. Containers share nothing but the socket's folder; who may see what of the claim is decided by
+ * mounts, not by modes. Passes the Pod Security Standard `restricted`.
+ */
+export function podSpec(workspace: AgentWorkspace, effective: EffectiveSpec): NonNullable<Pod['spec']> {
+  const { images, resources, runtimeClassName, nodeSelector, tolerations } = effective.class.spec;
+  const { name } = workspace.metadata;
+  const volume = { claim: 'claim', secret: 'runtime', socket: 'run', agentTmp: 'agent-tmp', tmp: 'tmp' };
+  return {
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    restartPolicy: 'Always',
+    // agentd fsyncs before it acknowledges: nothing is gained by waiting for it to end.
+    terminationGracePeriodSeconds: 5,
+    hostname: name,
+    ...(runtimeClassName === undefined ? {} : { runtimeClassName }),
+    ...(nodeSelector === undefined ? {} : { nodeSelector }),
+    ...(tolerations === undefined ? {} : { tolerations: tolerations as Tolerations }),
+    ...(images.pullSecrets === undefined ? {} : { imagePullSecrets: images.pullSecrets }),
+    securityContext: {
+      runAsNonRoot: true,
+      fsGroup: identities.volumeGroup,
+      // A volume of many files would otherwise be walked at every wake.
+      fsGroupChangePolicy: 'OnRootMismatch',
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+    containers: [
+      {
+        name: 'agent',
+        image: images.agent,
+        imagePullPolicy: images.pullPolicy,
+        ports: [{ name: 'agent', containerPort: agentPort, protocol: 'TCP' }],
+        resources: requirements(resources?.agent),
+        securityContext: {
+          ...confined,
+          runAsUser: identities.agent,
+          runAsGroup: identities.agent,
+          readOnlyRootFilesystem: true,
+        },
+        readinessProbe: { httpGet: { path: '/readyz', port: agentPort }, periodSeconds: 5 },
+        livenessProbe: {
+          httpGet: { path: '/healthz', port: agentPort },
+          periodSeconds: 10,
+          timeoutSeconds: 5,
+          failureThreshold: 6,
+        },
+        volumeMounts: [
+          { name: volume.claim, mountPath: paths.state, subPath: 'state' },
+          { name: volume.secret, mountPath: paths.secrets, readOnly: true },
+          { name: volume.socket, mountPath: '/run/dormouse' },
+          { name: volume.agentTmp, mountPath: '/tmp' },
+        ],
+      },
+      {
+        name: 'workspace',
+        image: images.workspace,
+        imagePullPolicy: images.pullPolicy,
+        workingDir: paths.home,
+        env: [{ name: 'HOME', value: paths.home }, ...(workspace.spec.env ?? [])],
+        resources: requirements(resources?.workspace),
+        securityContext: { ...confined, runAsUser: identities.workspace, runAsGroup: identities.workspace },
+        volumeMounts: [
+          { name: volume.claim, mountPath: paths.home, subPath: 'home' },
+          { name: volume.claim, mountPath: paths.processes, subPath: 'processes' },
+          { name: volume.claim, mountPath: paths.transcripts, subPath: 'state/transcripts', readOnly: true },
+          { name: volume.socket, mountPath: '/run/dormouse' },
+          { name: volume.tmp, mountPath: '/tmp' },
+        ],
+      },
+    ],
+    volumes: [
+      { name: volume.claim, persistentVolumeClaim: { claimName: name } },
+      { name: volume.secret, secret: { secretName: secretName(name), defaultMode: 0o440 } },
+      { name: volume.socket, emptyDir: {} },
+      { name: volume.agentTmp, emptyDir: { sizeLimit: '256Mi' } },
+      { name: volume.tmp, emptyDir: {} },
+    ],
+  };
+}
+
+/** Which parts of a pod template differ is told to people, so each part has a hash of its own. */
+export type TemplateHashes = Record<'images' | 'resources' | 'scheduling' | 'env' | 'rest', string>;
+
+export function templateHashes(spec: NonNullable<Pod['spec']>): TemplateHashes {
+  const { containers, nodeSelector, tolerations, runtimeClassName, ...rest } = spec;
+  const hash = (value: unknown) =>
+    createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 10);
+  return {
+    images: hash([containers.map((each) => [each.image, each.imagePullPolicy]), rest.imagePullSecrets]),
+    resources: hash(containers.map((each) => each.resources)),
+    scheduling: hash([nodeSelector, tolerations, runtimeClassName]),
+    env: hash(containers.map((each) => each.env)),
+    rest: hash([
+      { ...rest, imagePullSecrets: undefined },
+      containers.map((each) => ({ ...each, image: '', imagePullPolicy: '', resources: {}, env: [] })),
+    ]),
+  };
+}
+
+const namesOfParts: TemplateHashes = {
+  images: 'images',
+  resources: 'resources',
+  scheduling: 'scheduling',
+  env: 'env',
+  rest: 'the shape of the pod (a new version of Dormouse)',
+};
+
+/** What differs between the annotation of a pod and the wanted template, in words; empty where nothing does. */
+export function templateDifference(annotation: string | undefined, wanted: TemplateHashes): string[] {
+  const written = new Map((annotation ?? '').split(',').map((part) => part.split('=') as [string, string]));
+  return (Object.keys(wanted) as (keyof TemplateHashes)[])
+    .filter((part) => written.get(part) !== wanted[part])
+    .map((part) => namesOfParts[part]);
+}
+
+/** The pod of a workspace, as it is created. */
+export function buildPod(workspace: AgentWorkspace, effective: EffectiveSpec): Desired<Pod> {
+  const { name, namespace } = workspace.metadata;
+  const spec = podSpec(workspace, effective);
+  const hashes = templateHashes(spec);
+  return {
+    metadata: {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      labels: {
+        [workspaceLabel]: name,
+        'app.kubernetes.io/name': 'dormouse',
+        [componentLabel]: 'workspace',
+      },
+      annotations: {
+        [templateHashAnnotation]: Object.entries(hashes)
+          .map(([part, hash]) => `${part}=${hash}`)
+          .join(','),
+        'kubectl.kubernetes.io/default-container': 'workspace',
+      },
+      ownerReferences: [ownerReference(workspace)],
+    },
+    spec,
+  };
+}

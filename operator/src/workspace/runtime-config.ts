@@ -1,0 +1,82 @@
+import { createHash, createHmac } from 'node:crypto';
+import type { RuntimeConfig } from '@dormouse/agent-runtime/protocol';
+import { type AgentWorkspace, workspaceLabel } from '@dormouse/crds';
+import type { Desired, Secret } from '../kube/index.ts';
+import type { EffectiveSpec } from './class.ts';
+import { ownerReference, secretName } from './pod.ts';
+
+/**
+ * The type of the Secret of a workspace. A Secret's type is immutable, so applying it onto a Secret that somebody else
+ * made under this name is refused by the API server: that is how the operator, which may not read Secrets, finds out.
+ */
+export const secretType = 'dormouse.dev/runtime';
+
+/** The key that the operator and agentd share: HMAC-SHA256 of the workspace's identity under the master key, in hex. */
+export function agentKey(masterKey: Uint8Array | string, workspace: AgentWorkspace): string {
+  const { namespace, name, uid } = workspace.metadata;
+  return createHmac('sha256', masterKey).update(`${namespace}/${name}/${uid}`).digest('hex');
+}
+
+/**
+ * What agentd is told. `fingerprint` stands for the credential, which is not part of the document: a new credential
+ * gives a new revision, so that one comparison says whether the agent is current.
+ */
+export function buildRuntimeConfig(
+  workspace: AgentWorkspace,
+  effective: EffectiveSpec,
+  fingerprint: string,
+): RuntimeConfig {
+  const { name, namespace = '', uid = '' } = workspace.metadata;
+  const { spec } = effective.class;
+  const config: Omit<RuntimeConfig, 'revision'> = {
+    workspace: { namespace, name, uid },
+    model: {
+      name: effective.model,
+      baseUrl: spec.model.baseUrl,
+      ...(effective.maxTokensPerDay === undefined ? {} : { maxTokensPerDay: effective.maxTokensPerDay }),
+      ...(effective.maxTurns === undefined ? {} : { maxTurns: effective.maxTurns }),
+    },
+    ...(workspace.spec.agent.systemPrompt === undefined
+      ? {}
+      : { systemPrompt: workspace.spec.agent.systemPrompt }),
+    permissions: {
+      mode: effective.permissionMode,
+      allow: spec.permissions.allow ?? [],
+      deny: spec.permissions.deny ?? [],
+    },
+    services: effective.services.map(({ name, command, port, restart }) => ({
+      name,
+      command,
+      ...(port === undefined ? {} : { port }),
+      restart,
+    })),
+    checkpoint: { keep: effective.keep, processes: workspace.spec.checkpoint.processes },
+  };
+  const revision = createHash('sha256').update(JSON.stringify(config)).update(fingerprint).digest('hex');
+  return { revision, ...config };
+}
+
+/** The Secret that is mounted into the container `agent`. */
+export function buildSecret(
+  workspace: AgentWorkspace,
+  config: RuntimeConfig,
+  key: string,
+  credential: string,
+): Desired<Secret> {
+  const { name, namespace } = workspace.metadata;
+  const base64 = (text: string) => Buffer.from(text).toString('base64');
+  return {
+    metadata: {
+      name: secretName(name),
+      ...(namespace === undefined ? {} : { namespace }),
+      labels: { [workspaceLabel]: name, 'app.kubernetes.io/name': 'dormouse' },
+      ownerReferences: [ownerReference(workspace)],
+    },
+    type: secretType,
+    data: {
+      'config.json': base64(JSON.stringify(config)),
+      key: base64(key),
+      credential: base64(credential),
+    },
+  };
+}

@@ -1,0 +1,98 @@
+import type { AgentCheckpoint, AgentMessage, AgentWorkspace, WorkspaceConditionReason } from '@dormouse/crds';
+import type { ObjectName, PersistentVolumeClaim, Pod } from '../kube/index.ts';
+import type { RuntimeView } from '../runtime/index.ts';
+import type { AccessMode } from './claim.ts';
+import type { ClassLookup } from './class.ts';
+
+/** What is known of the credential of the model. The value itself never enters a plan. */
+export type CredentialLookup =
+  | { state: 'none' }
+  | { state: 'found'; fingerprint: string }
+  /** `secret` is NAMESPACE/NAME. */
+  | { state: 'missing'; secret: string; key: string };
+
+export interface Problem<Reason extends string> {
+  reason: Reason;
+  message: string;
+  /** When it was found (milliseconds). */
+  at: number;
+}
+
+/**
+ * What one process remembers of a workspace between two looks. All of it can be lost at any moment: what has to survive
+ * stands in an object or on the volume.
+ */
+export interface Memory {
+  podProblem?: Problem<'PodConflict' | 'PodRefused'>;
+  claimProblem?: Problem<'ClaimConflict' | 'ClaimRefused' | 'ProvisioningFailed'>;
+  /** The size that the claim could not grow to, as `reason`. */
+  growthRefused?: Problem<string>;
+  /** When the events of the claim were last read (milliseconds). */
+  claimEventsAt?: number;
+  checkpointProblem?: Problem<
+    Exclude<WorkspaceConditionReason<'CheckpointVerified'>, 'Verified' | 'NoneYet'>
+  >;
+  /** Failures in a row, and when the next try may be (milliseconds). */
+  checkpointFailures: number;
+  checkpointNotBefore: number;
+  /** The sequence that agentd would not take now. */
+  checkpointRefused?: { sequence: number; message: string };
+  /** The manifest that was last fetched, and whether it matched. */
+  verified?: { sequence: number; digest: string; problem?: string };
+  /** The revision that the agent refused. */
+  configRejected?: { revision: string; message: string };
+  /** Messages that agentd refused for good, by UID. */
+  refusedMessages: Map<string, string>;
+  /** Until when no message is sent, because agentd asked to wait (milliseconds), and why. */
+  deliverNotBefore: number;
+  deliverProblem?: string;
+  /** Pods lost in a row, and when the next may be made (milliseconds). */
+  podLosses: number;
+  podNotBefore: number;
+  /** When the status was last written (milliseconds). */
+  statusWrittenAt: number;
+}
+
+export function emptyMemory(): Memory {
+  return {
+    checkpointFailures: 0,
+    checkpointNotBefore: 0,
+    refusedMessages: new Map(),
+    deliverNotBefore: 0,
+    podLosses: 0,
+    podNotBefore: 0,
+    statusWrittenAt: 0,
+  };
+}
+
+/** What the operator was told to do everywhere. Durations in milliseconds. */
+export interface Settings {
+  accessMode: AccessMode;
+  /** After which a checkpoint under way is given up. */
+  checkpointTimeout: number;
+}
+
+/** Everything that is known of one workspace at one moment: all that `plan` sees. */
+export interface Snapshot {
+  /** Milliseconds since the epoch. */
+  now: number;
+  name: ObjectName & { namespace: string };
+  workspace: AgentWorkspace | undefined;
+  class: ClassLookup;
+  credential: CredentialLookup;
+  /** As the cache shows it; whether it belongs to the workspace is for the plan to see. */
+  pod: Pod | undefined;
+  claim: PersistentVolumeClaim | undefined;
+  /** A write that was accepted and that the cache does not show yet. */
+  expected: {
+    pod?: { verb: 'create' | 'delete'; uid: string };
+    claim?: { verb: 'create' | 'delete'; uid: string };
+  };
+  /** Those whose workspaceRef names the workspace. */
+  checkpoints: readonly AgentCheckpoint[];
+  /** Those whose workspaceRef names the workspace, in the order of their creation. */
+  messages: readonly AgentMessage[];
+  runtime: RuntimeView;
+  memory: Readonly<Memory>;
+  settings: Settings;
+}

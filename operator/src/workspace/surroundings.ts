@@ -1,0 +1,38 @@
+import type { AgentWorkspace, AgentWorkspaceClass } from '@dormouse/crds';
+import type { KubeClient, KubeObject, ObjectName } from '../kube/index.ts';
+import type { AgentConnection } from '../runtime/index.ts';
+import type { EventNote } from '../telemetry/index.ts';
+
+/** What writes of pods and claims are told to, until the caches show them. */
+export interface ExpectationSink {
+  created(object: KubeObject): void;
+  deleted(object: KubeObject): void;
+}
+
+/** What carries out needs from outside. */
+export interface Surroundings {
+  kube: Pick<KubeClient, 'get' | 'list' | 'create' | 'apply' | 'patch' | 'patchStatus' | 'delete'>;
+  now(): number;
+  expect: { pods: ExpectationSink; claims: ExpectationSink };
+  /** The connection to the agent of that workspace, where there is one. */
+  agent(name: ObjectName): Pick<AgentConnection, 'client' | 'noteRecord' | 'note'> | undefined;
+  /** The key that agentd of that workspace knows the operator by. */
+  agentKey(workspace: AgentWorkspace): string;
+  credential(of: AgentWorkspaceClass | undefined): string;
+  /** The namespace that agents are reached from; undefined: from outside, through the API server. */
+  reachedFrom: string | undefined;
+  record(object: KubeObject, note: EventNote): void;
+  measure(what: 'wake' | 'sleep' | 'checkpoint', seconds: number): void;
+  /** Namespaces and when their network policy was last applied (milliseconds). */
+  policies: Map<string, number>;
+}
+
+/** What was decided rests on an older view of the cluster or of the agent: look again a little later. */
+export class StaleError extends Error {
+  override readonly name: string = 'StaleError';
+}
+
+/** What was decided cannot be done, and why is in memory now: look again at once. */
+export class LearntError extends StaleError {
+  override readonly name = 'LearntError';
+}

@@ -1,0 +1,250 @@
+/**
+ * The chart's life with the real helm, on the release that the other tests use as well: CRDs belong to the whole cluster, so
+ * there is no second one to be had beside it. Whatever happens, the release is brought back with its values.
+ * The very first installation, where no CRD is there yet, is what hack/up.sh and hack/test.sh begin with.
+ */
+import { readdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { AgentWorkspaceClass } from '@dormouse/crds';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { type KubernetesObject, reference } from '../support/cluster.ts';
+import { operatorNamespace } from '../support/operator.ts';
+import { Release } from '../support/release.ts';
+import { suite } from '../support/suite.ts';
+
+const here = suite('helm');
+let release: Release;
+beforeAll(async () => {
+  release = await Release.find(operatorNamespace);
+});
+afterAll(async () => {
+  await release?.install();
+  await release?.forget();
+});
+
+const masterKey = () =>
+  here.cluster.get<KubernetesObject & { data: { key: string } }>(
+    reference('v1', 'Secret', 'dormouse-master-key', operatorNamespace),
+  );
+
+const operator = reference('apps/v1', 'Deployment', 'dormouse-operator', operatorNamespace);
+
+async function defaultClass(): Promise<KubernetesObject & AgentWorkspaceClass> {
+  const classes = await here.cluster.list<KubernetesObject & AgentWorkspaceClass>(
+    'dormouse.dev/v1alpha1',
+    'AgentWorkspaceClass',
+  );
+  const found = classes.find(
+    ({ metadata }) =>
+      metadata.annotations?.['dormouse.dev/is-default-class'] === 'true' &&
+      metadata.annotations['meta.helm.sh/release-name'] === release.name,
+  );
+  if (found === undefined) throw new Error('the release has no default class');
+  return found;
+}
+
+describe('what the chart installs', () => {
+  it('passes the Pod Security Standard restricted', async () => {
+    const label = 'pod-security.kubernetes.io/enforce=restricted';
+    const { code, stderr } = await here.cluster.kubectl([
+      ...['label', '--dry-run=server', '--overwrite', 'namespace', operatorNamespace, label],
+    ]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  });
+
+  it('lets the operator do its work and nothing else', async () => {
+    const as = `--as=system:serviceaccount:${operatorNamespace}:dormouse-operator`;
+    const may = async (right: string, namespace = here.workspaces.namespace) => {
+      const [verb = '', resource = '', subresource] = right.split(' ');
+      const { stdout } = await here.cluster.kubectl([
+        ...['auth', 'can-i', verb, resource, '--namespace', namespace, as],
+        ...(subresource === undefined ? [] : ['--subresource', subresource]),
+      ]);
+      return `${right}: ${stdout.trim()}`;
+    };
+    for (const right of ['create pods', 'patch secrets', 'patch agentworkspaces.dormouse.dev status']) {
+      expect(await may(right)).toBe(`${right}: yes`);
+    }
+    for (const right of [
+      'get secrets',
+      'list secrets',
+      'create pods exec',
+      'get pods proxy',
+      'get pods log',
+      'patch pods',
+      'create agentworkspaces.dormouse.dev',
+      'patch agentworkspaceclasses.dormouse.dev',
+      'get configmaps',
+      'get nodes',
+      'create rolebindings.rbac.authorization.k8s.io',
+    ]) {
+      expect(await may(right)).toBe(`${right}: no`);
+    }
+    expect(await may('list secrets', operatorNamespace)).toBe('list secrets: yes');
+  });
+
+  it('covers workspaces by view and edit, and classes by neither', async () => {
+    const roleOf = async (name: string) =>
+      here.cluster.get<
+        KubernetesObject & { rules: { apiGroups?: string[]; resources?: string[]; verbs: string[] }[] }
+      >(reference('rbac.authorization.k8s.io/v1', 'ClusterRole', name));
+    const verbs = async (role: string, resource: string) =>
+      new Set(
+        (await roleOf(role))?.rules
+          .filter(
+            ({ apiGroups, resources }) =>
+              apiGroups?.includes('dormouse.dev') && resources?.includes(resource),
+          )
+          .flatMap((rule) => rule.verbs),
+      );
+    expect([...(await verbs('view', 'agentmessages'))].sort()).toEqual(['get', 'list', 'watch']);
+    expect(await verbs('edit', 'agentmessages')).toContain('create');
+    expect(await verbs('admin', 'agentworkspaces')).toContain('delete');
+    expect(await verbs('admin', 'agentworkspaceclasses')).not.toContain('create');
+  });
+
+  it('opens the demo model to workspaces and to no other pod', async () => {
+    const { cluster, workspaces } = here;
+    const { spec } = await defaultClass();
+    // With a real provider there is no demo model, and nothing to shut off.
+    if (!spec.model.baseUrl.includes('demo-model')) return;
+    const code = `fetch('${spec.model.baseUrl}/healthz', { signal: AbortSignal.timeout(3000) })
+      .then((answer) => console.log(answer.status), () => console.log('shut off'))`;
+    const asked = async (name: string, labels: Record<string, string>) => {
+      const pod = { ...workspaces.pod(name), metadata: { ...workspaces.pod(name).metadata, labels } };
+      await cluster.create({
+        ...pod,
+        spec: {
+          automountServiceAccountToken: false,
+          terminationGracePeriodSeconds: 0,
+          containers: [{ name: 'sh', image: spec.images.workspace, command: ['sleep', 'infinity'] }],
+        },
+      } as KubernetesObject);
+      await cluster.waitFor<KubernetesObject & { status?: { phase?: string } }>(
+        pod,
+        'running',
+        (found) => found?.status?.phase === 'Running',
+      );
+      const { stdout } = await cluster.exec(pod, 'sh', ['node', '-e', code]);
+      await cluster.delete(pod);
+      return stdout.trim();
+    };
+    const workspace = { 'app.kubernetes.io/name': 'dormouse', 'app.kubernetes.io/component': 'workspace' };
+    expect(await asked('stranger', {})).toBe('shut off');
+    expect(await asked('like-a-workspace', workspace)).toBe('200');
+  });
+
+  it('is what the values say, with everything switched on', async () => {
+    const text = await release.render([
+      'demoModel.enabled=true',
+      'metrics.serviceMonitor.enabled=true',
+      'metrics.serviceMonitor.labels.prometheus=main',
+      'masterKey.existingSecret=mine',
+      'image.registry=registry.example.com/team',
+      'image.tag=1.2.3',
+      'image.pullSecrets[0].name=pull',
+      'operator.replicas=1',
+      'operator.priorityClassName=system-cluster-critical',
+      'rbac.aggregate=false',
+      'networkPolicies.enabled=false',
+      'crds.install=false',
+    ]);
+    const objects = parseAllDocuments(text)
+      .map((document) => document.toJS())
+      .filter((object) => object !== null);
+    const kinds = new Map(objects.map((object) => [`${object.kind}/${object.metadata.name}`, object]));
+    expect(kinds.get('ServiceMonitor/dormouse-operator').metadata.labels.prometheus).toBe('main');
+    const { spec } = kinds.get('Deployment/dormouse-operator').spec.template;
+    expect(spec.containers[0].image).toBe('registry.example.com/team/operator:1.2.3');
+    expect(spec.imagePullSecrets).toEqual([{ name: 'pull' }]);
+    expect(spec.priorityClassName).toBe('system-cluster-critical');
+    expect(spec.volumes[0].secret.secretName).toBe('mine');
+    expect(kinds.get('AgentWorkspaceClass/standard').spec.model.baseUrl).toContain('demo-model');
+    const absent = ['NetworkPolicy', 'PodDisruptionBudget', 'CustomResourceDefinition'];
+    expect(objects.filter(({ kind }) => absent.includes(kind))).toEqual([]);
+    expect(text).not.toContain('aggregate-to');
+  });
+
+  it('takes every example', async () => {
+    const examples = fileURLToPath(new URL('../../examples/', import.meta.url));
+    for (const file of (await readdir(examples)).filter((name) => name.endsWith('.yaml'))) {
+      const { stderr } = await here.cluster.kubectl([
+        ...[
+          'create',
+          '--dry-run=server',
+          '--namespace',
+          here.workspaces.namespace,
+          '--filename',
+          examples + file,
+        ],
+      ]);
+      expect(stderr, file).toBe('');
+    }
+  });
+});
+
+describe('an upgrade', () => {
+  it('refuses a value that does not exist, by name', async () => {
+    await expect(release.install({ set: ['operator.replica=3'] })).rejects.toThrow(/'replica' not allowed/);
+  });
+
+  it('brings a changed CRD and a changed class; workspaces and the master key stay as they are', async () => {
+    const { cluster, workspaces } = here;
+    await workspaces.create('upgraded', { runPolicy: 'Suspended' });
+    const { uid } = (await workspaces.get('upgraded')).metadata;
+    const key = (await masterKey())?.data.key;
+
+    const chart = await release.changedChart('templates/crds/dormouse.dev_agentworkspaces.yaml', (text) =>
+      text.replace(
+        /^( +)additionalPrinterColumns:\n/m,
+        '$&$1  - {name: Made by a test, type: string, jsonPath: .metadata.uid}\n',
+      ),
+    );
+    await release.install({ chart, set: ['defaultClass.ceilings.services=3'] });
+    const { stdout } = await cluster.kubectl(['get', 'aw', '-n', workspaces.namespace, '-o', 'wide']);
+    expect(stdout).toContain('MADE BY A TEST');
+    expect((await defaultClass()).spec.ceilings.services).toBe(3);
+    expect((await workspaces.get('upgraded')).metadata.uid).toBe(uid);
+    expect((await masterKey())?.data.key).toBe(key);
+
+    await release.install();
+    const after = await cluster.kubectl(['get', 'aw', '-n', workspaces.namespace, '-o', 'wide']);
+    expect(after.stdout).not.toContain('MADE BY A TEST');
+  });
+});
+
+describe('an uninstallation', () => {
+  it('leaves workspaces, claims and keys; the next installation goes on with the same agents', async () => {
+    const { cluster, workspaces } = here;
+    await workspaces.create('asleep');
+    await workspaces.ask('asleep', 'remember: the tide turns at six\nwrite tide.txt: six');
+    await workspaces.asleep('asleep');
+    await workspaces.create('awake', { runPolicy: 'Always' });
+    await workspaces.ask('awake', 'remember: the lamp is lit');
+    const [claim, pod] = await Promise.all([
+      cluster.get(workspaces.claim('asleep')),
+      cluster.get(workspaces.pod('awake')),
+    ]);
+    const key = (await masterKey())?.data.key;
+    const classUid = (await defaultClass()).metadata.uid;
+
+    await release.uninstall();
+    expect(await cluster.get(operator)).toBeUndefined();
+    expect((await workspaces.get('asleep')).status?.phase).toBe('Suspended');
+    expect((await cluster.get(workspaces.claim('asleep')))?.metadata.uid).toBe(claim?.metadata.uid);
+    expect((await cluster.get(workspaces.pod('awake')))?.metadata.uid).toBe(pod?.metadata.uid);
+    expect((await masterKey())?.data.key).toBe(key);
+    const { stdout } = await cluster.kubectl(['get', 'clusterroles,clusterrolebindings', '-o', 'name']);
+    expect(stdout.split('\n').filter((name) => /\/dormouse-/.test(name))).toEqual([]);
+
+    const waiting = await workspaces.send('asleep', 'recall\nread tide.txt');
+    await release.install();
+    expect((await defaultClass()).metadata.uid).toBe(classUid);
+    const answer = await workspaces.answer(waiting);
+    expect(answer).toContain('the tide turns at six');
+    expect(answer).toMatch(/six\s*$/);
+    expect(await workspaces.ask('awake', 'recall')).toContain('the lamp is lit');
+    expect((await cluster.get(workspaces.pod('awake')))?.metadata.uid).toBe(pod?.metadata.uid);
+  });
+});

@@ -1,0 +1,144 @@
+import type { AgentWorkspaceClass } from '@dormouse/crds';
+import { afterAll, describe, expect, it } from 'vitest';
+import { type KubernetesObject, reference } from '../support/cluster.ts';
+import { suite } from '../support/suite.ts';
+
+const here = suite('trouble');
+const operatorNamespace = process.env.DORMOUSE_NAMESPACE ?? 'dormouse-system';
+const made: KubernetesObject[] = [];
+
+/** A class like the default one, but for what the test changes. Cluster-scoped, so named after the test's namespace. */
+async function classLike(
+  suffix: string,
+  change: (spec: AgentWorkspaceClass['spec']) => void,
+): Promise<string> {
+  const { cluster, workspaces } = here;
+  const classes = await cluster.list<KubernetesObject & AgentWorkspaceClass>(
+    'dormouse.dev/v1alpha1',
+    'AgentWorkspaceClass',
+  );
+  const standard = classes.find(
+    (each) => each.metadata.annotations?.['dormouse.dev/is-default-class'] === 'true',
+  );
+  if (standard === undefined) throw new Error('the cluster has no default class');
+  const spec = structuredClone(standard.spec);
+  change(spec);
+  const name = `${workspaces.namespace}-${suffix}`;
+  const object = {
+    apiVersion: 'dormouse.dev/v1alpha1',
+    kind: 'AgentWorkspaceClass',
+    metadata: { name },
+    spec,
+  } as unknown as KubernetesObject;
+  await cluster.create(object);
+  made.push(object);
+  return name;
+}
+
+async function updateClass(name: string, change: object): Promise<void> {
+  await here.cluster.patch(reference('dormouse.dev/v1alpha1', 'AgentWorkspaceClass', name), { spec: change });
+}
+
+describe('trouble is told in words that name the object to mend, and mending it is enough', () => {
+  afterAll(async () => {
+    for (const object of made) await here.cluster.delete(object);
+  });
+
+  it('a class that does not exist', async () => {
+    const { workspaces, cluster } = here;
+    const name = `${workspaces.namespace}-late`;
+    await workspaces.create('classless', { classRef: { name } });
+    await workspaces.inPhase('classless', 'Failed');
+    expect(await workspaces.condition('classless', 'ClassResolved', 'False', 'ClassNotFound')).toContain(
+      name,
+    );
+    await classLike('late', () => {});
+    expect(await workspaces.ask('classless', 'say: mended')).toContain('mended');
+    await cluster.delete(workspaces.reference('classless'));
+  });
+
+  it('a volume that cannot be provisioned', async () => {
+    const { workspaces, cluster } = here;
+    const storageClass: KubernetesObject & Record<string, unknown> = {
+      apiVersion: 'storage.k8s.io/v1',
+      kind: 'StorageClass',
+      metadata: { name: `${workspaces.namespace}-broken` },
+      provisioner: 'nobody.example.com',
+      volumeBindingMode: 'Immediate',
+    };
+    await cluster.create(storageClass);
+    made.push(storageClass);
+    await workspaces.create('volumeless', {
+      storage: { storageClassName: storageClass.metadata.name },
+    });
+    const says = () => workspaces.condition('volumeless', 'StorageReady', 'False');
+    await expect.poll(says, { timeout: 60_000 }).toContain('volumeless');
+    expect(await says()).toContain(storageClass.metadata.name);
+    // The claim is immutable where it matters, so mending means a provisioner that answers: a volume made by hand.
+    await cluster.create({
+      apiVersion: 'v1',
+      kind: 'PersistentVolume',
+      metadata: { name: `${workspaces.namespace}-by-hand` },
+      spec: {
+        capacity: { storage: '2Gi' },
+        accessModes: ['ReadWriteOnce', 'ReadWriteOncePod'],
+        persistentVolumeReclaimPolicy: 'Retain',
+        storageClassName: storageClass.metadata.name,
+        hostPath: { path: `/var/tmp/${workspaces.namespace}`, type: 'DirectoryOrCreate' },
+      },
+    } as never);
+    made.push(reference('v1', 'PersistentVolume', `${workspaces.namespace}-by-hand`) as KubernetesObject);
+    await workspaces.condition('volumeless', 'StorageReady', 'True');
+  });
+
+  it('an image that cannot be pulled', async () => {
+    const { workspaces } = here;
+    let good = '';
+    const name = await classLike('image', (spec) => {
+      good = spec.images.workspace;
+      spec.images.workspace = 'registry.invalid/dormouse/none:1';
+    });
+    await workspaces.create('imageless', { classRef: { name } });
+    const said = await workspaces.condition('imageless', 'PodRunning', 'False', 'ImagePullFailed');
+    expect(said).toContain('registry.invalid/dormouse/none:1');
+    expect(said).toContain(name);
+    await workspaces.inPhase('imageless', 'Failed');
+    await updateClass(name, { images: { workspace: good } });
+    expect(await workspaces.ask('imageless', 'say: mended')).toContain('mended');
+  });
+
+  it('a Secret that is missing', async () => {
+    const { workspaces, cluster } = here;
+    const secret = `${workspaces.namespace}-key`;
+    const name = await classLike('secret', (spec) => {
+      spec.model.secretRef = { name: secret, key: 'api-key' };
+    });
+    await workspaces.create('keyless', { classRef: { name } });
+    const said = await workspaces.condition('keyless', 'ModelReachable', 'False', 'CredentialMissing');
+    expect(said).toContain(secret);
+    expect(said).toContain(operatorNamespace);
+    expect(said).toContain(name);
+    await workspaces.inPhase('keyless', 'Failed');
+    const object: KubernetesObject & Record<string, unknown> = {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: secret, namespace: operatorNamespace },
+      stringData: { 'api-key': 'any' },
+    };
+    await cluster.create(object);
+    made.push(object);
+    // The demo model takes any key or one key; what matters here is that the workspace starts by itself.
+    await workspaces.inPhase('keyless', 'Running');
+  });
+
+  it('a model that answers 401', async () => {
+    const { workspaces } = here;
+    await workspaces.create('refused');
+    await workspaces.ask('refused', 'say: hello');
+    const message = await workspaces.send('refused', 'fail: 401');
+    const said = await workspaces.condition('refused', 'ModelReachable', 'False', 'Unauthorized');
+    expect(said).toMatch(/Secret|secretRef/);
+    const { status } = await workspaces.messageIn(message, ['Working']);
+    expect(status?.phase).toBe('Working');
+  });
+});

@@ -1,0 +1,1 @@
+export { ApiServer, answer, cut, hang } from './server.ts';

@@ -1,0 +1,194 @@
+import type { AgentCheckpoint, AgentMessage, AgentWorkspace, WorkspacePhase } from '@dormouse/crds';
+import { apiVersion, workspaceLabel } from '@dormouse/crds';
+import { type Cluster, type KubernetesObject, reference } from './cluster.ts';
+
+export interface Pod extends KubernetesObject {
+  spec: { nodeName?: string; containers: { name: string; image: string }[] };
+  status?: {
+    phase?: string;
+    podIP?: string;
+    containerStatuses?: { name: string; containerID?: string; restartCount: number; ready: boolean }[];
+  };
+}
+
+/** The spec of a workspace as a user writes it: whatever is left out gets its default from the API server. */
+export type WorkspaceInput = {
+  [Key in keyof AgentWorkspace['spec']]?: AgentWorkspace['spec'][Key] extends object | undefined
+    ? Partial<NonNullable<AgentWorkspace['spec'][Key]>>
+    : AgentWorkspace['spec'][Key];
+};
+
+/** Five seconds, the least that is allowed: tests do not wait for minutes. */
+const shortIdle = { after: '5s' };
+
+/** Workspaces of one namespace, handled as a user would: by objects of the API server alone. */
+export class Workspaces {
+  readonly cluster: Cluster;
+  readonly namespace: string;
+  #sent = 0;
+
+  constructor(cluster: Cluster, namespace: string) {
+    this.cluster = cluster;
+    this.namespace = namespace;
+  }
+
+  reference(name: string) {
+    return reference(apiVersion, 'AgentWorkspace', name, this.namespace);
+  }
+
+  pod(name: string) {
+    return reference('v1', 'Pod', name, this.namespace);
+  }
+
+  claim(name: string) {
+    return reference('v1', 'PersistentVolumeClaim', name, this.namespace);
+  }
+
+  async create(name: string, spec: WorkspaceInput = {}): Promise<void> {
+    await this.cluster.create({
+      apiVersion,
+      kind: 'AgentWorkspace',
+      metadata: { name, namespace: this.namespace },
+      spec: { idle: shortIdle, ...spec, agent: { permissionMode: 'bypassPermissions', ...spec.agent } },
+    } as KubernetesObject);
+  }
+
+  async get(name: string): Promise<AgentWorkspace> {
+    const found = await this.cluster.get<KubernetesObject & AgentWorkspace>(this.reference(name));
+    if (found === undefined) throw new Error(`AgentWorkspace ${this.namespace}/${name} does not exist`);
+    return found;
+  }
+
+  /** Creates a message; answers its name. */
+  async send(workspace: string, text: string, session = 'default'): Promise<string> {
+    this.#sent += 1;
+    const name = `${workspace}-${this.#sent}`;
+    await this.cluster.create({
+      apiVersion,
+      kind: 'AgentMessage',
+      metadata: { name, namespace: this.namespace },
+      spec: { workspaceRef: { name: workspace }, session, text },
+    } as KubernetesObject);
+    return name;
+  }
+
+  message(name: string) {
+    return reference(apiVersion, 'AgentMessage', name, this.namespace);
+  }
+
+  /** Waits until the message reached one of the phases. */
+  async messageIn(
+    name: string,
+    phases: NonNullable<AgentMessage['status']>['phase'][],
+    limit = 90_000,
+  ): Promise<AgentMessage> {
+    const found = await this.cluster.waitFor<KubernetesObject & AgentMessage>(
+      this.message(name),
+      phases.join(' or '),
+      (message) => phases.includes(message?.status?.phase),
+      limit,
+    );
+    return found as AgentMessage;
+  }
+
+  /** Waits for the answer. A message that failed is an error with its reason. */
+  async answer(message: string, limit = 90_000): Promise<string> {
+    const { status } = await this.messageIn(message, ['Completed', 'Failed'], limit);
+    if (status?.phase === 'Failed')
+      throw new Error(`message ${message} failed: ${status.reason}: ${status.message}`);
+    return status?.reply?.text ?? '';
+  }
+
+  async ask(workspace: string, text: string, session = 'default', limit = 90_000): Promise<string> {
+    return this.answer(await this.send(workspace, text, session), limit);
+  }
+
+  async inPhase(name: string, phase: WorkspacePhase, limit = 90_000): Promise<AgentWorkspace> {
+    const found = await this.cluster.waitFor<KubernetesObject & AgentWorkspace>(
+      this.reference(name),
+      `phase ${phase}`,
+      (workspace) => workspace?.status?.phase === phase,
+      limit,
+    );
+    return found as AgentWorkspace;
+  }
+
+  /** Waits until a condition has this status and, where given, this reason; answers its message. */
+  async condition(
+    name: string,
+    type: string,
+    status: string,
+    reason?: string,
+    limit = 90_000,
+  ): Promise<string> {
+    const find = (workspace: AgentWorkspace | undefined) =>
+      workspace?.status?.conditions?.find(
+        (each) =>
+          each.type === type && each.status === status && (reason === undefined || each.reason === reason),
+      );
+    const found = await this.cluster.waitFor<KubernetesObject & AgentWorkspace>(
+      this.reference(name),
+      `condition ${type}=${status} ${reason ?? ''}`,
+      (workspace) => find(workspace) !== undefined,
+      limit,
+    );
+    return find(found)?.message ?? '';
+  }
+
+  /** Waits until it sleeps, and makes sure that sleeping means what the design says: no pod, a verified checkpoint. */
+  async asleep(name: string, limit = 90_000): Promise<AgentWorkspace> {
+    const workspace = await this.inPhase(name, 'Suspended', limit);
+    if ((await this.pods(name)).length > 0) throw new Error(`${name} is Suspended and has a pod`);
+    if (workspace.status?.checkpoint === undefined)
+      throw new Error(`${name} is Suspended without a checkpoint`);
+    return workspace;
+  }
+
+  pods(workspace: string): Promise<Pod[]> {
+    return this.cluster.list<Pod>('v1', 'Pod', {
+      namespace: this.namespace,
+      labelSelector: `${workspaceLabel}=${workspace}`,
+    });
+  }
+
+  checkpoints(workspace: string): Promise<(KubernetesObject & AgentCheckpoint)[]> {
+    return this.cluster
+      .list<KubernetesObject & AgentCheckpoint>(apiVersion, 'AgentCheckpoint', { namespace: this.namespace })
+      .then((all) => all.filter((each) => each.spec.workspaceRef.name === workspace));
+  }
+
+  /** A command in the untrusted container, as a tool call would run it. The workspace must be awake. */
+  inWorkspace(name: string, command: string) {
+    return this.cluster.exec(this.pod(name), 'workspace', ['bash', '-c', command]);
+  }
+
+  /** The lines of a session's transcript, as the untrusted container may read them. */
+  async transcript(name: string, session = 'default'): Promise<TranscriptLine[]> {
+    const { stdout } = await this.inWorkspace(name, `cat /var/lib/dormouse/transcripts/${session}.jsonl`);
+    return stdout
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as TranscriptLine);
+  }
+}
+
+export interface TranscriptLine {
+  type: string;
+  uuid: string;
+  parentUuid: string | null;
+  message?: { role: string; content: string | { type: string; text?: string; [key: string]: unknown }[] };
+}
+
+/** All text of a transcript line. */
+export function textOf(line: TranscriptLine): string {
+  const content = line.message?.content ?? '';
+  if (typeof content === 'string') return content;
+  return content
+    .map((block) => (block.type === 'tool_result' ? JSON.stringify(block) : (block.text ?? '')))
+    .join('\n');
+}
+
+/** How many lines of a role hold a text: 1 is what "exactly once" means. */
+export function occurrences(lines: TranscriptLine[], role: string, text: string): number {
+  return lines.filter((line) => line.message?.role === role && textOf(line).includes(text)).length;
+}

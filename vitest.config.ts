@@ -1,0 +1,52 @@
+import { defineConfig } from 'vitest/config';
+
+const disruptive = ['test/chaos/**/*.test.ts', 'test/e2e/helm.test.ts'];
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: [
+            '{crds,operator,agent-runtime}/src/**/*.test.ts',
+            'hack/**/*.test.ts',
+            'test/{support,conformance}/**/*.unit.test.ts',
+          ],
+          testTimeout: 15_000,
+        },
+      },
+      {
+        // Against a real API server: KUBECONFIG names the cluster that `hack/cluster up` made.
+        test: {
+          name: 'integration',
+          include: ['test/{integration,conformance}/**/*.test.ts', 'operator/src/**/*.integration.ts'],
+          exclude: ['**/*.unit.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        // Real pods, the installed chart. Most of the time these wait, so files run side by side.
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          exclude: disruptive,
+          testTimeout: 180_000,
+          hookTimeout: 300_000,
+          maxWorkers: 4,
+        },
+      },
+      {
+        // What kills, restarts or reinstalls something that every workspace shares: one file after another, nothing beside.
+        test: {
+          name: 'chaos',
+          include: disruptive,
+          testTimeout: 240_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
