@@ -115,7 +115,11 @@ async function operate(config: Config, signal: AbortSignal): Promise<void> {
       stopped,
     ]);
     if (outcome === 'synced') {
-      log.info({ workspaces: informers.workspaces.size }, 'caches are filled');
+      log.info(
+        // Seconds since the process began: what a restart costs until this replica can act.
+        { workspaces: informers.workspaces.size, seconds: process.uptime() },
+        'caches are filled',
+      );
       await candidate.run(signal);
     }
   } finally {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { classLikeDefault } from '../support/classes.ts';
 import { killContainer } from '../support/nodes.ts';
 import { killLeader } from '../support/operator.ts';
 import { suite } from '../support/suite.ts';
@@ -99,6 +100,18 @@ describe('kill -9', () => {
     await killLeader(cluster);
     expect(await workspaces.ask('sleeping', 'recall')).toContain('marl');
     expect(witness.made('sleeping')).toBe(2);
+  });
+
+  it('of the leading operator while it is Failed, and mending it is still enough', async () => {
+    const { workspaces, cluster, witness } = here;
+    const name = `${workspaces.namespace}-late`;
+    await workspaces.create('failed', { classRef: { name } });
+    const message = await workspaces.send('failed', 'say: mended');
+    await workspaces.inPhase('failed', 'Failed');
+    await killLeader(cluster);
+    await using _late = await classLikeDefault(cluster, name);
+    expect(await workspaces.answer(message)).toContain('mended');
+    expect(witness.made('failed')).toBe(1);
   });
 
   it('of the leading operator while a workspace is Terminating', async () => {

@@ -5,9 +5,9 @@
  */
 import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { AgentWorkspaceClass } from '@dormouse/crds';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { defaultClass, type StoredClass } from '../support/classes.ts';
 import { type KubernetesObject, reference } from '../support/cluster.ts';
 import { operatorNamespace } from '../support/operator.ts';
 import { Release } from '../support/release.ts';
@@ -30,17 +30,9 @@ const masterKey = () =>
 
 const operator = reference('apps/v1', 'Deployment', 'dormouse-operator', operatorNamespace);
 
-async function defaultClass(): Promise<KubernetesObject & AgentWorkspaceClass> {
-  const classes = await here.cluster.list<KubernetesObject & AgentWorkspaceClass>(
-    'dormouse.dev/v1alpha1',
-    'AgentWorkspaceClass',
-  );
-  const found = classes.find(
-    ({ metadata }) =>
-      metadata.annotations?.['dormouse.dev/is-default-class'] === 'true' &&
-      metadata.annotations['meta.helm.sh/release-name'] === release.name,
-  );
-  if (found === undefined) throw new Error('the release has no default class');
+async function ownClass(): Promise<StoredClass> {
+  const found = await defaultClass(here.cluster);
+  expect(found.metadata.annotations?.['meta.helm.sh/release-name']).toBe(release.name);
   return found;
 }
 
@@ -106,7 +98,7 @@ describe('what the chart installs', () => {
 
   it('opens the demo model to workspaces and to no other pod', async () => {
     const { cluster, workspaces } = here;
-    const { spec } = await defaultClass();
+    const { spec } = await ownClass();
     // With a real provider there is no demo model, and nothing to shut off.
     if (!spec.model.baseUrl.includes('demo-model')) return;
     const code = `fetch('${spec.model.baseUrl}/healthz', { signal: AbortSignal.timeout(3000) })
@@ -204,7 +196,7 @@ describe('an upgrade', () => {
     await release.install({ chart, set: ['defaultClass.ceilings.services=3'] });
     const { stdout } = await cluster.kubectl(['get', 'aw', '-n', workspaces.namespace, '-o', 'wide']);
     expect(stdout).toContain('MADE BY A TEST');
-    expect((await defaultClass()).spec.ceilings.services).toBe(3);
+    expect((await ownClass()).spec.ceilings.services).toBe(3);
     expect((await workspaces.get('upgraded')).metadata.uid).toBe(uid);
     expect((await masterKey())?.data.key).toBe(key);
 
@@ -227,7 +219,7 @@ describe('an uninstallation', () => {
       cluster.get(workspaces.pod('awake')),
     ]);
     const key = (await masterKey())?.data.key;
-    const classUid = (await defaultClass()).metadata.uid;
+    const classUid = (await ownClass()).metadata.uid;
 
     await release.uninstall();
     expect(await cluster.get(operator)).toBeUndefined();
@@ -240,7 +232,7 @@ describe('an uninstallation', () => {
 
     const waiting = await workspaces.send('asleep', 'recall\nread tide.txt');
     await release.install();
-    expect((await defaultClass()).metadata.uid).toBe(classUid);
+    expect((await ownClass()).metadata.uid).toBe(classUid);
     const answer = await workspaces.answer(waiting);
     expect(answer).toContain('the tide turns at six');
     expect(answer).toMatch(/six\s*$/);

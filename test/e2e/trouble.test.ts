@@ -1,42 +1,26 @@
-import type { AgentWorkspaceClass } from '@dormouse/crds';
+import { type AgentWorkspaceClass, apiVersion } from '@dormouse/crds';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type KubernetesObject, reference } from '../support/cluster.ts';
+import { classLikeDefault } from '../support/classes.ts';
+import { type KubernetesObject, type Reference, reference } from '../support/cluster.ts';
+import { operatorNamespace } from '../support/operator.ts';
 import { suite } from '../support/suite.ts';
 
 const here = suite('trouble');
-const operatorNamespace = process.env.DORMOUSE_NAMESPACE ?? 'dormouse-system';
-const made: KubernetesObject[] = [];
+const made: Reference[] = [];
 
-/** A class like the default one, but for what the test changes. Cluster-scoped, so named after the test's namespace. */
+/** A class that the end of the file deletes. Cluster-scoped, so named after the test's namespace. */
 async function classLike(
   suffix: string,
   change: (spec: AgentWorkspaceClass['spec']) => void,
 ): Promise<string> {
   const { cluster, workspaces } = here;
-  const classes = await cluster.list<KubernetesObject & AgentWorkspaceClass>(
-    'dormouse.dev/v1alpha1',
-    'AgentWorkspaceClass',
-  );
-  const standard = classes.find(
-    (each) => each.metadata.annotations?.['dormouse.dev/is-default-class'] === 'true',
-  );
-  if (standard === undefined) throw new Error('the cluster has no default class');
-  const spec = structuredClone(standard.spec);
-  change(spec);
-  const name = `${workspaces.namespace}-${suffix}`;
-  const object = {
-    apiVersion: 'dormouse.dev/v1alpha1',
-    kind: 'AgentWorkspaceClass',
-    metadata: { name },
-    spec,
-  } as unknown as KubernetesObject;
-  await cluster.create(object);
-  made.push(object);
+  const { name } = await classLikeDefault(cluster, `${workspaces.namespace}-${suffix}`, change);
+  made.push(reference(apiVersion, 'AgentWorkspaceClass', name));
   return name;
 }
 
 async function updateClass(name: string, change: object): Promise<void> {
-  await here.cluster.patch(reference('dormouse.dev/v1alpha1', 'AgentWorkspaceClass', name), { spec: change });
+  await here.cluster.patch(reference(apiVersion, 'AgentWorkspaceClass', name), { spec: change });
 }
 
 describe('trouble is told in words that name the object to mend, and mending it is enough', () => {
@@ -87,7 +71,7 @@ describe('trouble is told in words that name the object to mend, and mending it 
         hostPath: { path: `/var/tmp/${workspaces.namespace}`, type: 'DirectoryOrCreate' },
       },
     } as never);
-    made.push(reference('v1', 'PersistentVolume', `${workspaces.namespace}-by-hand`) as KubernetesObject);
+    made.push(reference('v1', 'PersistentVolume', `${workspaces.namespace}-by-hand`));
     await workspaces.condition('volumeless', 'StorageReady', 'True');
   });
 
@@ -132,13 +116,33 @@ describe('trouble is told in words that name the object to mend, and mending it 
   });
 
   it('a model that answers 401', async () => {
-    const { workspaces } = here;
-    await workspaces.create('refused');
-    await workspaces.ask('refused', 'say: hello');
-    const message = await workspaces.send('refused', 'fail: 401');
+    const { workspaces, cluster } = here;
+    const secret: KubernetesObject & Record<string, unknown> = {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: `${workspaces.namespace}-wrong`, namespace: operatorNamespace },
+      stringData: { 'api-key': 'not the key' },
+    };
+    await cluster.create(secret);
+    made.push(secret);
+    let right = { name: '', key: '' };
+    const name = await classLike('unauthorized', (spec) => {
+      if (spec.model.secretRef === undefined) throw new Error('the default class has no secretRef');
+      right = spec.model.secretRef;
+      spec.model.secretRef = { name: secret.metadata.name, key: 'api-key' };
+    });
+    await workspaces.create('refused', { classRef: { name } });
+    const message = await workspaces.send('refused', 'say: mended');
     const said = await workspaces.condition('refused', 'ModelReachable', 'False', 'Unauthorized');
-    expect(said).toMatch(/Secret|secretRef/);
-    const { status } = await workspaces.messageIn(message, ['Working']);
-    expect(status?.phase).toBe('Working');
+    expect(said).toContain('401');
+    expect(said).toContain(secret.metadata.name);
+    expect(said).toContain(name);
+    expect((await workspaces.messageIn(message, ['Working'])).status?.reason).toBe('ModelUnauthorized');
+    const good = await cluster.get<KubernetesObject & { data: Record<string, string> }>(
+      reference('v1', 'Secret', right.name, operatorNamespace),
+    );
+    await cluster.patch(secret, { data: { 'api-key': good?.data[right.key] } });
+    expect(await workspaces.answer(message)).toContain('mended');
+    await workspaces.condition('refused', 'ModelReachable', 'True');
   });
 });

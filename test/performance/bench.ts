@@ -1,0 +1,91 @@
+/** What Dormouse costs, on the installed release of the cluster that KUBECONFIG names: `npm run bench -- --help`. */
+import { execFileSync } from 'node:child_process';
+import { availableParallelism, release } from 'node:os';
+import { parseArgs } from 'node:util';
+import { type Cluster, connect } from '../support/cluster.ts';
+import { burst } from './burst.ts';
+import { sleepers } from './sleepers.ts';
+import { type Aim, judged } from './statistics.ts';
+import { wakeAndSleep } from './wake-and-sleep.ts';
+
+const help = `Usage: npm run bench -- [options] [wake] [burst] [sleepers]
+
+Measures the installed release and prints one JSON line for each; without names, all three.
+
+  wake       a wake and a sleep, beside a bare pod with the same images and claim
+  burst      1,000 workspaces at once, beside a loop that makes the same objects without an operator
+  sleepers   10,000 workspaces that sleep but for 20: memory, processor time, start
+
+  --samples N      of wake (default 20)
+  --burst N        workspaces of burst (default 1000)
+  --sleepers N     workspaces of sleepers (default 10000)
+  --help           this text
+
+They stop and start the operator of the release, and expect that nobody else uses the cluster. What they make is in
+namespaces bench-*, which they remove. Exit status 1: an aim was missed; 2: could not measure.
+`;
+
+type Benchmark = (cluster: Cluster) => Promise<{ aims: Record<string, Aim>; [figure: string]: unknown }>;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    samples: { type: 'string', default: '20' },
+    burst: { type: 'string', default: '1000' },
+    sleepers: { type: 'string', default: '10000' },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+function atLeast(least: number, text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= least) return value;
+  throw new TypeError(`not a whole number of at least ${least}: ${text}`);
+}
+
+const benchmarks: Record<string, Benchmark> = {
+  wake: (cluster) => wakeAndSleep(cluster, atLeast(1, values.samples)),
+  burst: (cluster) => burst(cluster, atLeast(1, values.burst)),
+  sleepers: (cluster) => sleepers(cluster, { count: atLeast(21, values.sleepers), awake: 20, seconds: 60 }),
+};
+
+async function main(): Promise<number> {
+  if (values.help) {
+    process.stdout.write(help);
+    return 0;
+  }
+  const unknown = positionals.find((name) => benchmarks[name] === undefined);
+  if (unknown !== undefined)
+    throw new TypeError(`no benchmark ${unknown}; one of: ${Object.keys(benchmarks).join(', ')}`);
+  await using cluster = connect();
+  let missed = 0;
+  for (const [name, run] of Object.entries(benchmarks)) {
+    if (positionals.length > 0 && !positionals.includes(name)) continue;
+    process.stderr.write(`${name} …\n`);
+    const { aims, ...figures } = await run(cluster);
+    const verdicts = Object.fromEntries(Object.entries(aims).map(([what, aim]) => [what, judged(aim)]));
+    missed += Object.values(verdicts).filter(({ met }) => !met).length;
+    process.stdout.write(
+      `${JSON.stringify({ benchmark: name, ...machine(), ...figures, aims: verdicts })}\n`,
+    );
+  }
+  return missed === 0 ? 0 : 1;
+}
+
+/** Where and when it was measured. */
+function machine(): { date: string; commit: string; cores: number; kernel: string } {
+  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    commit,
+    cores: availableParallelism(),
+    kernel: release(),
+  };
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  process.exitCode = 2;
+}
