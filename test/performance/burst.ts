@@ -6,10 +6,10 @@ import { workspaceLabel } from '@dormouse/crds';
 import { classLikeDefault } from '../support/classes.ts';
 import type { Cluster, KubernetesObject } from '../support/cluster.ts';
 import { reference } from '../support/cluster.ts';
-import { leader } from '../support/operator.ts';
+import { leader, replicas, scale } from '../support/operator.ts';
 import { type Pod, Workspaces } from '../support/workspaces.ts';
 import { eachOf } from './each-of.ts';
-import { replicas, scale, settled, usage } from './operator-process.ts';
+import { settled, usage } from './operator-process.ts';
 import { type Aim, rounded, summary } from './statistics.ts';
 
 /** Requests at the same time, of both loops. */

@@ -1,47 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Cluster, type KubernetesObject, reference } from '../support/cluster.ts';
+import type { Cluster } from '../support/cluster.ts';
 import { operatorNamespace } from '../support/operator.ts';
 import type { Pod } from '../support/workspaces.ts';
-
-const deployment = reference('apps/v1', 'Deployment', 'dormouse-operator', operatorNamespace);
-
-interface Deployment extends KubernetesObject {
-  spec: { replicas: number };
-  status?: { readyReplicas?: number };
-}
 
 /** What a process of the operator has used so far: processor seconds, and bytes of memory now. */
 export interface Usage {
   cpuSeconds: number;
   residentBytes: number;
-}
-
-/** How many replicas the release runs. */
-export async function replicas(cluster: Cluster): Promise<number> {
-  const found = await cluster.get<Deployment>(deployment);
-  if (found === undefined) throw new Error('Dormouse is not installed: hack/up.sh');
-  return found.spec.replicas;
-}
-
-/** Sets the number of replicas; returns when so many are ready and all others are gone. */
-export async function scale(cluster: Cluster, to: number): Promise<void> {
-  await cluster.patch(deployment, { spec: { replicas: to } }, { subresource: 'scale' });
-  await cluster.waitFor<Deployment>(
-    deployment,
-    `${to} replicas ready`,
-    (found) => (found?.status?.readyReplicas ?? 0) === to,
-    180_000,
-  );
-  for (const pod of await operatorPods(cluster))
-    if (pod.metadata.deletionTimestamp !== undefined || to === 0) await cluster.waitUntilGone(pod, 60_000);
-}
-
-/** The pods of the operator. */
-export function operatorPods(cluster: Cluster): Promise<Pod[]> {
-  return cluster.list<Pod>('v1', 'Pod', {
-    namespace: operatorNamespace,
-    labelSelector: 'app.kubernetes.io/component=operator',
-  });
 }
 
 /** Reads the metrics of one replica by way of the API server. */

@@ -6,10 +6,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type AgentCheckpoint, type AgentWorkspace, apiVersion, workspaceLabel } from '@dormouse/crds';
 import { type Cluster, type KubernetesObject, reference } from '../support/cluster.ts';
-import { leader } from '../support/operator.ts';
+import { leader, operatorPods, replicas, scale } from '../support/operator.ts';
 import { type Pod, Workspaces } from '../support/workspaces.ts';
 import { eachOf } from './each-of.ts';
-import { logOf, operatorPods, replicas, scale, settled, usage } from './operator-process.ts';
+import { logOf, settled, usage } from './operator-process.ts';
 import { type Aim, rounded } from './statistics.ts';
 
 type Stored<T> = T & KubernetesObject;
