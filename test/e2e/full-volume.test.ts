@@ -37,7 +37,7 @@ describe('a volume that is full', () => {
         ...reference('v1', 'PersistentVolume', name),
         spec: {
           capacity: { storage: '16Mi' },
-          accessModes: ['ReadWriteOnce', 'ReadWriteOncePod'],
+          accessModes: ['ReadWriteOncePod'],
           persistentVolumeReclaimPolicy: 'Retain',
           storageClassName: name,
           local: { path: folder() },

@@ -1,4 +1,4 @@
-import { type AgentWorkspaceClass, apiVersion } from '@dormouse/crds';
+import { type AgentMessage, type AgentWorkspaceClass, apiVersion } from '@dormouse/crds';
 import { afterAll, describe, expect, it } from 'vitest';
 import { classLikeDefault } from '../support/classes.ts';
 import { type KubernetesObject, type Reference, reference } from '../support/cluster.ts';
@@ -43,35 +43,31 @@ describe('trouble is told in words that name the object to mend, and mending it 
 
   it('a volume that cannot be provisioned', async () => {
     const { workspaces, cluster } = here;
-    const storageClass: KubernetesObject & Record<string, unknown> = {
-      apiVersion: 'storage.k8s.io/v1',
-      kind: 'StorageClass',
-      metadata: { name: `${workspaces.namespace}-broken` },
-      provisioner: 'nobody.example.com',
-      volumeBindingMode: 'Immediate',
-    };
+    const storageClassName = `${workspaces.namespace}-late`;
+    await workspaces.create('volumeless', { storage: { storageClassName } });
+    const message = await workspaces.send('volumeless', 'say: mended');
+    const said = await workspaces.condition('volumeless', 'StorageReady', 'False', 'ProvisioningFailed');
+    expect(said).toContain('PersistentVolumeClaim volumeless');
+    expect(said).toContain(storageClassName);
+    const waiting = await cluster.waitFor<KubernetesObject & AgentMessage>(
+      workspaces.message(message),
+      'told why it waits',
+      (found) => found?.status?.reason === 'WorkspaceFailed',
+    );
+    expect(waiting?.status?.message).toContain(storageClassName);
+
+    const classes = await cluster.list<KubernetesObject & { provisioner: string }>(
+      'storage.k8s.io/v1',
+      'StorageClass',
+    );
+    const standard = classes.find(
+      ({ metadata }) => metadata.annotations?.['storageclass.kubernetes.io/is-default-class'] === 'true',
+    );
+    if (standard === undefined) throw new Error('the cluster has no default StorageClass');
+    const storageClass = { ...standard, metadata: { name: storageClassName } };
     await cluster.create(storageClass);
     made.push(storageClass);
-    await workspaces.create('volumeless', {
-      storage: { storageClassName: storageClass.metadata.name },
-    });
-    const says = () => workspaces.condition('volumeless', 'StorageReady', 'False');
-    await expect.poll(says, { timeout: 60_000 }).toContain('volumeless');
-    expect(await says()).toContain(storageClass.metadata.name);
-    // The claim is immutable where it matters, so mending means a provisioner that answers: a volume made by hand.
-    await cluster.create({
-      apiVersion: 'v1',
-      kind: 'PersistentVolume',
-      metadata: { name: `${workspaces.namespace}-by-hand` },
-      spec: {
-        capacity: { storage: '2Gi' },
-        accessModes: ['ReadWriteOnce', 'ReadWriteOncePod'],
-        persistentVolumeReclaimPolicy: 'Retain',
-        storageClassName: storageClass.metadata.name,
-        hostPath: { path: `/var/tmp/${workspaces.namespace}`, type: 'DirectoryOrCreate' },
-      },
-    } as never);
-    made.push(reference('v1', 'PersistentVolume', `${workspaces.namespace}-by-hand`));
+    expect(await workspaces.answer(message)).toContain('mended');
     await workspaces.condition('volumeless', 'StorageReady', 'True');
   });
 

@@ -38,6 +38,16 @@ export class ApiError extends Error {
   }
 }
 
+/**
+ * Whether an error only says that the API server is away, as after a restart on purpose: connections break, it answers 5xx,
+ * and once it is back it answers 403 to everybody until its authorizer has read the roles.
+ */
+export function isAway(error: unknown): boolean {
+  if (error instanceof ApiError) return error.status >= 500 || error.status === 403;
+  const { code, cause } = error as { code?: string; cause?: { code?: string } };
+  return /^(ECONN|EPIPE|UND_ERR_)/.test(code ?? cause?.code ?? '');
+}
+
 export interface WriteOptions {
   /** Everything but the storing: validation, defaults, admission. */
   dryRun?: boolean;
@@ -159,7 +169,7 @@ export class Cluster implements AsyncDisposable {
           if (holds(object)) return object;
         }
       } catch (error) {
-        if (error instanceof ApiError && error.status < 500) throw error;
+        if (!signal.aborted && !isAway(error)) throw error;
         if (!signal.aborted) await pause(100); // a server that is away, restarted on purpose by some tests, comes back
         away = signal.aborted ? away : error;
       }

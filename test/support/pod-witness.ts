@@ -1,5 +1,6 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { workspaceLabel } from '@dormouse/crds';
-import type { Cluster } from './cluster.ts';
+import { type Cluster, isAway } from './cluster.ts';
 import type { Pod } from './workspaces.ts';
 
 /**
@@ -40,14 +41,9 @@ export class PodWitness {
           this.#see(type, object);
       } catch (error) {
         // An API server that is restarted on purpose cuts the watch; anything but that is the file's failure.
-        if (
-          !signal.aborted &&
-          !(
-            error instanceof Error &&
-            /ECONN|socket|closed|terminated|other side/i.test(String(error.cause ?? error))
-          )
-        )
-          throw error;
+        if (signal.aborted) return;
+        if (!isAway(error)) throw error;
+        await pause(100);
       }
     }
   }

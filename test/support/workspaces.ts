@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { AgentCheckpoint, AgentMessage, AgentWorkspace, WorkspacePhase } from '@dormouse/crds';
 import { apiVersion, workspaceLabel } from '@dormouse/crds';
 import { type Cluster, type KubernetesObject, reference } from './cluster.ts';
@@ -162,13 +163,19 @@ export class Workspaces {
     return this.cluster.exec(this.pod(name), 'workspace', ['bash', '-c', command]);
   }
 
-  /** The lines of a session's transcript, as the untrusted container may read them. */
+  /** The lines of a session's transcript, as the untrusted container may read them; waits while that is being restarted. */
   async transcript(name: string, session = 'default'): Promise<TranscriptLine[]> {
-    const { stdout } = await this.inWorkspace(name, `cat /var/lib/dormouse/transcripts/${session}.jsonl`);
-    return stdout
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as TranscriptLine);
+    const deadline = Date.now() + 30_000;
+    for (;;) {
+      const read = await this.inWorkspace(name, `cat /var/lib/dormouse/transcripts/${session}.jsonl`);
+      if (read.code === 0)
+        return read.stdout
+          .split('\n')
+          .filter((line) => line !== '')
+          .map((line) => JSON.parse(line) as TranscriptLine);
+      if (Date.now() > deadline) throw new Error(`no transcript of ${name}: ${read.stderr}`);
+      await pause(200);
+    }
   }
 }
 

@@ -26,10 +26,10 @@ export interface RoundContext {
   seen: Map<string, string>;
 }
 
-/** Said of a call that was under way when the runtime ended. It is for the model to find out, never for us to run it again. */
-export const interruptedNotice =
-  'This tool call was interrupted because the workspace restarted: it may or may not have taken effect. It was not run again. ' +
-  'Look at what it left behind before you repeat it.';
+/** Said of a call that was under way when something ended it. It is for the model to find out what it did, never for us to run it again. */
+export function interrupted(why: string): string {
+  return `This tool call was interrupted because ${why}: it may or may not have taken effect. It was not run again. Look at what it left behind before you repeat it.`;
+}
 
 /**
  * Carries out tool calls of one answer, as far as it can: those that nobody may decide on again, those that only read side
@@ -79,7 +79,7 @@ async function judge(call: ToolUse, cut: boolean, round: RoundContext): Promise<
   const { ledger } = round.logs;
   const answer = (outcome: ToolOutcome): Judged => ({ kind: 'answer', call, outcome });
   // Nothing of this session runs while a round begins, so a call that was started and has no result was cut off.
-  if (ledger.startedTools.has(call.id)) return answer(failed(interruptedNotice));
+  if (ledger.startedTools.has(call.id)) return answer(failed(interrupted('the workspace restarted')));
   if (cut)
     return answer(
       failed('This call was not run: your answer ended before it was complete. Make it shorter.'),
@@ -157,7 +157,7 @@ async function carryOut({ call, tool, input }: Runnable, round: RoundContext): P
       host.log.warn({ session, tool: tool.name, err: error }, 'tool call failed');
       return failed(
         error.sent
-          ? `${error.message}. The call may or may not have taken effect. It was not run again.`
+          ? interrupted(error.message)
           : `${error.message}. Nothing was done. They may be restarting: try again in a moment.`,
       );
     }

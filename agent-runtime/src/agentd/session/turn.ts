@@ -10,7 +10,7 @@ import type { LedgerMessage } from './ledger.ts';
 import type { SessionLogs } from './logs.ts';
 import { promptText } from './prompt.ts';
 import { nextStep, turnOf } from './step.ts';
-import { interruptedNotice, runToolRound } from './tool-round.ts';
+import { interrupted, runToolRound } from './tool-round.ts';
 import { addUsage, noUsage, usageOf, utcDay } from './usage.ts';
 import { EntryWriter } from './write-entry.ts';
 
@@ -193,9 +193,7 @@ export class Turn {
     const step = nextStep(turn);
     for (const call of step.kind === 'tools' ? step.calls : []) {
       const started = this.#logs.ledger.startedTools.has(call.id);
-      const content = started
-        ? interruptedNotice.replace('the workspace restarted', 'the user stopped it')
-        : 'Not run: the user stopped the turn.';
+      const content = started ? interrupted('the user stopped it') : 'Not run: the user stopped the turn.';
       await this.#write({
         message: {
           role: 'user',
