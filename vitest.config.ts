@@ -47,6 +47,15 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      {
+        // hack/cluster itself, on a second cluster.
+        test: {
+          name: 'cluster',
+          include: ['test/cluster/**/*.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 60_000,
+        },
+      },
     ],
   },
 });

@@ -8,7 +8,7 @@
 #
 # Without a cluster: format and lint (Biome), types, unused code (knip), generated files, the scripts (shellcheck), the Go
 # programs, unit tests. With one: integration tests against its API server, and end-to-end tests with the installed chart, then the same while
-# parts are killed, restarted and reinstalled.
+# parts are killed, restarted and reinstalled. Last hack/cluster itself, on a second cluster beside it.
 #
 # The cluster is the one of hack/cluster and hack/up.sh, "dormouse" (DORMOUSE_CLUSTER names another): it is made where there
 # is none, its release is upgraded to this checkout's images and the demo model, and it stays for the next run, which is
@@ -35,7 +35,7 @@ source "$hack/lib/packages.sh"
 
 cluster=${DORMOUSE_CLUSTER:-dormouse}
 checks=(format lint types unused generated shell)
-all=("${checks[@]}" unit go integration e2e chaos)
+all=("${checks[@]}" unit go integration e2e chaos cluster)
 chosen=()
 
 usage() { sed -n '2,/^# shellcheck/{/^# shellcheck/d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; }
@@ -102,7 +102,7 @@ vitest() {
 
 # --- The cluster is made while the checks and the unit tests run. Its compiler gives way to them: see hack/kind/programs.sh.
 
-wants_cluster() { wants integration || wants e2e || wants chaos; }
+wants_cluster() { wants integration || wants e2e || wants chaos || wants cluster; }
 background=()
 
 end_background() {
@@ -209,6 +209,7 @@ if wants_cluster; then
     vitest integration
     vitest e2e
     vitest chaos
+    vitest cluster
     if ((failed)); then dump_cluster; fi
   else
     count cluster 0 1 0

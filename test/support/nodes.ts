@@ -3,7 +3,7 @@ import { run } from './program.ts';
 import type { Pod } from './workspaces.ts';
 
 const clusterCommand = fileURLToPath(new URL('../../hack/cluster', import.meta.url));
-const clusterName = process.env.DORMOUSE_CLUSTER ?? 'dormouse';
+export const clusterName = process.env.DORMOUSE_CLUSTER ?? 'dormouse';
 
 /** Runs a shell command on a node of the test cluster; throws where it fails. */
 export async function onNode(node: string, command: string): Promise<string> {
