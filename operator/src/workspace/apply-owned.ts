@@ -203,14 +203,15 @@ function isGone(error: unknown): boolean {
 async function readClaimEvents(
   { uid }: Extract<OwnedAction, { do: 'readClaimEvents' }>,
   { snapshot, memory }: Work,
-  { kube, now }: Surroundings,
+  { kube, now, eventReads }: Surroundings,
 ): Promise<void> {
   const { name, namespace } = snapshot.name;
+  memory.claimEvents = { at: now(), times: (memory.claimEvents?.times ?? 0) + 1 };
+  if (!eventReads.take(now())) return;
   const { items } = await kube.list(resources.events, {
     namespace,
     fieldSelector: `involvedObject.kind=PersistentVolumeClaim,involvedObject.uid=${uid}`,
   });
-  memory.claimEventsAt = now();
   const [newest] = items.sort((a, b) => whenOf(b) - whenOf(a));
   if (newest?.type === 'Warning') {
     const storageClass = snapshot.claim?.spec?.storageClassName;

@@ -52,14 +52,18 @@ export function diagnosePod(pod: Pod, className: string): Diagnosis<'PodRunning'
   };
 }
 
-/** Milliseconds after which a claim without a volume is asked for its events, and after which again. */
-const claimPatience = { first: 5_000, again: 10_000 };
+/** Milliseconds after which a claim without a volume is asked for its events; and after which again, doubled each time. */
+const claimPatience = { first: 5_000, again: 10_000, longest: 300_000 };
 
 /** When the events of a claim that has no volume are worth reading (milliseconds since the epoch). */
-export function claimEventsDue(claim: PersistentVolumeClaim, readAt: number | undefined): number | undefined {
+export function claimEventsDue(
+  claim: PersistentVolumeClaim,
+  last: Snapshot['memory']['claimEvents'],
+): number | undefined {
   if (claim.status?.phase !== 'Pending') return undefined;
-  const created = millisecondsAt(claim.metadata.creationTimestamp) ?? 0;
-  return Math.max(created + claimPatience.first, (readAt ?? Number.NEGATIVE_INFINITY) + claimPatience.again);
+  if (last === undefined)
+    return (millisecondsAt(claim.metadata.creationTimestamp) ?? 0) + claimPatience.first;
+  return last.at + Math.min(claimPatience.longest, claimPatience.again * 2 ** (last.times - 1));
 }
 
 /** How the claim does. `hadFiles`: the workspace has run, so that a missing claim means lost files. */

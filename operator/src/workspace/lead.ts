@@ -6,10 +6,11 @@ import { AgentConnections, type AgentTransport } from '../runtime/index.ts';
 import type { EventNote, Logger } from '../telemetry/index.ts';
 import { feed, type Informers } from './controller.ts';
 import { ProviderCredentials } from './credentials.ts';
+import { RateLimit } from './rate-limit.ts';
 import { Reconciler } from './reconciler.ts';
 import { agentKey } from './runtime-config.ts';
 import type { Settings } from './snapshot.ts';
-import type { Surroundings } from './surroundings.ts';
+import { eventReadsPerSecond, type Surroundings } from './surroundings.ts';
 
 export interface LeadOptions {
   kube: KubeClient;
@@ -61,6 +62,7 @@ export async function lead(options: LeadOptions, signal: AbortSignal): Promise<v
       reachedFrom: options.reachedFrom,
       record: options.record,
       measure: options.measure,
+      eventReads: new RateLimit(eventReadsPerSecond),
       policies: new Map(),
     },
   });

@@ -27,8 +27,8 @@ export interface Memory {
   claimProblem?: Problem<'ClaimConflict' | 'ClaimRefused' | 'ProvisioningFailed'>;
   /** The size that the claim could not grow to, as `reason`. */
   growthRefused?: Problem<string>;
-  /** When the events of the claim were last read (milliseconds). */
-  claimEventsAt?: number;
+  /** How often it was time to read the events of the claim, and when last (milliseconds). */
+  claimEvents?: { at: number; times: number };
   checkpointProblem?: Problem<
     Exclude<WorkspaceConditionReason<'CheckpointVerified'>, 'Verified' | 'NoneYet'>
   >;

@@ -198,7 +198,7 @@ export function starting(situation: Situation): Decision {
       ready: { reason: 'PodNotRunning', message: pod.finding.message ?? '' },
       asleep: { reason: 'Blocked' },
     };
-  const eventsDue = claim === undefined ? undefined : claimEventsDue(claim, memory.claimEventsAt);
+  const eventsDue = claim === undefined ? undefined : claimEventsDue(claim, memory.claimEvents);
   const readEvents: Action[][] =
     claim !== undefined && eventsDue !== undefined && eventsDue <= now
       ? [[{ do: 'readClaimEvents', uid: claim.metadata.uid ?? '' }]]

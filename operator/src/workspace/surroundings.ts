@@ -2,12 +2,19 @@ import type { AgentWorkspace, AgentWorkspaceClass } from '@dormouse/crds';
 import type { KubeClient, KubeObject, ObjectName } from '../kube/index.ts';
 import type { AgentConnection } from '../runtime/index.ts';
 import type { EventNote } from '../telemetry/index.ts';
+import type { RateLimit } from './rate-limit.ts';
 
 /** What writes of pods and claims are told to, until the caches show them. */
 export interface ExpectationSink {
   created(object: KubeObject): void;
   deleted(object: KubeObject): void;
 }
+
+/**
+ * Events have no index: for those of one claim the API server reads those of the whole namespace. A thousand claims that waited
+ * for a node, each looked at every ten seconds, kept it so busy that a message waited 25 s to be seen (2 cores, 2026-11).
+ */
+export const eventReadsPerSecond = 5;
 
 /** What carries out needs from outside. */
 export interface Surroundings {
@@ -23,6 +30,8 @@ export interface Surroundings {
   reachedFrom: string | undefined;
   record(object: KubeObject, note: EventNote): void;
   measure(what: 'wake' | 'sleep' | 'checkpoint', seconds: number): void;
+  /** How many lists of events there may be: see {@link eventReadsPerSecond}. */
+  eventReads: RateLimit;
   /** Namespaces and when their network policy was last applied (milliseconds). */
   policies: Map<string, number>;
 }

@@ -13,7 +13,9 @@ import { type KubeObject, type PersistentVolumeClaim, type Pod, resources } from
 import { AgentUnreachableError, noRuntime, type RuntimeView } from '../../runtime/index.ts';
 import { activityAfter } from '../../runtime/view.ts';
 import { referenceOf } from '../caches.ts';
+import { RateLimit } from '../rate-limit.ts';
 import { Reconciler } from '../reconciler.ts';
+import { eventReadsPerSecond } from '../surroundings.ts';
 import { emptyVolume, SimulatedAgent, type Volume } from './agent.ts';
 import { CrashError, LaggingCache, SimulatedApiServer } from './api-server.ts';
 
@@ -341,6 +343,7 @@ export class World {
         reachedFrom: 'dormouse-system',
         record: () => undefined,
         measure: () => undefined,
+        eventReads: new RateLimit(eventReadsPerSecond),
         policies: new Map(),
       },
       connections: {
