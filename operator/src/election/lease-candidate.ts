@@ -143,7 +143,7 @@ export class LeaseCandidate {
   async #hold(signal: AbortSignal, leading: boolean): Promise<boolean> {
     const { kube, clock, log } = this.#around;
     const begun = clock.monotonic();
-    const options = { timeout: this.#timings.retryPeriod * 2, signal };
+    const options = { timeout: this.#timings.retryPeriod * 2, urgent: true, signal };
     try {
       const free = this.#held === undefined ? await this.#look(signal, leading) : { lease: this.#held };
       if (free === undefined) return false;
@@ -176,6 +176,7 @@ export class LeaseCandidate {
     try {
       lease = await kube.get(resources.leases, this.#options.lease, {
         timeout: this.#timings.retryPeriod * 2,
+        urgent: true,
         signal,
       });
     } catch (error) {
@@ -210,7 +211,7 @@ export class LeaseCandidate {
   /** The next leader need not wait for the lease to expire. */
   async #release(): Promise<void> {
     const { kube, log } = this.#around;
-    const options = { timeout: 1_000 };
+    const options = { timeout: 1_000, urgent: true };
     try {
       const lease = this.#held ?? (await kube.get(resources.leases, this.#options.lease, options));
       this.#held = undefined;

@@ -7,6 +7,11 @@ export interface RequestOptions {
   signal?: AbortSignal;
   /** Milliseconds for the whole answer. Default: 15 000 (lists: 60 000). */
   timeout?: number;
+  /**
+   * Whether it gets a socket at once instead of waiting for one that the others have done with. For the lease: behind a burst of
+   * a thousand workspaces its renewal waited for longer than it may take, and leadership was lost (2 cores, 2026-11).
+   */
+  urgent?: boolean;
 }
 
 export interface ListOptions extends RequestOptions {

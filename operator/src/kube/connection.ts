@@ -12,16 +12,16 @@ export interface ConnectionRequest {
   headersTimeout: number;
   /** Milliseconds without a byte of the body; 0 for no limit. */
   bodyTimeout: number;
-  /** Streams get sockets of their own, so that they never stand in the way of requests. */
-  stream?: boolean;
+  /** A socket apart from those that requests share: streams hold theirs for long, and what is urgent waits for nobody's. */
+  apart?: boolean;
   /** The last proof was refused: ask for a new one. */
   renew?: boolean;
 }
 
 interface Pools {
   tls: TlsMaterial;
-  requests: Pool;
-  streams: Pool;
+  shared: Pool;
+  apart: Pool;
 }
 
 /**
@@ -44,7 +44,7 @@ export class Connection {
   async send(request: ConnectionRequest): Promise<Dispatcher.ResponseData> {
     const proof = await this.#credentials.proof(request.renew);
     const pools = this.#poolsFor(proof);
-    return (request.stream ? pools.streams : pools.requests).request({
+    return (request.apart ? pools.apart : pools.shared).request({
       method: request.method,
       path: this.#prefix + request.path,
       headers: { ...proof.headers, ...request.headers },
@@ -57,7 +57,7 @@ export class Connection {
 
   async close(): Promise<void> {
     const pools = this.#pools;
-    if (pools !== undefined) await Promise.all([pools.requests.destroy(), pools.streams.destroy()]);
+    if (pools !== undefined) await Promise.all([pools.shared.destroy(), pools.apart.destroy()]);
   }
 
   /** New client certificates need new sockets; the old ones end with the requests they carry. */
@@ -74,11 +74,11 @@ export class Connection {
     };
     const next: Pools = {
       tls: proof.tls,
-      requests: new Pool(this.#origin, { ...common, connections: 32 }),
-      streams: new Pool(this.#origin, { ...common, connections: null }),
+      shared: new Pool(this.#origin, { ...common, connections: 32 }),
+      apart: new Pool(this.#origin, { ...common, connections: null }),
     };
     this.#pools = next;
-    if (current !== undefined) void Promise.all([current.requests.close(), current.streams.close()]);
+    if (current !== undefined) void Promise.all([current.shared.close(), current.apart.close()]);
     return next;
   }
 }

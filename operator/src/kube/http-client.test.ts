@@ -204,6 +204,23 @@ describe('the client', () => {
     for (const end of await Promise.all(watches)) expect((end as Error).message).toBe('done');
   });
 
+  it('lets what is urgent through while every socket that requests share waits for an answer', async () => {
+    const stopping = new AbortController();
+    const { signal } = stopping;
+    server.misbehave({ times: 40, matches: ({ path }) => path.includes('/secrets'), respond: hang });
+    const waiting = Array.from({ length: 40 }, (_, n) =>
+      client
+        .create(resources.secrets, secret(`s${n}`), { signal, timeout: 60_000 })
+        .catch((error: unknown) => error),
+    );
+    await expect.poll(() => server.connections).toBe(32);
+    const lease = { metadata: ada, spec: { holderIdentity: 'me' } };
+    const made = await client.create(resources.leases, lease, { urgent: true });
+    expect(made.spec?.holderIdentity).toBe('me');
+    stopping.abort(new Error('done'));
+    for (const end of await Promise.all(waiting)) expect((end as Error).message).toBe('done');
+  });
+
   it('streams raw answers without judging them', async () => {
     server.misbehave({
       respond: (response) => {

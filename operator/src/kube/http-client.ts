@@ -245,7 +245,7 @@ export class HttpKubeClient implements KubeClient {
         ...(signal !== undefined && { signal }),
         headersTimeout: request.timeout ?? rawTimeout,
         bodyTimeout: 0,
-        stream: true,
+        apart: true,
       });
       return { status: response.statusCode, headers: response.headers, body: response.body };
     } catch (error) {

@@ -87,6 +87,7 @@ export class Requester {
           signal: deadline.signal,
           headersTimeout: timeout,
           bodyTimeout: timeout,
+          apart: options?.urgent ?? false,
           renew,
         }),
       );
@@ -116,7 +117,7 @@ export class Requester {
         signal: options.signal,
         headersTimeout: requestTimeout,
         bodyTimeout: options.silence,
-        stream: true,
+        apart: true,
         renew,
       }),
     );

@@ -240,6 +240,7 @@ async function createPod(
   const workspace = await confirm(work, around);
   try {
     around.expect.pods.created(await around.kube.create(resources.pods, pod));
+    memory.podCreatedAt = around.now();
     delete memory.podProblem;
   } catch (error) {
     if (error instanceof AlreadyExistsError) {

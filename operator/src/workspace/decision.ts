@@ -13,6 +13,8 @@ export interface Decision {
   changes?: {
     [Member in keyof AgentWorkspaceStatus]?: AgentWorkspaceStatus[Member] | undefined;
   };
+  /** Nothing is lost where the status says this a moment later, together with what comes next. */
+  unhurried?: boolean;
   /** What must have happened before the status may say so. */
   before?: Action[][];
   /** What may happen only after the status says so: intent is written ahead of every create. */

@@ -22,6 +22,9 @@ import { planTermination, planWithoutWorkspace } from './terminate.ts';
 /** Milliseconds for which changes of the status that no transition needs are gathered into one write. */
 const gather = 1_000;
 
+/** Milliseconds after the first pod was created, for which what becomes of it is waited for: a scheduler needs 20 to 100. */
+const gatherFirst = 300;
+
 /**
  * What to do about one workspace: the only place where the operator decides. Pure: the same snapshot gives the same
  * plan. Every plan is safe to be cut off after any step and to be made again from an older view of the cluster.
@@ -38,7 +41,7 @@ export function plan(snapshot: Snapshot): Plan {
 
   const decision = decide(situation);
   const status = nextStatus(situation, decision);
-  const write = statusWrite(situation, status);
+  const write = statusWrite(situation, status, decision.unhurried ?? false);
   const { actions: expiring, deadline: nextExpiry } = expire(snapshot.messages, snapshot.now);
   const upkeep: Action[] = [
     ...messageUpdates(situation, decision),
@@ -135,18 +138,26 @@ function nextStatus(situation: Situation, decision: Decision): AgentWorkspaceSta
   ) as AgentWorkspaceStatus;
 }
 
-/** The write of the status: now where something of weight changed, later where only details did, else never. */
+/**
+ * The write of the status: now where something of weight changed, later where only details did, else never. Of a workspace
+ * whose pod has just been created the first one waits, so that it says what became of the pod: one write less for each
+ * workspace, of seven that the API server has to carry out.
+ */
 function statusWrite(
   { status, memory, now }: Situation,
   next: AgentWorkspaceStatus,
+  unhurried: boolean,
 ): { now: Action | undefined; later: number | undefined } {
-  if (!sameValue(essence(status), essence(next)))
-    return { now: { do: 'writeStatus', status: next }, later: undefined };
+  const gathered = (due: number) =>
+    due <= now
+      ? { now: { do: 'writeStatus', status: next } as const, later: undefined }
+      : { now: undefined, later: due };
+  if (!sameValue(essence(status), essence(next))) {
+    const due = memory.podCreatedAt === undefined ? now + gatherFirst : memory.podCreatedAt + gatherFirst;
+    return gathered(unhurried ? due : now);
+  }
   if (sameValue(details(status), details(next))) return { now: undefined, later: undefined };
-  const due = memory.statusWrittenAt + gather;
-  return due <= now
-    ? { now: { do: 'writeStatus', status: next }, later: undefined }
-    : { now: undefined, later: due };
+  return gathered(memory.statusWrittenAt + gather);
 }
 
 /** What transitions are made of. */

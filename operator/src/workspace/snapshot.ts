@@ -46,6 +46,8 @@ export interface Memory {
   /** Until when no message is sent, because agentd asked to wait (milliseconds), and why. */
   deliverNotBefore: number;
   deliverProblem?: string;
+  /** When this process last created the pod (milliseconds). */
+  podCreatedAt?: number;
   /** Pods lost in a row, and when the next may be made (milliseconds). */
   podLosses: number;
   podNotBefore: number;

@@ -1,3 +1,4 @@
+import { workspaceFinalizer } from '@dormouse/crds';
 import type { Action } from './actions.ts';
 import { buildClaim } from './claim.ts';
 import type { Finding } from './conditions.ts';
@@ -53,8 +54,9 @@ function blocked(
 }
 
 /**
- * There is no pod and there is to be one. The status says `Starting` before anything is created: whoever acts on an older
- * view of the workspace fails at that write, and makes no pod.
+ * There is no pod and there is to be one. Before anything is created something is written that holds only where nobody wrote in
+ * between: whoever acts on an older view of the workspace fails there, and makes no pod. That is the status, `Starting`; of a
+ * workspace that is new it is the finalizer, and the status follows when there is more to say.
  */
 export function start(situation: Situation, changes: Decision['changes'] = {}): Decision {
   const { status, memory, now, effective, name, workspace, settings, claim, credential } = situation;
@@ -115,6 +117,7 @@ export function start(situation: Situation, changes: Decision['changes'] = {}): 
         [pod],
       ];
   const refused = podProblem !== undefined || retryClaim;
+  const isNew = status.phase === undefined && !workspace.metadata.finalizers?.includes(workspaceFinalizer);
   return {
     // A retry of what was refused says nothing new until it succeeds.
     phase: refused ? 'Failed' : 'Starting',
@@ -140,8 +143,10 @@ export function start(situation: Situation, changes: Decision['changes'] = {}): 
       idleSince: undefined,
       ...changes,
     },
-    before:
-      lost && !slept
+    unhurried: isNew,
+    before: isNew
+      ? creates
+      : lost && !slept
         ? [
             [
               {
@@ -156,7 +161,7 @@ export function start(situation: Situation, changes: Decision['changes'] = {}): 
             ],
           ]
         : [],
-    after: wait ? [] : creates,
+    after: wait || isNew ? [] : creates,
     deadlines: [wait ? memory.podNotBefore : undefined],
   };
 }
@@ -167,17 +172,21 @@ export function starting(situation: Situation): Decision {
   const findings: Finding[] = [classFinding(situation)];
   const storage = diagnoseClaim(situation, hadFiles(situation), effective?.storageSize);
   findings.push(storage.finding);
+  const isNew = status.phase === undefined;
   const common: Decision = {
     phase: 'Starting',
     ready: { reason: 'Starting' },
     asleep: { reason: 'Starting' },
     findings,
     changes: {
-      ...(status.startedAt === undefined || situation.asleep ? { startedAt: instant(now) } : {}),
+      ...(status.startedAt === undefined || situation.asleep
+        ? { startedAt: instant(isNew ? (memory.podCreatedAt ?? now) : now) }
+        : {}),
       suspendedSince: undefined,
       checkpointing: undefined,
       idleSince: undefined,
     },
+    unhurried: isNew,
   };
   if (podState !== 'alive' || ownPod === undefined) {
     findings.push({ type: 'PodRunning', reason: 'Starting' });
@@ -185,6 +194,7 @@ export function starting(situation: Situation): Decision {
   }
   const pod = diagnosePod(ownPod, effective?.class.metadata.name ?? '');
   findings.push(pod.finding);
+  if (pod.finding.reason !== 'Starting') common.unhurried = false;
 
   // Nothing runs in this pod, so nothing is lost with it: a mended class takes effect at once.
   const difference = outdated(situation);

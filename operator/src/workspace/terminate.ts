@@ -56,16 +56,9 @@ export function planTermination(snapshot: Snapshot, workspace: AgentWorkspace): 
 
   if (podState === 'absent') {
     const foreign = claim !== undefined && claim.metadata.labels?.[workspaceLabel] !== name.name;
-    // A cache that lags behind may not show a claim that an earlier leader made: the server is asked.
-    const mayExist =
-      claim !== undefined ||
-      expected.claim !== undefined ||
-      status.startedAt !== undefined ||
-      status.checkpoint !== undefined ||
-      status.phase === 'Failed';
+    // Also where no claim is known: a cache that lags behind may not show one that was made, so the server is asked.
     if (
       workspace.spec.storage.retain === 'Delete' &&
-      mayExist &&
       !foreign &&
       claim?.metadata.deletionTimestamp === undefined
     )
