@@ -85,7 +85,7 @@ export interface KubeClient {
   pages<T extends KubeObject>(of: Resource<T>, options?: ListOptions): AsyncIterable<ObjectList<T>>;
   /** Rejects with `AlreadyExistsError` where the name is taken. */
   create<T extends KubeObject>(of: Resource<T>, object: Desired<T>, options?: RequestOptions): Promise<T>;
-  /** Server-side apply as field manager `dormouse`, forced: what the object states is so afterwards. */
+  /** Server-side apply under the client's field manager, forced: what the object states is so afterwards. */
   apply<T extends KubeObject>(of: Resource<T>, object: Desired<T>, options?: RequestOptions): Promise<T>;
   /** JSON merge patch of the object (not of its status): `null` removes a member. */
   patch<T extends KubeObject>(

@@ -1,6 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../test/support/fake-clock.ts';
 import { loadCredentials } from './credentials.ts';
@@ -79,11 +79,27 @@ describe('a kubeconfig', () => {
     users: [{ name: 'u', user: { token: 'a-token' } }],
   };
 
-  async function load(config: object) {
+  async function load(config: object, context?: string) {
     const kubeconfig = join(folder, 'config');
     await writeFile(kubeconfig, JSON.stringify(config));
     // In a pod, too, the file that was asked for is taken.
-    return loadCredentials({ kubeconfig, env: { KUBERNETES_SERVICE_HOST: '10.0.0.1' } });
+    return loadCredentials({
+      kubeconfig,
+      env: { KUBERNETES_SERVICE_HOST: '10.0.0.1' },
+      ...(context !== undefined && { context }),
+    });
+  }
+
+  /** A kubeconfig with one context, cluster and user, all of the same name. */
+  function single(name: string, server: string, namespace?: string) {
+    return {
+      apiVersion: 'v1',
+      kind: 'Config',
+      'current-context': name,
+      contexts: [{ name, context: { cluster: name, user: name, ...(namespace && { namespace }) } }],
+      clusters: [{ name, cluster: { server } }],
+      users: [{ name, user: { token: `token of ${name}` } }],
+    };
   }
 
   it('says where the server is, whom to trust and who asks', async () => {
@@ -96,6 +112,44 @@ describe('a kubeconfig', () => {
 
   it('without a current context is refused with what to do', async () => {
     await expect(load({ ...whole, 'current-context': '' })).rejects.toThrow('set current-context');
+  });
+
+  it('gives another context than the current one where it is asked for, with its namespace', async () => {
+    const other = single('there', 'https://there.test', 'team');
+    const both = {
+      ...whole,
+      contexts: [...whole.contexts, ...other.contexts],
+      clusters: [...whole.clusters, ...other.clusters],
+      users: [...whole.users, ...other.users],
+    };
+    const { server, namespace, proof } = await load(both, 'there');
+    expect({ server, namespace }).toEqual({ server: 'https://there.test', namespace: 'team' });
+    expect((await proof()).headers.authorization).toBe('Bearer token of there');
+    await expect(load(both, 'nowhere')).rejects.toThrow('no context "nowhere"; it has: here, there');
+  });
+
+  it('in several files is merged as kubectl merges it: the first one that says a thing counts', async () => {
+    const files = ['missing', 'one', 'two'].map((name) => join(folder, name));
+    await writeFile(join(folder, 'one'), JSON.stringify(single('here', 'https://one.test')));
+    const two = single('here', 'https://two.test');
+    const three = single('there', 'https://three.test');
+    await writeFile(
+      join(folder, 'two'),
+      JSON.stringify({
+        ...three,
+        contexts: [...two.contexts, ...three.contexts],
+        clusters: [...two.clusters, ...three.clusters],
+        users: [...two.users, ...three.users],
+      }),
+    );
+    const env = { KUBECONFIG: files.join(delimiter) };
+    expect((await loadCredentials({ env })).server).toBe('https://one.test');
+    expect((await loadCredentials({ env, context: 'there' })).server).toBe('https://three.test');
+  });
+
+  it('that does not exist is named', async () => {
+    const kubeconfig = join(folder, 'none');
+    await expect(loadCredentials({ kubeconfig })).rejects.toThrow(`kubeconfig ${kubeconfig} does not exist`);
   });
 
   it('with a proxy is refused, not silently gone around', async () => {

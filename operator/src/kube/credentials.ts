@@ -22,6 +22,8 @@ export interface Proof {
 export interface Credentials {
   /** `https://HOST:PORT`, perhaps with a path. */
   readonly server: string;
+  /** The namespace of the context, or of the pod; absent where neither says one. */
+  readonly namespace?: string;
   /** Cheap enough for every request. `renew` asks again where the last one was refused. */
   proof(renew?: boolean): Promise<Proof>;
 }
@@ -29,6 +31,8 @@ export interface Credentials {
 export interface CredentialSources {
   /** A kubeconfig file. Absent: `KUBECONFIG`, else the pod's service account, else `~/.kube/config`. */
   kubeconfig?: string;
+  /** A context of the kubeconfig. Default: its current one. */
+  context?: string;
   env?: Record<string, string | undefined>;
   /** Where the pod's service account is mounted. */
   serviceAccount?: string;
@@ -44,7 +48,8 @@ const proofLifetime = 30_000;
 export async function loadCredentials(sources: CredentialSources = {}): Promise<Credentials> {
   const env = sources.env ?? process.env;
   const clock = sources.clock ?? systemClock;
-  if (sources.kubeconfig === undefined && !env.KUBECONFIG && env.KUBERNETES_SERVICE_HOST) {
+  const named = sources.kubeconfig ?? sources.context ?? env.KUBECONFIG;
+  if (!named && env.KUBERNETES_SERVICE_HOST) {
     return inCluster(
       env.KUBERNETES_SERVICE_HOST,
       env.KUBERNETES_SERVICE_PORT ?? '443',
@@ -52,7 +57,7 @@ export async function loadCredentials(sources: CredentialSources = {}): Promise<
       clock,
     );
   }
-  return fromKubeconfig(sources.kubeconfig ?? env.KUBECONFIG, clock);
+  return fromKubeconfig(sources.kubeconfig ?? env.KUBECONFIG, sources.context, clock);
 }
 
 /**
@@ -66,13 +71,23 @@ async function inCluster(host: string, port: string, folder: string, clock: Cloc
     return { tls: { ca }, headers: { authorization: `Bearer ${token}` } };
   };
   const authority = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-  return { server: `https://${authority}`, proof: kept(read, clock, await read()) };
+  // Not every pod is given it, and only a person who names none needs it.
+  const namespace = await readFile(join(folder, 'namespace'), 'utf8').catch(() => '');
+  return {
+    server: `https://${authority}`,
+    ...(namespace !== '' && { namespace: namespace.trim() }),
+    proof: kept(read, clock, await read()),
+  };
 }
 
-async function fromKubeconfig(path: string | undefined, clock: Clock): Promise<Credentials> {
+async function fromKubeconfig(
+  files: string | undefined,
+  context: string | undefined,
+  clock: Clock,
+): Promise<Credentials> {
   const { readKubeconfig } = await import('./kubeconfig.ts');
-  const { server, read } = readKubeconfig(path);
-  return { server, proof: kept(read, clock, await read()) };
+  const { read, ...place } = readKubeconfig(files, context);
+  return { ...place, proof: kept(read, clock, await read()) };
 }
 
 /** Asks `read` at most every {@link proofLifetime}, once for all who wait; what cannot be read anew is used on. */

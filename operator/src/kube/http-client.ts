@@ -19,9 +19,6 @@ import { Requester } from './requester.ts';
 import { apiVersionOf, pathOf, type Resource } from './resources.ts';
 import { readWatch } from './watch.ts';
 
-/** Who the API server says owns a field. */
-const fieldManager = 'dormouse';
-
 /** Milliseconds for one page of a list, and until the first byte of a raw answer. */
 const listTimeout = 60_000;
 const rawTimeout = 15_000;
@@ -35,6 +32,8 @@ export interface HttpKubeClientOptions {
   clock?: Clock;
   /** As the API server's audit log shows it. */
   userAgent?: string;
+  /** Who the API server says owns the fields that this client writes. Default: `dormouse`. */
+  fieldManager?: string;
 }
 
 /** {@link KubeClient} over HTTP/1.1 with undici. */
@@ -42,16 +41,19 @@ export class HttpKubeClient implements KubeClient {
   readonly #connection: Connection;
   readonly #requester: Requester;
   readonly #userAgent: string;
+  readonly #fieldManager: string;
 
   constructor({
     credentials,
     observer,
     clock = systemClock,
     userAgent = 'dormouse-operator',
+    fieldManager = 'dormouse',
   }: HttpKubeClientOptions) {
     this.#connection = new Connection(credentials);
     this.#requester = new Requester(this.#connection, clock, userAgent, observer);
     this.#userAgent = userAgent;
+    this.#fieldManager = fieldManager;
   }
 
   get<T extends KubeObject>(of: Resource<T>, name: ObjectName, options?: RequestOptions): Promise<T> {
@@ -117,7 +119,7 @@ export class HttpKubeClient implements KubeClient {
       name: object.metadata,
       method: 'POST',
       path: pathOf(of, namespace === undefined ? {} : { namespace }),
-      query: { fieldManager },
+      query: { fieldManager: this.#fieldManager },
       body: typed(of, object),
       options,
     });
@@ -130,7 +132,7 @@ export class HttpKubeClient implements KubeClient {
       name: object.metadata,
       method: 'PATCH',
       path: pathOf(of, object.metadata),
-      query: { fieldManager, force: 'true' },
+      query: { fieldManager: this.#fieldManager, force: 'true' },
       // JSON is YAML; the server refuses apply patches under a JSON content type.
       contentType: 'application/apply-patch+yaml',
       body: typed(of, object),
@@ -150,7 +152,7 @@ export class HttpKubeClient implements KubeClient {
       name,
       method: 'PATCH',
       path: pathOf(of, name),
-      query: { fieldManager },
+      query: { fieldManager: this.#fieldManager },
       contentType: 'application/merge-patch+json',
       body: withPreconditions(patch, options),
       options,
@@ -169,7 +171,7 @@ export class HttpKubeClient implements KubeClient {
       name,
       method: 'PATCH',
       path: pathOf(of, { ...name, subresource: 'status' }),
-      query: { fieldManager },
+      query: { fieldManager: this.#fieldManager },
       contentType: 'application/merge-patch+json',
       body: withPreconditions({ status }, options),
       options,
@@ -183,7 +185,7 @@ export class HttpKubeClient implements KubeClient {
       name: object.metadata,
       method: 'PUT',
       path: pathOf(of, object.metadata),
-      query: { fieldManager },
+      query: { fieldManager: this.#fieldManager },
       body: typed(of, object),
       options,
     });
