@@ -8,17 +8,26 @@
  * the same commit would no longer be the same image.
  */
 import { existsSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { chmod, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 
 const root = dirname(import.meta.dirname);
 
-const programs: Record<string, string> = {
-  operator: 'operator/src/main.ts',
-  agentd: 'agent-runtime/src/agentd/main.ts',
-  workspaced: 'agent-runtime/src/workspaced/main.ts',
-  'model-server': 'test/support/model-server/main.ts',
+interface Program {
+  entry: string;
+  /** The oldest Node.js that it shall run on. Default: that of the images. */
+  target?: string;
+  /** A file that a person starts by its name, with this name; its entry begins with `#!`. Default: main.js, for node. */
+  executable?: string;
+}
+
+const programs: Record<string, Program> = {
+  operator: { entry: 'operator/src/main.ts' },
+  agentd: { entry: 'agent-runtime/src/agentd/main.ts' },
+  workspaced: { entry: 'agent-runtime/src/workspaced/main.ts' },
+  dormouse: { entry: 'cli/src/main.ts', target: 'node22', executable: 'dormouse.js' },
+  'model-server': { entry: 'test/support/model-server/main.ts' },
 };
 
 /**
@@ -39,17 +48,18 @@ const unusedClients: Plugin = {
   },
 };
 
-async function bundle(name: string, entry: string): Promise<void> {
+async function bundle(name: string, { entry, target = 'node26', executable }: Program): Promise<void> {
   if (!existsSync(join(root, entry))) throw new Error(`${name}: its entry ${entry} is not there`);
   const directory = join(root, 'dist', name);
+  const outfile = join(directory, executable ?? 'main.js');
   await rm(directory, { recursive: true, force: true });
   await build({
     absWorkingDir: root,
     entryPoints: [entry],
-    outfile: join(directory, 'main.js'),
+    outfile,
     bundle: true,
     platform: 'node',
-    target: 'node26',
+    target,
     format: 'esm',
     // Whitespace and dead branches only: stack traces keep their names.
     minifySyntax: true,
@@ -63,6 +73,7 @@ async function bundle(name: string, entry: string): Promise<void> {
       js: "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);",
     },
   });
+  if (executable !== undefined) await chmod(outfile, 0o755);
   // Without it Node reads the whole file first to find out that it is a module.
   await writeFile(join(directory, 'package.json'), '{"type":"module"}\n');
 }
@@ -74,7 +85,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const chosen = Object.entries(programs).filter(([name]) => wanted.length === 0 || wanted.includes(name));
-const results = await Promise.allSettled(chosen.map(([name, entry]) => bundle(name, entry)));
+const results = await Promise.allSettled(chosen.map(([name, program]) => bundle(name, program)));
 for (const result of results) {
   if (result.status === 'fulfilled') continue;
   console.error(`error: ${result.reason instanceof Error ? result.reason.message : result.reason}`);

@@ -6,3 +6,4 @@ export * from './errors.ts';
 export * from './http-client.ts';
 export * from './object.ts';
 export * from './resources.ts';
+export { errorOf } from './status.ts';

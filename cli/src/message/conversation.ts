@@ -1,0 +1,34 @@
+import type { AgentMessage, AgentMessageStatus } from '@dormouse/crds';
+
+/** A message as it is read: how it stands, the text and the reply. */
+export function conversation(message: AgentMessage): string {
+  const { metadata, spec, status } = message;
+  const why = [status?.reason, status?.message].filter(Boolean).join(': ');
+  const lines = [
+    `Message:  ${metadata.name}, session ${spec.session}${spec.from === undefined ? '' : `, from ${spec.from}`}`,
+    `Phase:    ${status?.phase ?? 'Pending'}${why === '' ? '' : ` (${why})`}`,
+    ...approvalLines(status?.pendingApprovals).map((line) => `Waits:    ${line}`),
+    '',
+    spec.text.trimEnd(),
+  ];
+  if (status?.reply !== undefined) {
+    lines.push('', '── reply ──', status.reply.text.trimEnd(), ...whereTheWholeIs(message));
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** One line for each tool call that waits for a person. */
+export function approvalLines(approvals: AgentMessageStatus['pendingApprovals']): string[] {
+  return (approvals ?? []).map(({ id, tool, summary }) => `${tool} wants approval: ${summary} (id ${id})`);
+}
+
+/** Where to read a reply that was cut; nothing where it is whole. */
+export function whereTheWholeIs({ metadata, spec, status }: AgentMessage): string[] {
+  if (!status?.reply?.truncated) return [];
+  const { session = spec.session, uuid = '' } = status.reply.transcript ?? {};
+  const workspace = spec.workspaceRef.name;
+  return [
+    `The reply is cut at 16 KiB. The whole is entry ${uuid} of the transcript of session ${session}; while "${workspace}" is awake:`,
+    `  kubectl exec --namespace ${metadata.namespace} ${workspace} --container workspace -- grep ${uuid} /var/lib/dormouse/transcripts/${session}.jsonl`,
+  ];
+}
