@@ -18,7 +18,10 @@ interface Program {
   entry: string;
   /** The oldest Node.js that it shall run on. Default: that of the images. */
   target?: string;
-  /** A file that a person starts by its name, with this name; its entry begins with `#!`. Default: main.js, for node. */
+  /**
+   * The name of a file that a person starts by itself and puts where they like; its entry begins with `#!`. It is CommonJS,
+   * which a file is that has no package.json beside it. Default: main.js, a module.
+   */
   executable?: string;
 }
 
@@ -51,6 +54,7 @@ const unusedClients: Plugin = {
 async function bundle(name: string, { entry, target = 'node26', executable }: Program): Promise<void> {
   if (!existsSync(join(root, entry))) throw new Error(`${name}: its entry ${entry} is not there`);
   const directory = join(root, 'dist', name);
+  const isModule = executable === undefined;
   const outfile = join(directory, executable ?? 'main.js');
   await rm(directory, { recursive: true, force: true });
   await build({
@@ -60,7 +64,7 @@ async function bundle(name: string, { entry, target = 'node26', executable }: Pr
     bundle: true,
     platform: 'node',
     target,
-    format: 'esm',
+    format: isModule ? 'esm' : 'cjs',
     // Whitespace and dead branches only: stack traces keep their names.
     minifySyntax: true,
     minifyWhitespace: true,
@@ -69,13 +73,16 @@ async function bundle(name: string, { entry, target = 'node26', executable }: Pr
     charset: 'utf8',
     plugins: [unusedClients],
     // Some dependencies are CommonJS and call require for what is Node's own.
-    banner: {
-      js: "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);",
-    },
+    ...(isModule && {
+      banner: {
+        js: "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);",
+      },
+    }),
   });
-  if (executable !== undefined) await chmod(outfile, 0o755);
-  // Without it Node reads the whole file first to find out that it is a module.
-  await writeFile(join(directory, 'package.json'), '{"type":"module"}\n');
+  if (!isModule) await chmod(outfile, 0o755);
+  // Without it Node reads the whole file first to find out that it is a module; or takes the checkout's word for what is none.
+  const type = isModule ? 'module' : 'commonjs';
+  await writeFile(join(directory, 'package.json'), `{"type":"${type}"}\n`);
 }
 
 const wanted = process.argv.slice(2);

@@ -58,4 +58,7 @@ const surroundings: Surroundings = {
   connect: (choice) => connect(choice, env),
 };
 
-process.exitCode = await run(argv.slice(2), surroundings);
+// No await: the file that is shipped is CommonJS.
+void run(argv.slice(2), surroundings).then((code) => {
+  process.exitCode = code;
+});

@@ -56,6 +56,8 @@ export async function follow<T extends KubeObject>(
         options.listed(list.items.filter(concerns));
         resourceVersion = list.resourceVersion;
         answered = true;
+        // Whoever was told may have enough.
+        signal.throwIfAborted();
       }
       const from = resourceVersion;
       const opened = clock.monotonic();

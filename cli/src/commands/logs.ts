@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers';
 import { errorOf, keyOf } from '@dormouse/operator/kube';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { Failure } from '../failure.ts';
@@ -53,8 +54,10 @@ async function logs(around: Surroundings, access: Access, name: string, options:
   if (options.tail !== undefined) query.set('tailLines', String(options.tail));
   const pod = ['namespaces', namespace, 'pods', name].map(encodeURIComponent).join('/');
   const { status, body } = await kube.raw({ method: 'GET', path: `/api/v1/${pod}/log?${query}`, signal });
-  if (status === 404 || status === 400) {
-    body.destroy();
+  if (status >= 300) {
+    const refusal = await text(body);
+    if (status !== 404 && status !== 400)
+      throw errorOf(`get pods ${keyOf({ namespace, name })}`, status, refusal);
     throw new Failure(
       'failed',
       `workspace "${name}" is ${phaseOf(workspace)} and has no log yet: ${why(workspace)}`,
@@ -62,11 +65,6 @@ async function logs(around: Surroundings, access: Access, name: string, options:
     );
   }
   const decoder = new TextDecoder();
-  if (status >= 300) {
-    let text = '';
-    for await (const chunk of body) text += decoder.decode(chunk as Buffer, { stream: true });
-    throw errorOf(`get pods ${keyOf({ namespace, name })}`, status, text);
-  }
   try {
     for await (const chunk of body) around.out(decoder.decode(chunk as Buffer, { stream: true }));
   } catch (error) {
@@ -76,7 +74,7 @@ async function logs(around: Surroundings, access: Access, name: string, options:
   if (options.follow) around.err(`The log of "${name}" ended: its pod is gone or its container ended.\n`);
 }
 
-function lines(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a number of lines.');
-  return Number(text);
+function lines(given: string): number {
+  if (!/^\d+$/.test(given)) throw new InvalidArgumentError('It must be a number of lines.');
+  return Number(given);
 }

@@ -39,9 +39,10 @@ export function sendCommand(around: Surroundings): Command {
       durationArgument,
     )
     .addOption(formatOption(objectFormats))
-    .action((name: string, words: string[], options: Options, self: Command) =>
-      withAccess(around, self, (access) => send(around, access, name, words, options)),
-    );
+    .action(async (name: string, words: string[], options: Options, self: Command) => {
+      const text = await messageText(words, around);
+      await withAccess(around, self, (access) => send(around, access, name, text, options));
+    });
   return withExamples(command, [
     ['dormouse send ada "how does the build look?"', 'ask, wait, print the reply'],
     [
@@ -56,12 +57,11 @@ async function send(
   around: Surroundings,
   access: Access,
   name: string,
-  words: string[],
+  text: string,
   options: Options,
 ): Promise<void> {
   const { signal, clock } = around;
   const { kube, namespace } = access;
-  const text = await messageText(words, around);
   await mustExist(access, name, signal);
   const sent = await createNamed(
     access,

@@ -1,8 +1,9 @@
+import { text } from 'node:stream/consumers';
 import { type AgentWorkspaceClass, defaultClassAnnotation } from '@dormouse/crds';
 import { errorOf, type KubeClient } from '@dormouse/operator/kube';
 import { kinds } from '../cluster/resources.ts';
 import { byAge } from '../workspace/find.ts';
-import { bad, type Finding, good } from './finding.ts';
+import { bad, type Finding, good, unknown } from './finding.ts';
 
 /** The class of workspaces that name none: of several the oldest. */
 export async function findDefaultClass(
@@ -29,12 +30,12 @@ export function checkDefaultClass(found: AgentWorkspaceClass | undefined): Findi
 /**
  * Whether the Secret with the provider's key is there. Only its metadata are asked for: the key is nobody's business
  * here.
- * @param namespace that of the operator
+ * @param namespace that of the operator; undefined where it is not known
  */
 export async function checkModelSecret(
   { kube }: { kube: Pick<KubeClient, 'raw'> },
   { metadata, spec }: AgentWorkspaceClass,
-  namespace: string,
+  namespace: string | undefined,
   signal: AbortSignal,
 ): Promise<Finding> {
   const check = 'model key';
@@ -42,11 +43,15 @@ export async function checkModelSecret(
   const of = `class ${metadata.name}`;
   if (secretRef === undefined) {
     const message = `${of} names no Secret: requests to ${baseUrl} carry no key`;
+    const at = namespace ?? 'dormouse-system';
     if (!baseUrl.startsWith('https://api.anthropic.com')) return good(check, message);
     return bad(check, message, [
-      `kubectl create secret generic model-provider --namespace ${namespace} --from-literal=api-key="$ANTHROPIC_API_KEY"`,
+      `kubectl create secret generic model-provider --namespace ${at} --from-literal=api-key="$ANTHROPIC_API_KEY"`,
       'helm upgrade dormouse charts/dormouse --reuse-values --set model.secretRef.name=model-provider',
     ]);
+  }
+  if (namespace === undefined) {
+    return unknown(check, `the namespace of the operator, where ${of} has its Secret, is not known`);
   }
   const where = ['namespaces', namespace, 'secrets', secretRef.name].map(encodeURIComponent).join('/');
   const { status, body } = await kube.raw({
@@ -55,13 +60,12 @@ export async function checkModelSecret(
     headers: { accept: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1' },
     signal,
   });
-  let text = '';
-  for await (const chunk of body) text += String(chunk);
+  const answer = await text(body);
   if (status === 404) {
     return bad(check, `the Secret ${namespace}/${secretRef.name} that ${of} names does not exist`, [
       `kubectl create secret generic ${secretRef.name} --namespace ${namespace} --from-literal=${secretRef.key}="$ANTHROPIC_API_KEY"`,
     ]);
   }
-  if (status >= 300) throw errorOf(`get secrets ${namespace}/${secretRef.name}`, status, text);
+  if (status >= 300) throw errorOf(`get secrets ${namespace}/${secretRef.name}`, status, answer);
   return good(check, `Secret ${namespace}/${secretRef.name}, named by ${of}`);
 }

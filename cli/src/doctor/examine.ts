@@ -21,12 +21,12 @@ export async function* examine(
   const definitions = await finding('CRDs', () => checkDefinitions(access, signal));
   yield* definitions;
 
-  const held: { operatorNamespace: string } = { operatorNamespace: 'dormouse-system' };
+  let operatorNamespace: string | undefined;
   yield* await finding('operator', async () => {
     const operator = await findOperator(access, signal);
     const running = checkDeployment(operator);
     if (operator === undefined) return running;
-    held.operatorNamespace = operator.metadata.namespace ?? held.operatorNamespace;
+    operatorNamespace = operator.metadata.namespace;
     const leading = await finding('leader', () => checkLeader(access, operator, clock.now(), signal));
     return [running, ...leading];
   });
@@ -37,7 +37,7 @@ export async function* examine(
       const found = await findDefaultClass(access, signal);
       if (found === undefined) return checkDefaultClass(found);
       const key = await finding('model key', () =>
-        checkModelSecret(access, found, held.operatorNamespace, signal),
+        checkModelSecret(access, found, operatorNamespace, signal),
       );
       return [checkDefaultClass(found), ...key];
     });

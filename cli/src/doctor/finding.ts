@@ -21,6 +21,10 @@ export function bad(check: string, message: string, mend: string[]): Finding {
   return { check, result: 'bad', message, mend };
 }
 
+export function unknown(check: string, message: string): Finding {
+  return { check, result: 'unknown', message: `not looked at: ${message}`, mend: [] };
+}
+
 /** What `look` finds; a right that it lacks makes it unknown. */
 export async function finding(check: string, look: () => Promise<Finding | Finding[]>): Promise<Finding[]> {
   try {
@@ -29,6 +33,6 @@ export async function finding(check: string, look: () => Promise<Finding | Findi
     if (!(error instanceof ForbiddenError) || error.status !== 403) throw error;
     const right = missingRight(error.message);
     const what = right === undefined ? error.message : `you may not ${right.verb} ${right.resource}`;
-    return [{ check, result: 'unknown', message: `not looked at: ${what}`, mend: [] }];
+    return [unknown(check, what)];
   }
 }

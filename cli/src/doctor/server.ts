@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers';
 import { errorOf, type KubeClient } from '@dormouse/operator/kube';
 import { bad, type Finding, good } from './finding.ts';
 
@@ -10,10 +11,9 @@ export async function checkServer(
   signal: AbortSignal,
 ): Promise<Finding> {
   const { status, body } = await kube.raw({ method: 'GET', path: '/version', signal });
-  let text = '';
-  for await (const chunk of body) text += String(chunk);
-  if (status >= 300) throw errorOf('get version', status, text);
-  const { major, minor, gitVersion } = JSON.parse(text) as {
+  const answer = await text(body);
+  if (status >= 300) throw errorOf('get version', status, answer);
+  const { major, minor, gitVersion } = JSON.parse(answer) as {
     major: string;
     minor: string;
     gitVersion: string;

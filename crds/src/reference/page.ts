@@ -36,6 +36,7 @@ export function referenceIndex(kinds: KindDefinition[]): string {
     `${notice}\n# Reference`,
     `The kinds of \`${apiVersion}\`. \`kubectl get dormouse\` lists all of them in a namespace, \`kubectl explain\` shows the same descriptions as these pages.`,
     table(['Kind', 'Short', ''], rows),
+    'The command line has [a page of its own](cli.md).',
     'Durations are sums of numbers with units (`8s`, `15m`, `1h30m`), sizes are Kubernetes quantities (`500Mi`, `2Gi`).',
   ];
   return `${text.join('\n\n')}\n`;
