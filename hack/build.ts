@@ -29,7 +29,7 @@ const programs: Record<string, Program> = {
   operator: { entry: 'operator/src/main.ts' },
   agentd: { entry: 'agent-runtime/src/agentd/main.ts' },
   workspaced: { entry: 'agent-runtime/src/workspaced/main.ts' },
-  dormouse: { entry: 'cli/src/main.ts', target: 'node22', executable: 'dormouse.js' },
+  dormouse: { entry: 'cli/src/main.ts', target: 'node22.19', executable: 'dormouse.js' },
   'model-server': { entry: 'test/support/model-server/main.ts' },
 };
 
@@ -50,6 +50,18 @@ const unusedClients: Plugin = {
     });
   },
 };
+
+/** Some dependencies are CommonJS and call require for what is Node's own. */
+const requireInModule =
+  "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);";
+
+/** What a person starts with too old a Node.js says so, before anything in the file fails for a reason that says nothing. */
+function refuseOlderNode(name: string, target: string): string {
+  const [major, minor = 0] = target.replace('node', '').split('.').map(Number);
+  const isOlder = `(([major,minor])=>major<${major}||major==${major}&&minor<${minor})(process.versions.node.split('.').map(Number))`;
+  const text = `error: ${name} needs Node.js ${major}.${minor} or later; this is `;
+  return `if(${isOlder}){console.error(${JSON.stringify(text)}+process.version);process.exit(1)}`;
+}
 
 async function bundle(name: string, { entry, target = 'node26', executable }: Program): Promise<void> {
   if (!existsSync(join(root, entry))) throw new Error(`${name}: its entry ${entry} is not there`);
@@ -72,12 +84,7 @@ async function bundle(name: string, { entry, target = 'node26', executable }: Pr
     logLevel: 'silent',
     charset: 'utf8',
     plugins: [unusedClients],
-    // Some dependencies are CommonJS and call require for what is Node's own.
-    ...(isModule && {
-      banner: {
-        js: "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);",
-      },
-    }),
+    banner: { js: isModule ? requireInModule : refuseOlderNode(name, target) },
   });
   if (!isModule) await chmod(outfile, 0o755);
   // Without it Node reads the whole file first to find out that it is a module; or takes the checkout's word for what is none.

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { answer, cut } from '../../../test/support/api-server/index.ts';
+import { answer, cut, hang } from '../../../test/support/api-server/index.ts';
 import { collections, Person } from '../testing/person.ts';
 
 let person: Person;
@@ -69,6 +69,17 @@ describe('send', () => {
       err: expect.stringContaining(`Message "${name}" goes on`),
     });
     expect(sent()).toHaveLength(1);
+  });
+
+  it('says how to find out, after Ctrl-C while the message was on its way', async () => {
+    person.server.misbehave({ matches: ({ method }) => method === 'POST', respond: hang });
+    const sending = person.start('send', 'ada', 'hello');
+    await expect.poll(() => person.server.requests.at(-1)?.method).toBe('POST');
+    sending.interrupt();
+    expect(await sending.ended).toMatchObject({
+      code: 130,
+      err: expect.stringContaining('Whether it was sent:  dormouse messages ada'),
+    });
   });
 
   it('tells once about each tool call that waits for a person, and waits on', async () => {

@@ -68,7 +68,10 @@ async function send(
     kinds.messages,
     () => stated(namespace, name, `${name}-${around.random(5)}`, text, options),
     signal,
-  );
+  ).catch((error: unknown) => {
+    if (!(error instanceof Interrupted)) throw error;
+    throw new Interrupted([`Whether it was sent:  dormouse messages ${name} --namespace ${namespace}`]);
+  });
   if (!options.wait) {
     around.out(
       options.output === undefined
