@@ -1,4 +1,5 @@
 import type { Outcome } from './exit-code.ts';
+import { printable } from './output/printable.ts';
 
 /** What a person is told when a command does not do what it was asked for. */
 export class Failure extends Error {
@@ -24,5 +25,5 @@ export class Interrupted extends Failure {
 
 /** What is written to standard error about a failure. */
 export function report({ message, next }: Failure): string {
-  return [`error: ${message}`, ...next.map((line) => `  ${line}`)].join('\n');
+  return printable([`error: ${message}`, ...next.map((line) => `  ${line}`)].join('\n'));
 }

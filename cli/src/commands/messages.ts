@@ -5,6 +5,7 @@ import { Failure } from '../failure.ts';
 import { messageColumns } from '../message/columns.ts';
 import { conversation } from '../message/conversation.ts';
 import { formatList, formatObject, type ListFormat, listFormats } from '../output/format.ts';
+import { printable } from '../output/printable.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { findWorkspace, ofWorkspace } from '../workspace/find.ts';
 import { formatOption, withAccess, withExamples } from './command.ts';
@@ -43,8 +44,12 @@ export function messagesCommand(around: Surroundings): Command {
 }
 
 function show(around: Surroundings, message: AgentMessage, format: ListFormat | undefined): void {
-  const asData = format !== undefined && format !== 'wide';
-  around.out(asData ? formatObject(kinds.messages, message, format) : conversation(message));
+  if (format !== undefined && format !== 'wide') {
+    around.out(formatObject(kinds.messages, message, format));
+    return;
+  }
+  const text = conversation(message);
+  around.out(around.terminal.out ? printable(text) : text);
 }
 
 function find(all: AgentMessage[], message: string, workspace: string): AgentMessage {

@@ -28,6 +28,19 @@ describe('send', () => {
     expect(await sending.ended).toEqual({ code: 0, out: 'Well, thank you.\n', err: '' });
   });
 
+  it('keeps a reply from steering the terminal, and gives it whole to a program', async () => {
+    for (const terminal of [true, false]) {
+      person.terminal.out = terminal;
+      const sending = person.start('send', 'ada', 'hello');
+      await expect.poll(() => sent().length).toBe(1);
+      const message = sent()[0]?.metadata.name ?? '';
+      const done = { phase: 'Completed', reply: { text: 'clear\x1b[2J' } };
+      person.status(collections.messages, message, done);
+      expect((await sending.ended).out).toBe(terminal ? 'clear�[2J\n' : 'clear\x1b[2J\n');
+      person.server.objects.delete(collections.messages, `team/${message}`);
+    }
+  });
+
   it('shows on a terminal what goes on, on standard error', async () => {
     person.terminal.err = true;
     const sending = person.start('send', 'ada', 'hello');

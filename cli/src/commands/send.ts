@@ -10,6 +10,7 @@ import { awaitReply } from '../message/await-reply.ts';
 import { whereTheWholeIs } from '../message/conversation.ts';
 import { messageText } from '../message/text.ts';
 import { formatObject, type ObjectFormat, objectFormats, qualifiedName } from '../output/format.ts';
+import { printable } from '../output/printable.ts';
 import type { Access, Surroundings } from '../surroundings.ts';
 import { progress } from '../terminal/progress.ts';
 import { findWorkspace } from '../workspace/find.ts';
@@ -98,7 +99,8 @@ async function send(
     around.out(formatObject(kinds.messages, answered, options.output));
     return;
   }
-  const reply = answered.status?.reply?.text ?? '';
+  const whole = answered.status?.reply?.text ?? '';
+  const reply = around.terminal.out ? printable(whole) : whole;
   around.out(reply.endsWith('\n') ? reply : `${reply}\n`);
   for (const line of whereTheWholeIs(answered)) around.err(`${line}\n`);
 }

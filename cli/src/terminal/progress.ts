@@ -1,5 +1,6 @@
 import type { Clock } from '@dormouse/operator/kube';
 import { span } from '../output/age.ts';
+import { printable } from '../output/printable.ts';
 import { oneLine } from '../output/table.ts';
 
 /** What is under way, told while it lasts. */
@@ -26,7 +27,7 @@ export function progress(around: {
 }): Progress {
   const { err, terminal, clock, env } = around;
   if (!terminal.err || env.TERM === 'dumb') {
-    return { say: () => undefined, note: (text) => err(`${text}\n`), end: () => undefined };
+    return { say: () => undefined, note: (text) => err(`${printable(text)}\n`), end: () => undefined };
   }
   const started = clock.monotonic();
   let said = '';
@@ -53,7 +54,7 @@ export function progress(around: {
     note(text) {
       const moving = cancel !== undefined;
       stop();
-      err(`${text}\n`);
+      err(`${printable(text)}\n`);
       if (moving) draw();
     },
     end: stop,
