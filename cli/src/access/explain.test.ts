@@ -81,6 +81,7 @@ it('a lost connection names the server; trouble behind it is told apart', () => 
   expect(told(new TransportError('list agentworkspaces: connect ECONNREFUSED')).text).toContain(
     'the API server https://cluster.test does not answer: connect ECONNREFUSED',
   );
+  expect(told(new TransportError('GET /version: connect ECONNREFUSED')).text).toContain('answer: connect');
   expect(told(new ServerError('list agentworkspaces: etcd', 500, '', undefined))).toMatchObject({
     outcome: 'unreachable',
     text: expect.stringContaining('HTTP 500'),

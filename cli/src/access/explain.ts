@@ -97,5 +97,5 @@ function explainForbidden(error: ForbiddenError): Failure {
 
 /** The message without the name of the request, which speaks of the protocol and not of the object. */
 function sentence(error: KubeError): string {
-  return error.message.replace(/^[a-zA-Z]+ [a-z]+(?: \S+)?: /, '').trim();
+  return error.message.replace(/^[a-zA-Z]+ (?:\/\S*|[a-z]+(?: \S+)?): /, '').trim();
 }

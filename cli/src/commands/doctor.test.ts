@@ -1,7 +1,7 @@
 import { type KindDefinition, kinds } from '@dormouse/crds';
 import { customResourceDefinition } from '@dormouse/crds/definition';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { answer } from '../../../test/support/api-server/index.ts';
+import { answer, cut } from '../../../test/support/api-server/index.ts';
 import { collections, Person } from '../testing/person.ts';
 
 let person: Person;
@@ -98,6 +98,19 @@ describe('doctor', () => {
       result: 'bad',
       mend: ['Upgrade the cluster.'],
     });
+  });
+
+  it('finds an API server that does not answer, and looks no further', async () => {
+    person.server.misbehave({ times: 100, respond: cut });
+    const { code, out } = await person.run('doctor', '-o', 'json');
+    expect(code).toBe(1);
+    expect(JSON.parse(out)).toEqual([
+      expect.objectContaining({
+        check: 'API server',
+        result: 'bad',
+        message: expect.stringContaining('does not answer'),
+      }),
+    ]);
   });
 
   it('says where Dormouse is not installed how to install it', async () => {

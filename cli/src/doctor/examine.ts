@@ -1,23 +1,27 @@
-import type { Clock } from '@dormouse/operator/kube';
+import { type Clock, KubeError } from '@dormouse/operator/kube';
+import { explain } from '../access/explain.ts';
 import type { Access } from '../surroundings.ts';
 import { checkDefaultClass, checkModelSecret, findDefaultClass } from './classes.ts';
 import { checkDefinitions } from './definitions.ts';
-import { type Finding, finding } from './finding.ts';
+import { bad, type Finding, finding } from './finding.ts';
 import { checkDeployment, checkLeader, findOperator } from './operator.ts';
 import { checkRights } from './rights.ts';
 import { checkServer } from './server.ts';
 import { checkStorage } from './storage.ts';
 
 /**
- * Looks at everything that Dormouse needs, one thing after another as they depend on each other.
- * @throws KubeError where the API server does not answer or does not know who asks
+ * Looks at everything that Dormouse needs, one thing after another as they depend on each other. Where the API server
+ * does not answer, or does not know who asks, that is all there is to find.
  */
 export async function* examine(
   access: Access,
   clock: Pick<Clock, 'now'>,
   signal: AbortSignal,
 ): AsyncGenerator<Finding> {
-  yield await checkServer(access, signal);
+  const server = await reach(access, signal);
+  yield server.finding;
+  if (!server.answers) return;
+
   const definitions = await finding('CRDs', () => checkDefinitions(access, signal));
   yield* definitions;
 
@@ -44,4 +48,15 @@ export async function* examine(
   }
   yield* await finding('storage', () => checkStorage(access, signal));
   yield* await checkRights(access, signal);
+}
+
+/** Whether the API server can be asked anything at all. */
+async function reach(access: Access, signal: AbortSignal): Promise<{ finding: Finding; answers: boolean }> {
+  try {
+    return { finding: await checkServer(access, signal), answers: true };
+  } catch (error) {
+    if (!(error instanceof KubeError)) throw error;
+    const { message, next } = explain(error, access.server);
+    return { finding: bad('API server', message, [...next]), answers: false };
+  }
 }
