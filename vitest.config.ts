@@ -9,7 +9,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: [
-            '{crds,operator,agent-runtime,cli}/src/**/*.test.ts',
+            '{crds,operator,agent-runtime,cli,gateway}/src/**/*.test.ts',
             'hack/**/*.test.ts',
             'test/{support,conformance}/**/*.unit.test.ts',
           ],

@@ -27,6 +27,7 @@ interface Program {
 
 const programs: Record<string, Program> = {
   operator: { entry: 'operator/src/main.ts' },
+  gateway: { entry: 'gateway/src/main.ts' },
   agentd: { entry: 'agent-runtime/src/agentd/main.ts' },
   workspaced: { entry: 'agent-runtime/src/workspaced/main.ts' },
   dormouse: { entry: 'cli/src/main.ts', target: 'node22.19', executable: 'dormouse.js' },

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ConfigError, readConfig, usage } from './config.ts';
+import { readConfig, usage } from './config.ts';
+import { ConfigError } from './flags.ts';
 
 describe('the configuration', () => {
   it('has a default for everything', () => {

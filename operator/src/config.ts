@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util';
 import { milliseconds } from '@dormouse/crds';
 import { z } from 'zod';
+import { readFlags, usageOf } from './flags.ts';
 import { logLevels } from './telemetry/index.ts';
 
 const flags = {
@@ -56,7 +56,6 @@ const flags = {
     help: `${logLevels.join(', ')}. Default: info.`,
   },
 } as const;
-type Flag = keyof typeof flags;
 
 const schema = z.object({
   namespace: z
@@ -96,51 +95,23 @@ export interface Config {
   identity: string;
 }
 
-/** The configuration is not one; `message` says every reason, a line each. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-}
-
-export const usage = [
+export const usage = usageOf(
   'The operator of Dormouse: puts idle agent workspaces to sleep and wakes them on demand.',
-  '',
-  'Usage: node operator/src/main.ts [--FLAG VALUE]…',
-  '',
-  ...Object.entries(flags).flatMap(([name, { value, variable, help }]) => [
-    `  --${name} ${value}  (${variable})`,
-    `      ${help}`,
-  ]),
-  '  --help',
-  '      This text.',
-].join('\n');
+  'node operator/src/main.ts',
+  flags,
+);
 
 /**
  * Reads flags, then the environment, then defaults. `'help'` where that was asked for.
  * @throws ConfigError with a line for each value that is not valid.
  */
 export function readConfig(args: string[], env: Record<string, string | undefined>): Config | 'help' {
-  const given = parseFlags(args);
-  if (given === 'help') return 'help';
-  const source = (flag: Flag) => (given[flag] === undefined ? flags[flag].variable : `--${flag}`);
-  const raw = Object.fromEntries(
-    (Object.keys(flags) as Flag[]).map((flag) => {
-      const value = given[flag] ?? env[flags[flag].variable];
-      return [flag, value === '' ? undefined : value];
-    }),
-  );
-  const parsed = schema.safeParse(raw);
-  if (!parsed.success) {
-    const lines = parsed.error.issues.map((issue) => {
-      const flag = issue.path[0] as Flag;
-      return `${source(flag)}: ${JSON.stringify(raw[flag])} is not valid: ${issue.message}`;
-    });
-    throw new ConfigError([...lines, 'See --help.'].join('\n'));
-  }
-  const { data } = parsed;
+  const data = readFlags(flags, schema, args, env);
+  if (data === 'help') return 'help';
   const inCluster = data.kubeconfig === undefined && env.KUBERNETES_SERVICE_HOST !== undefined;
   return {
     namespace: data.namespace,
-    kubeconfig: given.kubeconfig ?? data.kubeconfig,
+    kubeconfig: data.kubeconfig,
     reachAgents: data['reach-agents'] ?? (inCluster ? 'direct' : 'proxy'),
     leaseName: data['lease-name'],
     masterKeyFile: data['master-key-file'],
@@ -152,17 +123,4 @@ export function readConfig(args: string[], env: Record<string, string | undefine
     logLevel: data['log-level'],
     identity: env.POD_NAME ?? env.HOSTNAME ?? 'operator',
   };
-}
-
-function parseFlags(args: string[]): Partial<Record<Flag, string>> | 'help' {
-  const options = Object.fromEntries([
-    ...Object.keys(flags).map((flag) => [flag, { type: 'string' }] as const),
-    ['help', { type: 'boolean' }] as const,
-  ]);
-  try {
-    const { values } = parseArgs({ args, options, strict: true, allowPositionals: false });
-    return 'help' in values && values.help === true ? 'help' : (values as Partial<Record<Flag, string>>);
-  } catch (error) {
-    throw new ConfigError(`${(error as Error).message}\nSee --help.`);
-  }
 }

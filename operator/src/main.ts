@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { type Config, ConfigError, readConfig, usage } from './config.ts';
+import { type Config, readConfig, usage } from './config.ts';
 import { LeaseCandidate } from './election/index.ts';
+import { ConfigError } from './flags.ts';
 import { createInformers } from './informers.ts';
 import { HttpKubeClient, type KubeClient, loadCredentials, resources, systemClock } from './kube/index.ts';
 import type { WorkQueue } from './queue/index.ts';
@@ -36,7 +37,7 @@ async function operate(config: Config, signal: AbortSignal): Promise<void> {
   let queue: WorkQueue | undefined;
   const health = await serveHealth(config.port, {
     metrics,
-    ready: () => all.every((each) => each.hasSynced),
+    unready: () => (all.every((each) => each.hasSynced) ? undefined : 'the caches are being filled'),
     hanging: () => hangingIn(all, queue),
   });
   log.info({ server: credentials.server, namespace: config.namespace, port: health.port }, 'operator starts');

@@ -1,5 +1,6 @@
-/** What the operator, `agentd` and `workspaced` say to each other. */
+/** What the operator, the gateway, `agentd` and `workspaced` say to each other. */
 export * from './agent-api.ts';
+export * from './agent-key.ts';
 export * from './config.ts';
 export * from './events.ts';
 export * from './messages.ts';

@@ -8,6 +8,8 @@ import type {
   V1PersistentVolumeClaim,
   V1Pod,
   V1Secret,
+  V1SubjectAccessReview,
+  V1TokenReview,
 } from '@kubernetes/client-node';
 import type { KubeObject, WireObject } from './object.ts';
 
@@ -18,6 +20,8 @@ export type Event = WireObject<CoreV1Event>;
 export type Lease = WireObject<V1Lease>;
 export type NetworkPolicy = WireObject<V1NetworkPolicy>;
 export type Namespace = WireObject<V1Namespace>;
+export type TokenReview = WireObject<V1TokenReview>;
+export type SubjectAccessReview = WireObject<V1SubjectAccessReview>;
 
 /** One kind of the API: where its objects live, and of which type they are. */
 export interface Resource<T extends KubeObject> {
@@ -50,7 +54,7 @@ function resource<T extends KubeObject>(
 
 const own = `${group}/${version}`;
 
-/** Every kind that the operator reads or writes; RBAC in the chart names the same. */
+/** Every kind that the operator or the gateway reads or writes; RBAC in the chart names the same. */
 export const resources = {
   workspaces: resource<AgentWorkspace>(own, 'agentworkspaces', 'AgentWorkspace'),
   classes: resource<AgentWorkspaceClass>(own, 'agentworkspaceclasses', 'AgentWorkspaceClass', 'Cluster'),
@@ -67,6 +71,13 @@ export const resources = {
   namespaces: resource<Namespace>('v1', 'namespaces', 'Namespace', 'Cluster'),
   leases: resource<Lease>('coordination.k8s.io/v1', 'leases', 'Lease'),
   networkPolicies: resource<NetworkPolicy>('networking.k8s.io/v1', 'networkpolicies', 'NetworkPolicy'),
+  tokenReviews: resource<TokenReview>('authentication.k8s.io/v1', 'tokenreviews', 'TokenReview', 'Cluster'),
+  subjectAccessReviews: resource<SubjectAccessReview>(
+    'authorization.k8s.io/v1',
+    'subjectaccessreviews',
+    'SubjectAccessReview',
+    'Cluster',
+  ),
 } as const;
 
 /** `v1`, `apps/v1`, as an object's `apiVersion`. */

@@ -20,7 +20,11 @@ async function get(path: string): Promise<{ status: number; type: string | null;
 async function serve(): Promise<void> {
   isReady = false;
   hanging = undefined;
-  health = await serveHealth(0, { metrics, ready: () => isReady, hanging: () => hanging });
+  health = await serveHealth(0, {
+    metrics,
+    unready: () => (isReady ? undefined : 'the caches are being filled'),
+    hanging: () => hanging,
+  });
 }
 
 afterEach(() => health.close());
@@ -77,7 +81,7 @@ describe('the health server', () => {
   it('says why it cannot listen', async () => {
     await serve();
     await expect(
-      serveHealth(health.port, { metrics, ready: () => true, hanging: () => undefined }),
+      serveHealth(health.port, { metrics, unready: () => undefined, hanging: () => undefined }),
     ).rejects.toThrow('EADDRINUSE');
   });
 });

@@ -1,23 +1,23 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express from 'express';
-import type { Metrics } from './metrics.ts';
+import type { Registry } from 'prom-client';
 
 export interface HealthOptions {
-  metrics: Metrics;
-  /** Whether the caches are filled. A follower is ready, too: it takes over with warm caches. */
-  ready: () => boolean;
+  metrics: { readonly registry: Registry };
+  /** Why it is not ready, as a sentence; undefined where it is. A follower with warm caches is: it takes over. */
+  unready: () => string | undefined;
   /** What hangs, as a sentence; undefined where nothing does. Only what a restart of the process would mend. */
   hanging: () => string | undefined;
 }
 
 /**
- * `/healthz`: the process answers and nothing hangs. `/readyz`: its caches are filled. `/metrics`: for Prometheus. A
+ * `/healthz`: the process answers and nothing hangs. `/readyz`: it can do its work. `/metrics`: for Prometheus. A
  * blocked event loop answers nothing, which the kubelet takes for a failure.
  */
 export async function serveHealth(
   port: number,
-  { metrics, ready, hanging }: HealthOptions,
+  { metrics, unready, hanging }: HealthOptions,
 ): Promise<{ port: number; close(): Promise<void> }> {
   const app = express();
   app.disable('x-powered-by');
@@ -29,11 +29,11 @@ export async function serveHealth(
       .send(`${what ?? 'ok'}\n`);
   });
   app.get('/readyz', (_request, response) => {
-    const isReady = ready();
+    const what = unready();
     response
-      .status(isReady ? 200 : 503)
+      .status(what === undefined ? 200 : 503)
       .type('text/plain')
-      .send(isReady ? 'ok\n' : 'the caches are being filled\n');
+      .send(`${what ?? 'ok'}\n`);
   });
   app.get('/metrics', async (_request, response) => {
     response.type(metrics.registry.contentType).send(await metrics.registry.metrics());

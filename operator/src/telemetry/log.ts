@@ -8,11 +8,18 @@ export type LogLevel = (typeof logLevels)[number];
 /** Members that may hold a credential, wherever in the first three levels they occur. */
 const secretMembers = ['authorization', 'token', 'key', 'credential', 'password', 'apiKey'];
 
-/** JSON lines: constant messages with key-value pairs. Credentials are redacted by the name of their member. */
-export function createLogger(level: LogLevel, destination?: DestinationStream): Logger {
+/**
+ * JSON lines: constant messages with key-value pairs. Credentials are redacted by the name of their member.
+ * `component` is the program that speaks.
+ */
+export function createLogger(
+  level: LogLevel,
+  destination?: DestinationStream,
+  component = 'operator',
+): Logger {
   const options = {
     level,
-    base: { component: 'operator' },
+    base: { component },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
     redact: {

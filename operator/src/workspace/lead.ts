@@ -1,3 +1,4 @@
+import { agentKey } from '@dormouse/agent-runtime/protocol';
 import { Expectations } from '../cache/index.ts';
 import { LeadershipLostError } from '../election/index.ts';
 import { type Clock, type KubeClient, type KubeObject, keyOf } from '../kube/index.ts';
@@ -8,7 +9,6 @@ import { feed, type Informers } from './controller.ts';
 import { ProviderCredentials } from './credentials.ts';
 import { RateLimit } from './rate-limit.ts';
 import { Reconciler } from './reconciler.ts';
-import { agentKey } from './runtime-config.ts';
 import type { Settings } from './snapshot.ts';
 import { eventReadsPerSecond, type Surroundings } from './surroundings.ts';
 
@@ -57,7 +57,7 @@ export async function lead(options: LeadOptions, signal: AbortSignal): Promise<v
       now,
       expect,
       agent: (name) => connections.get(keyOf(name)),
-      agentKey: (workspace) => agentKey(masterKey, workspace),
+      agentKey: (workspace) => agentKey(masterKey, workspace.metadata),
       credential: (of) => credentials.value(of) ?? '',
       reachedFrom: options.reachedFrom,
       record: options.record,

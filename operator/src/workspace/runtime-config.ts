@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { RuntimeConfig } from '@dormouse/agent-runtime/protocol';
 import { type AgentWorkspace, workspaceLabel } from '@dormouse/crds';
 import type { Desired, Secret } from '../kube/index.ts';
@@ -10,12 +10,6 @@ import { ownerReference, secretName } from './pod.ts';
  * made under this name is refused by the API server: that is how the operator, which may not read Secrets, finds out.
  */
 export const secretType = 'dormouse.dev/runtime';
-
-/** The key that the operator and agentd share: HMAC-SHA256 of the workspace's identity under the master key, in hex. */
-export function agentKey(masterKey: Uint8Array | string, workspace: AgentWorkspace): string {
-  const { namespace, name, uid } = workspace.metadata;
-  return createHmac('sha256', masterKey).update(`${namespace}/${name}/${uid}`).digest('hex');
-}
 
 /**
  * What agentd is told. `fingerprint` stands for the credential, which is not part of the document: a new credential

@@ -1,0 +1,91 @@
+import type { Clock, KubeClient } from '@dormouse/operator/kube';
+import type { Logger } from '@dormouse/operator/telemetry';
+import type { AttachOptions } from './attach/attach.ts';
+import { Attach, Attachments, WaitingRoom, Workspaces } from './attach/index.ts';
+import { auditTo } from './audit/audit.ts';
+import { Authenticator, Authorizer } from './auth/index.ts';
+import type { Config } from './config.ts';
+import { Door } from './door.ts';
+import { Gateway } from './gateway.ts';
+import { ConnectionLimits } from './limits/index.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+
+export interface AssembleOptions {
+  config: Config;
+  kube: KubeClient;
+  masterKey: Uint8Array;
+  clock: Clock;
+  log: Logger;
+  metrics: Metrics;
+  locate?: AttachOptions['locate'];
+}
+
+/** Milliseconds for the head of a request, and until a pod takes a connection. */
+const headTimeout = 10_000;
+const connectTimeout = 2_000;
+
+/** All parts of a gateway, joined. Its informers are to be started and stopped by the caller. */
+export function assemble({ config, kube, masterKey, clock, log, metrics, locate }: AssembleOptions) {
+  const workspaces = new Workspaces({ client: kube, log, observer: metrics, clock });
+  const attachments = new Attachments({
+    kube,
+    clock,
+    log,
+    lease: config['attach-lease'],
+    cached: (name) => workspaces.get(name),
+  });
+  const room = new WaitingRoom({
+    clock,
+    standing: (name) => workspaces.standing(name),
+    exists: (name) => workspaces.exists(name),
+    limit: { workspace: config['held-per-workspace'], all: config.held },
+  });
+  workspaces.subscribe((name) => room.changed(name));
+  const attach = new Attach({
+    workspaces,
+    room,
+    attachments,
+    masterKey,
+    clock,
+    limits: {
+      hold: config['hold-timeout'],
+      connect: connectTimeout,
+      idle: config['idle-timeout'],
+      total: config['total-timeout'],
+      body: config['max-body'],
+    },
+    held: (outcome, seconds) => metrics.holdDuration.observe({ outcome }, seconds),
+    count: (direction, bytes) => metrics.bytes.inc({ direction }, bytes),
+    ...(locate === undefined ? {} : { locate }),
+  });
+  const door = new Door({
+    authenticator: new Authenticator(kube, clock),
+    authorizer: new Authorizer(kube, clock),
+    connections: new ConnectionLimits({
+      user: config['connections-per-user'],
+      workspace: config['connections-per-workspace'],
+    }),
+    origins: config.origins,
+  });
+  const gateway = new Gateway({
+    door,
+    attach,
+    clock,
+    log,
+    audit: auditTo(log),
+    ended: (route, status, refusal) => {
+      metrics.requests.inc({ route, code: String(status) });
+      if (refusal !== undefined) metrics.refusals.inc({ reason: refusal.code });
+    },
+    timeouts: { headers: headTimeout, request: config['hold-timeout'] + config['total-timeout'] },
+  });
+  metrics.watch({
+    get held() {
+      return room.held;
+    },
+    get open() {
+      return gateway.open;
+    },
+  });
+  return { gateway, attachments, informers: workspaces.informers };
+}

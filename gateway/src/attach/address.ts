@@ -1,0 +1,63 @@
+import { agentKey, agentPort, keyHeaders } from '@dormouse/agent-runtime/protocol';
+import type { AgentWorkspace } from '@dormouse/crds';
+import { keyOf } from '@dormouse/operator/kube';
+import { Refusal } from '../http/refusal.ts';
+import type { Target } from './target.ts';
+import type { Running } from './waiting-room.ts';
+
+/** Where in a running workspace a request goes, and the headers that the gateway adds; names and values in turn. */
+export interface Address {
+  host: string;
+  port: number;
+  headers: string[];
+}
+
+/** @throws Refusal `not_found` where the workspace declares no such service. */
+export function addressOf(
+  { to, workspace: name }: Target,
+  running: Running,
+  workspace: AgentWorkspace | undefined,
+  masterKey: Uint8Array,
+  client: { host: string | undefined },
+): Address {
+  const host = running.ip;
+  if (to.kind === 'agent') {
+    const key = agentKey(masterKey, { ...name, uid: running.uid });
+    return {
+      host,
+      port: agentPort,
+      headers: ['host', authority(host, agentPort), keyHeaders.bearer, `Bearer ${key}`],
+    };
+  }
+  const services = workspace?.spec.services ?? [];
+  const port = services.find((each) => each.name === to.service)?.port;
+  if (port === undefined) {
+    const names = services.filter((each) => each.port !== undefined).map((each) => each.name);
+    throw new Refusal(
+      'not_found',
+      `AgentWorkspace ${keyOf(name)} has no service ${to.service} with a port. It has: ${names.join(', ') || 'none'}.`,
+    );
+  }
+  return {
+    host,
+    port,
+    headers: [
+      // Development servers refuse names that they do not know; this one they do.
+      ...['host', `localhost:${port}`],
+      ...['x-forwarded-prefix', to.prefix],
+      ...(client.host === undefined ? [] : ['x-forwarded-host', client.host]),
+    ],
+  };
+}
+
+function authority(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** An answer's `Location` as the client must follow it: paths of the service lie under its prefix. */
+export function relocate({ to }: Target, { port }: Address, location: string): string {
+  if (to.kind === 'agent') return location;
+  const path = location.replace(new RegExp(`^https?://(localhost|127\\.0\\.0\\.1):${port}(?=/|$)`, 'i'), '');
+  if (path === '') return `${to.prefix}/`;
+  return path.startsWith('/') && !path.startsWith('//') ? to.prefix + path : location;
+}

@@ -1,0 +1,39 @@
+import type { Right } from '../auth/index.ts';
+
+/** One operation of agentd that people may reach, and the right that it takes. */
+export interface AgentRoute {
+  method: 'GET' | 'POST';
+  /** As agentd has it, with `:name` for one segment; also the label in logs and metrics. */
+  path: string;
+  right: Right;
+  /** An open one is no use of the workspace: it wakes it, and does not keep it awake. */
+  watches?: boolean;
+}
+
+/**
+ * All that is let through. What the operator alone may ask for (configuration, checkpoints) is not here, nor is anything
+ * that a later agentd may add.
+ */
+const agentRoutes: readonly AgentRoute[] = [
+  { method: 'GET', path: '/v1/state', right: 'attach' },
+  { method: 'GET', path: '/v1/events', right: 'attach', watches: true },
+  { method: 'GET', path: '/v1/sessions', right: 'attach' },
+  { method: 'GET', path: '/v1/sessions/:id/transcript', right: 'attach' },
+  { method: 'GET', path: '/v1/messages/:key', right: 'attach' },
+  { method: 'POST', path: '/v1/messages', right: 'message' },
+  { method: 'POST', path: '/v1/sessions/:id/fork', right: 'message' },
+  { method: 'POST', path: '/v1/sessions/:id/interrupt', right: 'approve' },
+  { method: 'POST', path: '/v1/approvals/:id', right: 'approve' },
+];
+
+const compiled = agentRoutes.map((route) => ({
+  route,
+  pattern: new RegExp(`^${route.path.replace(/:\w+/g, '[^/]+')}$`),
+}));
+
+/** The route; `undefined` where there is none of that path; the methods that the path takes where this is not one. */
+export function findAgentRoute(method: string, path: string): AgentRoute | { allow: string[] } | undefined {
+  const here = compiled.filter(({ pattern }) => pattern.test(path)).map(({ route }) => route);
+  if (here.length === 0) return undefined;
+  return here.find((route) => route.method === method) ?? { allow: here.map((route) => route.method) };
+}

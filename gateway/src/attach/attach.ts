@@ -1,0 +1,178 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type Clock, delay } from '@dormouse/operator/kube';
+import type { WorkspaceName } from '../auth/index.ts';
+import { type Address, addressOf, relocate } from './address.ts';
+import type { Attachments } from './attachments.ts';
+import { streamEvents } from './event-stream.ts';
+import { type Exchange, type ForwardLimits, forward, UnreachedError } from './forward.ts';
+import type { Target } from './target.ts';
+import { tunnel, type Upgrade } from './tunnel.ts';
+import { unavailable, type WaitingRoom } from './waiting-room.ts';
+import { answerWakingPage, isNavigation } from './waking-page.ts';
+import type { Workspaces } from './workspaces.ts';
+
+export interface AttachOptions {
+  workspaces: Pick<Workspaces, 'get' | 'standing'>;
+  room: WaitingRoom;
+  attachments: Pick<Attachments, 'use' | 'touch'>;
+  masterKey: Uint8Array;
+  clock: Clock;
+  limits: ForwardLimits & {
+    /** Milliseconds that a request is held for its workspace. */
+    hold: number;
+  };
+  /** Told of each request that was held. `seconds`; see the metric. */
+  held: (outcome: 'running' | 'refused' | 'gone', seconds: number) => void;
+  count: (direction: 'in' | 'out', bytes: number) => void;
+  /** For tests: where the port of a workspace really is. */
+  locate?: (address: Address) => Address;
+}
+
+/** One request that was let in. */
+export interface Attaching {
+  target: Target;
+  request: IncomingMessage;
+  /** Aborts when the client is gone, or the gateway gives the request up. */
+  signal: AbortSignal;
+  /** Called when it turns out to be a stream. */
+  streams: () => void;
+}
+
+/** Milliseconds between two tries at a workspace that runs and was not reached: at first, and at most. */
+const pauses = { first: 25, longest: 500 };
+
+/** Reaches workspaces: wakes them, holds what is for them until they run, and passes it on. */
+export class Attach {
+  readonly #options: AttachOptions;
+
+  constructor(options: AttachOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Serves a request. Resolves when the answer is complete.
+   * @throws Refusal, or the signal's reason.
+   */
+  async serve(
+    attaching: Attaching & { response: ServerResponse },
+    check: () => Promise<void>,
+  ): Promise<void> {
+    const { target, request, response, signal } = attaching;
+    const { attachments, workspaces, clock, limits, count, room } = this.#options;
+    if (
+      target.to.kind === 'service' &&
+      isNavigation(request) &&
+      workspaces.standing(target.workspace).state === 'waiting'
+    ) {
+      attachments.touch(target.workspace);
+      answerWakingPage(response, target.workspace);
+      return;
+    }
+    await this.#reach(attaching, (address, done) => {
+      const exchange: Exchange = {
+        request,
+        response,
+        path: target.path,
+        signal,
+        clock,
+        count,
+        // Only the agent's API has a bound: what a service takes is its own business.
+        limits: target.to.kind === 'agent' ? limits : { ...limits, body: Number.POSITIVE_INFINITY },
+        rewriteLocation: (location) => relocate(target, address, location),
+        streams: () => {
+          done();
+          attaching.streams();
+        },
+      };
+      if (!target.watches) return forward(exchange, address);
+      return streamEvents(address, {
+        exchange,
+        check,
+        whenever: async () => this.#address(target, await room.whenever(target.workspace, signal), request),
+      });
+    });
+  }
+
+  /** Joins a WebSocket. Resolves when it is closed. @throws as `serve` */
+  async join(attaching: Attaching, socket: Upgrade['socket'], head: Buffer): Promise<void> {
+    const { target, request, signal } = attaching;
+    const { attachments, limits, count } = this.#options;
+    await this.#reach(attaching, (address, done) =>
+      tunnel(
+        {
+          request,
+          socket,
+          head,
+          path: target.path,
+          limits,
+          signal,
+          count,
+          opened: () => {
+            done();
+            attaching.streams();
+          },
+          typed: () => attachments.touch(target.workspace),
+        },
+        address,
+      ),
+    );
+  }
+
+  /** Wakes and waits, then sends; again where that did not reach the workspace. `done` ends the use of the workspace. */
+  async #reach(
+    { target, request, signal }: Attaching,
+    send: (address: Address, done: () => void) => Promise<void>,
+  ): Promise<void> {
+    const { attachments, clock, limits, workspaces } = this.#options;
+    const { workspace } = target;
+    // Who only looks on at a workspace that runs does not keep it awake.
+    const looksOn = target.watches && workspaces.standing(workspace).state === 'running';
+    const done = looksOn ? () => undefined : attachments.use(workspace);
+    const deadline = clock.monotonic() + limits.hold;
+    try {
+      for (let pause = pauses.first; ; pause = Math.min(2 * pause, pauses.longest)) {
+        const running = await this.#held(workspace, deadline, signal);
+        try {
+          return await send(this.#address(target, running, request), done);
+        } catch (error) {
+          if (!(error instanceof UnreachedError)) throw error;
+          if (clock.monotonic() + pause >= deadline)
+            throw unavailable(workspace, unreached(target, error), 5);
+        }
+        await delay(clock, pause, signal);
+        signal.throwIfAborted();
+      }
+    } finally {
+      done();
+    }
+  }
+
+  #address(target: Target, running: Parameters<typeof addressOf>[1], request: IncomingMessage): Address {
+    const { workspaces, masterKey, locate } = this.#options;
+    const client = { host: request.headers.host };
+    const address = addressOf(target, running, workspaces.get(target.workspace), masterKey, client);
+    return locate === undefined ? address : locate(address);
+  }
+
+  async #held(workspace: WorkspaceName, deadline: number, signal: AbortSignal) {
+    const { room, workspaces, clock, held } = this.#options;
+    if (workspaces.standing(workspace).state === 'running')
+      return room.untilRunning(workspace, deadline, signal);
+    const since = clock.monotonic();
+    const seconds = () => (clock.monotonic() - since) / 1000;
+    try {
+      const running = await room.untilRunning(workspace, deadline, signal);
+      held('running', seconds());
+      return running;
+    } catch (error) {
+      held(signal.aborted ? 'gone' : 'refused', seconds());
+      throw error;
+    }
+  }
+}
+
+function unreached({ to }: Target, { message }: UnreachedError): string {
+  return to.kind === 'agent'
+    ? `It runs, and its agent was not reached: ${message}.`
+    : `It runs, and its service ${to.service} was not reached: ${message}. A service must listen on all addresses, not on localhost alone.`;
+}

@@ -1,0 +1,77 @@
+import type { Right, WorkspaceName } from '../auth/index.ts';
+import { Refusal } from '../http/refusal.ts';
+import { findAgentRoute } from './agent-routes.ts';
+import { parseRequestPath } from './request-path.ts';
+
+/** What a request is for, before anybody was asked whether it may. */
+export interface Target {
+  workspace: WorkspaceName;
+  right: Right;
+  to: { kind: 'agent' } | { kind: 'service'; service: string; prefix: string };
+  /** What the workspace is asked for: path and query. */
+  path: string;
+  /** For logs and metrics: of few values. */
+  route: string;
+  /** Whether it only watches; see `AgentRoute`. */
+  watches: boolean;
+}
+
+const label = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+/**
+ * The routes: `/v1/namespaces/NS/workspaces/NAME/agent/…` for what agentd has under `/v1/`, and `…/ports/SERVICE/…` for a
+ * declared service.
+ *
+ * @throws Refusal `invalid`, `not_found` or `method_not_allowed`
+ */
+export function targetOf(method: string, url: string | undefined): Target {
+  const { segments, query } = parseRequestPath(url);
+  const [version, namespaces, namespace = '', workspaces, name = '', kind, ...rest] = segments;
+  if (version !== 'v1' || namespaces !== 'namespaces' || workspaces !== 'workspaces') throw nothingHere();
+  if (!label.test(namespace) || !label.test(name)) throw nothingHere();
+  const workspace = { namespace, name };
+  if (kind === 'agent') return agentTarget(workspace, method, rest, query);
+  if (kind === 'ports') return serviceTarget(workspace, rest, query);
+  throw nothingHere();
+}
+
+function agentTarget(workspace: WorkspaceName, method: string, rest: string[], query: string): Target {
+  const path = `/v1/${rest.join('/')}`;
+  const found = findAgentRoute(method, path);
+  if (found === undefined) throw nothingHere();
+  if ('allow' in found) {
+    const allow = found.allow.join(', ');
+    throw new Refusal('method_not_allowed', `This path takes ${allow}.`, { allow });
+  }
+  return {
+    workspace,
+    right: found.right,
+    to: { kind: 'agent' },
+    path: path + query,
+    route: `${found.method} ${found.path}`,
+    watches: found.watches ?? false,
+  };
+}
+
+function serviceTarget(workspace: WorkspaceName, rest: string[], query: string): Target {
+  const [service = '', ...path] = rest;
+  if (!label.test(service)) throw nothingHere();
+  const prefix = `/v1/namespaces/${workspace.namespace}/workspaces/${workspace.name}/ports/${service}`;
+  if (path.length === 0)
+    throw new Refusal('not_found', `The paths of service ${service} begin with ${prefix}/ (with a slash).`);
+  return {
+    workspace,
+    right: 'attach',
+    to: { kind: 'service', service, prefix },
+    path: `/${path.join('/')}${query}`,
+    route: 'port',
+    watches: false,
+  };
+}
+
+function nothingHere(): Refusal {
+  return new Refusal(
+    'not_found',
+    'There is no such route. Workspaces are at /v1/namespaces/NAMESPACE/workspaces/NAME/agent/… and …/ports/SERVICE/….',
+  );
+}

@@ -1,0 +1,119 @@
+import { type IncomingMessage, request as open } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { offeredSubprotocols } from '../auth/index.ts';
+import { Refusal } from '../http/refusal.ts';
+import { Meter } from '../limits/index.ts';
+import type { Address } from './address.ts';
+import { DataFrames } from './data-frames.ts';
+import { UnreachedError, whenConnected } from './forward.ts';
+import { requestHeaders, responseHeaders } from './headers.ts';
+
+/** A client that asked for a WebSocket, and its socket. */
+export interface Upgrade {
+  request: IncomingMessage;
+  socket: Duplex;
+  /** What the client sent behind its request. */
+  head: Buffer;
+  path: string;
+  /** Milliseconds until the workspace takes the connection, and until it answers. */
+  limits: { connect: number; idle: number };
+  signal: AbortSignal;
+  /** Both sides have agreed. */
+  opened: () => void;
+  /** The client said something, by more than a sign of life. */
+  typed: () => void;
+  count: (direction: 'in' | 'out', bytes: number) => void;
+}
+
+/**
+ * Opens the same WebSocket to the workspace and joins the two sockets until either ends.
+ *
+ * @throws UnreachedError where the workspace did not take it; Refusal where it answers something else than an upgrade.
+ */
+export async function tunnel(upgrade: Upgrade, address: Address): Promise<void> {
+  const { socket, head, signal, count, typed } = upgrade;
+  const { answer, upstream, upstreamHead } = await switchProtocols(upgrade, address);
+  upgrade.opened();
+  socket.write(head101(answer));
+  if (upstreamHead.length > 0) upstream.unshift(upstreamHead);
+  if (head.length > 0) socket.unshift(head);
+  const frames = new DataFrames();
+  const fromClient = new Meter(Number.POSITIVE_INFINITY, (bytes) => count('in', bytes));
+  fromClient.on('data', (chunk: Buffer) => {
+    if (frames.push(chunk) > 0) typed();
+  });
+  const fromWorkspace = new Meter(Number.POSITIVE_INFINITY, (bytes) => count('out', bytes));
+  await new Promise<void>((resolve) => {
+    const end = () => {
+      signal.removeEventListener('abort', end);
+      socket.destroy();
+      upstream.destroy();
+      resolve();
+    };
+    for (const each of [socket, upstream]) each.once('error', end).once('close', end);
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) return end();
+    socket.pipe(fromClient).pipe(upstream);
+    upstream.pipe(fromWorkspace).pipe(socket);
+  });
+}
+
+interface Switched {
+  answer: IncomingMessage;
+  upstream: Duplex;
+  upstreamHead: Buffer;
+}
+
+function switchProtocols(
+  { request, path, limits, signal }: Upgrade,
+  { host, port, headers }: Address,
+): Promise<Switched> {
+  const protocols = offeredSubprotocols(request.rawHeaders);
+  const passed = requestHeaders(request.rawHeaders);
+  const withoutProtocols = passed.filter((_, index) => {
+    const name = passed[index - (index % 2)];
+    return name?.toLowerCase() !== 'sec-websocket-protocol';
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<Switched>();
+  const asked = open({
+    host,
+    port,
+    path,
+    method: 'GET',
+    agent: false,
+    signal,
+    headers: [
+      ...withoutProtocols,
+      ...headers,
+      ...(protocols.length === 0 ? [] : ['sec-websocket-protocol', protocols.join(', ')]),
+      ...['connection', 'Upgrade', 'upgrade', 'websocket'],
+    ],
+  });
+  const timer = setTimeout(
+    () => asked.destroy(new Refusal('gateway_timeout', `The service did not answer for ${limits.idle} ms.`)),
+    limits.idle,
+  );
+  whenConnected(asked, limits.connect, () => asked.end());
+  asked.once('upgrade', (answer, upstream, upstreamHead) => {
+    clearTimeout(timer);
+    resolve({ answer, upstream, upstreamHead });
+  });
+  asked.once('response', (answer) => {
+    reject(new Refusal('bad_gateway', `The service answered ${answer.statusCode} and opened no WebSocket.`));
+    answer.destroy();
+  });
+  asked.on('error', (error: Error) => {
+    clearTimeout(timer);
+    if (signal.aborted) reject(signal.reason);
+    else reject(error instanceof Refusal ? error : new UnreachedError(error.message, { cause: error }));
+  });
+  return promise;
+}
+
+function head101(answer: IncomingMessage): string {
+  const headers = responseHeaders(answer.rawHeaders, (location) => location);
+  const lines: string[] = [];
+  for (let index = 0; index < headers.length; index += 2)
+    lines.push(`${headers[index]}: ${headers[index + 1]}\r\n`);
+  return `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${lines.join('')}\r\n`;
+}

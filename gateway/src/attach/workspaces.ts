@@ -1,0 +1,90 @@
+import { type AgentWorkspace, workspaceLabel } from '@dormouse/crds';
+import { type InformerSurroundings, projectMetadata, WatchInformer } from '@dormouse/operator/cache';
+import { type KubeClient, keyOf, NotFoundError, nameOf, type Pod, resources } from '@dormouse/operator/kube';
+import type { WorkspaceName } from '../auth/index.ts';
+import { type Standing, standingOf } from './standing.ts';
+
+/** Of a pod: whose it is and where. */
+function projectPod({ metadata, status }: Pod): Pod {
+  const { name, namespace, uid, resourceVersion, deletionTimestamp, labels, ownerReferences } =
+    projectMetadata(metadata);
+  return {
+    metadata: {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(uid === undefined ? {} : { uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+      ...(labels === undefined ? {} : { labels }),
+      ...(ownerReferences === undefined ? {} : { ownerReferences }),
+    },
+    status: { ...(status?.podIP === undefined ? {} : { podIP: status.podIP }) },
+  };
+}
+
+/** Of a workspace: its services, and where it stands. System prompts and environments stay out of memory. */
+function projectWorkspace({ apiVersion, kind, metadata, spec, status }: AgentWorkspace): AgentWorkspace {
+  const { runPolicy, services } = spec;
+  const ready = status?.conditions?.filter(({ type }) => type === 'Ready');
+  return {
+    apiVersion,
+    kind,
+    metadata: projectMetadata(metadata),
+    // The gateway reads nothing else of a spec.
+    spec: { runPolicy, ...(services === undefined ? {} : { services }) } as AgentWorkspace['spec'],
+    status: {
+      ...(status?.phase === undefined ? {} : { phase: status.phase }),
+      ...(status?.podUID === undefined ? {} : { podUID: status.podUID }),
+      ...(ready === undefined ? {} : { conditions: ready }),
+    },
+  };
+}
+
+/** All workspaces and their pods, as the watches of this replica show them. */
+export class Workspaces {
+  readonly informers: readonly [WatchInformer<AgentWorkspace, AgentWorkspace>, WatchInformer<Pod, Pod>];
+  readonly #kube: Pick<KubeClient, 'get'>;
+
+  constructor(around: InformerSurroundings) {
+    this.#kube = around.client;
+    this.informers = [
+      new WatchInformer({ resource: resources.workspaces, project: projectWorkspace }, around),
+      new WatchInformer(
+        { resource: resources.pods, labelSelector: workspaceLabel, project: projectPod },
+        around,
+      ),
+    ];
+  }
+
+  get(name: WorkspaceName): AgentWorkspace | undefined {
+    return this.informers[0].get(name);
+  }
+
+  standing(name: WorkspaceName): Standing {
+    const [workspaces, pods] = this.informers;
+    // The pod of a workspace has its name.
+    return standingOf(workspaces.get(name), pods.get(name));
+  }
+
+  /** Whether the API server knows it: for one that is so new that the cache does not. */
+  async exists(name: WorkspaceName): Promise<boolean> {
+    if (this.get(name) !== undefined) return true;
+    try {
+      await this.#kube.get(resources.workspaces, name);
+      return true;
+    } catch (error) {
+      if (error instanceof NotFoundError) return false;
+      throw error;
+    }
+  }
+
+  /** Calls `listener` when a workspace may stand elsewhere than before. */
+  subscribe(listener: (name: WorkspaceName) => void): () => void {
+    const told = ({ object }: { object: { metadata: { name: string; namespace?: string } } }) =>
+      listener(nameOf(keyOf(object.metadata)) as WorkspaceName);
+    const stop = this.informers.map((each) => each.subscribe(told));
+    return () => {
+      for (const each of stop) each();
+    };
+  }
+}

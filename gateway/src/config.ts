@@ -1,0 +1,141 @@
+import { milliseconds } from '@dormouse/crds';
+import { readFlags, usageOf } from '@dormouse/operator/flags';
+import { logLevels } from '@dormouse/operator/telemetry';
+import { z } from 'zod';
+
+const flags = {
+  kubeconfig: {
+    value: 'FILE',
+    variable: 'KUBECONFIG',
+    help: "The cluster. Default: the pod's service account, else ~/.kube/config. Pods must be reachable at their addresses.",
+  },
+  'master-key-file': {
+    value: 'FILE',
+    variable: 'DORMOUSE_MASTER_KEY_FILE',
+    help: "The key that the agents' keys are derived from. Required.",
+  },
+  port: { value: 'NUMBER', variable: 'DORMOUSE_PORT', help: 'For clients; 0: any. Default: 8080.' },
+  'health-port': {
+    value: 'NUMBER',
+    variable: 'DORMOUSE_HEALTH_PORT',
+    help: 'Of /healthz, /readyz and /metrics; 0: any. Default: 8081.',
+  },
+  origins: {
+    value: 'ORIGIN,…',
+    variable: 'DORMOUSE_ORIGINS',
+    help: 'Origins of pages that may use the gateway, besides its own. Default: none.',
+  },
+  'hold-timeout': {
+    value: 'DURATION',
+    variable: 'DORMOUSE_HOLD_TIMEOUT',
+    help: 'How long a request waits for its workspace. Default: 60s.',
+  },
+  'attach-lease': {
+    value: 'DURATION',
+    variable: 'DORMOUSE_ATTACH_LEASE',
+    help: 'How long a workspace counts as attached to after it was used. Default: 30s.',
+  },
+  'held-per-workspace': {
+    value: 'NUMBER',
+    variable: 'DORMOUSE_HELD_PER_WORKSPACE',
+    help: 'Requests that wait for one workspace at most. Default: 512.',
+  },
+  held: {
+    value: 'NUMBER',
+    variable: 'DORMOUSE_HELD',
+    help: 'Requests that wait at most, in this replica. Default: 4096.',
+  },
+  'connections-per-user': {
+    value: 'NUMBER',
+    variable: 'DORMOUSE_CONNECTIONS_PER_USER',
+    help: 'Requests and streams of one user at a time, in this replica. Default: 512.',
+  },
+  'connections-per-workspace': {
+    value: 'NUMBER',
+    variable: 'DORMOUSE_CONNECTIONS_PER_WORKSPACE',
+    help: 'The same of one workspace. Default: 1024.',
+  },
+  'max-body': {
+    value: 'BYTES',
+    variable: 'DORMOUSE_MAX_BODY',
+    help: "Of requests to the agent's API. Default: 8388608.",
+  },
+  'idle-timeout': {
+    value: 'DURATION',
+    variable: 'DORMOUSE_IDLE_TIMEOUT',
+    help: 'Without a byte, for what is no stream. Default: 60s.',
+  },
+  'total-timeout': {
+    value: 'DURATION',
+    variable: 'DORMOUSE_TOTAL_TIMEOUT',
+    help: 'For the whole of what is no stream. Default: 10m.',
+  },
+  'drain-timeout': {
+    value: 'DURATION',
+    variable: 'DORMOUSE_DRAIN_TIMEOUT',
+    help: 'That requests get when the gateway is stopped. Default: 20s.',
+  },
+  'log-level': {
+    value: 'LEVEL',
+    variable: 'DORMOUSE_LOG_LEVEL',
+    help: `${logLevels.join(', ')}; audit lines are info. Default: info.`,
+  },
+} as const;
+
+const duration = (fallback: string) =>
+  z
+    .string()
+    .regex(/^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$/, 'must be a duration such as 90s or 2m')
+    .default(fallback)
+    .transform(milliseconds);
+const port = (fallback: number) => z.coerce.number().int().min(0).max(65535).default(fallback);
+const count = (fallback: number) => z.coerce.number().int().min(1).default(fallback);
+
+const origins = z
+  .string()
+  .default('')
+  .transform((text) => text.split(',').filter((each) => each !== ''))
+  .pipe(
+    z.array(
+      z.string().refine((each) => URL.canParse(each) && new URL(each).origin === each, {
+        error: 'must be origins such as https://console.example.com, with commas between them',
+      }),
+    ),
+  )
+  .transform((list) => new Set(list));
+
+const schema = z.object({
+  kubeconfig: z.string().min(1).optional(),
+  'master-key-file': z.string({ error: 'is required' }).min(1),
+  port: port(8080),
+  'health-port': port(8081),
+  origins,
+  'hold-timeout': duration('60s'),
+  'attach-lease': duration('30s'),
+  'held-per-workspace': count(512),
+  held: count(4096),
+  'connections-per-user': count(512),
+  'connections-per-workspace': count(1024),
+  'max-body': count(8 << 20),
+  'idle-timeout': duration('60s'),
+  'total-timeout': duration('10m'),
+  'drain-timeout': duration('20s'),
+  'log-level': z.enum(logLevels).default('info'),
+});
+
+/** What the gateway was told, by flags and by the environment. Durations in milliseconds, sizes in bytes. */
+export type Config = z.output<typeof schema>;
+
+export const usage = usageOf(
+  'The gateway of Dormouse: the one door to agent workspaces; wakes those that sleep and holds requests meanwhile.',
+  'node gateway/src/main.ts',
+  flags,
+);
+
+/**
+ * Reads flags, then the environment, then defaults. `'help'` where that was asked for.
+ * @throws ConfigError with a line for each value that is not valid.
+ */
+export function readConfig(args: string[], env: Record<string, string | undefined>): Config | 'help' {
+  return readFlags(flags, schema, args, env);
+}

@@ -1,0 +1,34 @@
+import type { ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Refusal } from './refusal.ts';
+
+/** Answers with an error as JSON, or breaks the connection where an answer has begun. */
+export function answerRefusal(response: ServerResponse, refusal: Refusal): void {
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return;
+  }
+  const text = JSON.stringify(refusal.body());
+  response.writeHead(refusal.status, {
+    ...refusal.headers,
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+    'cache-control': 'no-store',
+    // What may be left of the body is not read, so that the connection cannot be used again.
+    ...(response.req.complete ? {} : { connection: 'close' }),
+  });
+  response.end(text);
+}
+
+/** The same on a socket that asked for an upgrade. */
+export function refuseUpgrade(socket: Duplex, refusal: Refusal): void {
+  const text = JSON.stringify(refusal.body());
+  const headers = {
+    ...refusal.headers,
+    'content-type': 'application/json',
+    'content-length': String(Buffer.byteLength(text)),
+    connection: 'close',
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${refusal.status} ${refusal.code}\r\n${lines.join('')}\r\n${text}`);
+}

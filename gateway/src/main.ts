@@ -1,0 +1,64 @@
+import { readFile } from 'node:fs/promises';
+import { ConfigError } from '@dormouse/operator/flags';
+import { HttpKubeClient, loadCredentials, systemClock } from '@dormouse/operator/kube';
+import { createLogger, hangingIn, serveHealth } from '@dormouse/operator/telemetry';
+import { assemble } from './assemble.ts';
+import { type Config, readConfig, usage } from './config.ts';
+import { Metrics } from './telemetry/metrics.ts';
+
+async function open(config: Config, signal: AbortSignal): Promise<void> {
+  const clock = systemClock;
+  const log = createLogger(config['log-level'], undefined, 'gateway');
+  const metrics = new Metrics();
+  const masterKey = await readFile(config['master-key-file']);
+  const credentials = await loadCredentials(
+    config.kubeconfig === undefined ? {} : { kubeconfig: config.kubeconfig },
+  );
+  const kube = new HttpKubeClient({ credentials, observer: metrics, clock, userAgent: 'dormouse-gateway' });
+  const { gateway, attachments, informers } = assemble({ config, kube, masterKey, clock, log, metrics });
+  const health = await serveHealth(config['health-port'], {
+    metrics,
+    unready: () => {
+      if (gateway.draining) return 'the gateway is being stopped';
+      return informers.every((each) => each.hasSynced) ? undefined : 'the caches are being filled';
+    },
+    hanging: () => hangingIn(informers, undefined),
+  });
+  for (const each of informers) each.start();
+  try {
+    const port = await gateway.listen(config.port);
+    log.info({ server: credentials.server, port, health: health.port }, 'gateway is open');
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await gateway.drain(config['drain-timeout']);
+  } finally {
+    attachments.close();
+    await Promise.all(informers.map((each) => each.stop()));
+    await health.close();
+    await kube.close();
+    log.info('gateway ends');
+  }
+}
+
+async function main(): Promise<number> {
+  const stop = new AbortController();
+  // A second signal ends the process at once, by Node.js' default.
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort());
+  try {
+    const config = readConfig(process.argv.slice(2), process.env);
+    if (config === 'help') {
+      process.stdout.write(`${usage}\n`);
+      return 0;
+    }
+    await open(config, stop.signal);
+    return 0;
+  } catch (error) {
+    const text = error instanceof ConfigError ? error.message : (error as Error).stack;
+    process.stderr.write(`dormouse gateway: ${text}\n`);
+    return 1;
+  }
+}
+
+process.exitCode = await main();
