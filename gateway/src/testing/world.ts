@@ -1,0 +1,172 @@
+import { connect, type Socket } from 'node:net';
+import { type AgentWorkspace, attachedUntilAnnotation, workspaceLabel } from '@dormouse/crds';
+import { HttpKubeClient, systemClock } from '@dormouse/operator/kube';
+import { createLogger } from '@dormouse/operator/telemetry';
+import { ApiServer } from '../../../test/support/api-server/index.ts';
+import { assemble } from '../assemble.ts';
+import { type Config, readConfig } from '../config.ts';
+import type { Gateway } from '../gateway.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import { WorkspaceAgent } from './workspace-agent.ts';
+
+const workspaces = 'apis/dormouse.dev/v1alpha1/agentworkspaces';
+
+/** A whole gateway over real sockets, before a stand-in API server that knows two tokens and one workspace's agent. */
+export class World implements AsyncDisposable {
+  readonly api = new ApiServer();
+  readonly agent = new WorkspaceAgent();
+  readonly metrics = new Metrics();
+  readonly lines: Record<string, unknown>[] = [];
+  gateway!: Gateway;
+  port = 0;
+  /** Who has which token; nobody else is known. */
+  readonly users = new Map([
+    ['ada-token', 'ada'],
+    ['eve-token', 'eve'],
+  ]);
+  /** `USER RIGHT`. */
+  readonly rights = new Set(['ada attach', 'ada message', 'ada approve']);
+  /** Reviews that the API server was asked for. */
+  readonly reviews: { kind: string; spec: Record<string, unknown> }[] = [];
+  #close: () => Promise<void> = async () => undefined;
+
+  static async open(settings: Record<string, string> = {}): Promise<World> {
+    const world = new World();
+    const env = { DORMOUSE_MASTER_KEY_FILE: 'unused', ...settings };
+    await world.#open(readConfig([], env) as Config);
+    return world;
+  }
+
+  async #open(config: Config): Promise<void> {
+    this.#answerReviews();
+    const server = await this.api.start();
+    await this.agent.start();
+    const kube = new HttpKubeClient({
+      credentials: { server, proof: async () => ({ tls: {}, headers: {} }) },
+    });
+    const log = createLogger('info', { write: (line) => this.lines.push(JSON.parse(line)) }, 'gateway');
+    const parts = assemble({
+      config,
+      kube,
+      masterKey: Buffer.from('master'),
+      clock: systemClock,
+      log,
+      metrics: this.metrics,
+      locate: (address) => ({ ...address, host: '127.0.0.1', port: this.agent.port }),
+    });
+    for (const each of parts.informers) each.start();
+    await Promise.all(parts.informers.map((each) => each.synced));
+    this.gateway = parts.gateway;
+    this.port = await this.gateway.listen(0);
+    this.#close = async () => {
+      await this.gateway.drain(0);
+      parts.attachments.close();
+      await Promise.all(parts.informers.map((each) => each.stop()));
+      await kube.close();
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#close();
+    await this.agent.stop();
+    await this.api.close();
+  }
+
+  #answerReviews(): void {
+    this.api.misbehave({
+      matches: ({ collection }) => /reviews$/.test(collection),
+      times: Number.POSITIVE_INFINITY,
+      respond: (response, { collection, body }) => {
+        const spec = body.spec as Record<string, unknown> & { resourceAttributes?: { verb: string } };
+        const kind = collection.split('/').at(-1) ?? '';
+        this.reviews.push({ kind, spec });
+        const username = this.users.get(spec.token as string);
+        const status =
+          kind === 'tokenreviews'
+            ? username === undefined
+              ? { authenticated: false, error: 'no such token' }
+              : { authenticated: true, user: { username, groups: ['people'] } }
+            : { allowed: this.rights.has(`${spec.user} ${spec.resourceAttributes?.verb}`) };
+        response.writeHead(201, { 'content-type': 'application/json' });
+        response.end(JSON.stringify({ metadata: {}, status }));
+      },
+    });
+  }
+
+  /** Puts workspace `team/home` into a phase; with its pod where it is one that has a pod. */
+  put(phase: string, reason: string = phase, message = `it is ${phase}`, spec: object = {}): void {
+    const kept = this.api.objects.get(workspaces, 'team/home');
+    const stored = this.api.objects.put(workspaces, 'team/home', {
+      metadata: { ...kept?.metadata, namespace: 'team', name: 'home' },
+      spec: { runPolicy: 'Auto', services: [{ name: 'web', command: ['web'], port: 3000 }], ...spec },
+      status: {
+        phase,
+        podUID: 'pod-1',
+        conditions: [{ type: 'Ready', status: phase === 'Running' ? 'True' : 'False', reason, message }],
+      },
+    } as { metadata: { name: string } });
+    if (phase !== 'Running' && phase !== 'Checkpointing') this.api.objects.delete('api/v1/pods', 'team/home');
+    else if (this.api.objects.get('api/v1/pods', 'team/home') === undefined) {
+      const owner = { apiVersion: '', kind: 'AgentWorkspace', name: 'home', uid: stored.metadata.uid };
+      const pod = this.api.objects.put('api/v1/pods', 'team/home', {
+        metadata: {
+          namespace: 'team',
+          name: 'home',
+          labels: { [workspaceLabel]: 'home' },
+          ownerReferences: [{ ...owner, controller: true }],
+        },
+        status: { podIP: '10.1.1.1' },
+      } as { metadata: { name: string } });
+      const { podUID } = (stored as unknown as AgentWorkspace).status ?? {};
+      if (podUID !== pod.metadata.uid)
+        this.api.objects.put(workspaces, 'team/home', {
+          ...stored,
+          status: { ...(stored.status as object), podUID: pod.metadata.uid },
+        });
+    }
+  }
+
+  /** Times that the annotation was written. */
+  get wakes(): number {
+    return this.api.requests.filter(
+      ({ method, collection, body }) =>
+        method === 'PATCH' && collection === workspaces && attachedUntilAnnotation in annotations(body),
+    ).length;
+  }
+
+  get audits(): Record<string, unknown>[] {
+    return this.lines.filter(({ audit }) => audit === true);
+  }
+
+  url(path: string): string {
+    return `http://127.0.0.1:${this.port}/v1/namespaces/team/workspaces/home/${path}`;
+  }
+
+  fetch(path: string, init: RequestInit & { token?: string | undefined } = {}): Promise<Response> {
+    const { token = 'ada-token', ...rest } = init;
+    return fetch(this.url(path), {
+      redirect: 'manual',
+      ...rest,
+      headers: { ...(token === '' ? {} : { authorization: `Bearer ${token}` }), ...rest.headers },
+    });
+  }
+
+  /** Bytes straight to the gateway. */
+  socket(text = ''): Socket {
+    const socket = connect(this.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write(text);
+    return socket;
+  }
+
+  /** Sends bytes, and reads all that comes until the gateway closes the connection. */
+  async exchange(text: string): Promise<string> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of this.socket(text)) chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks).toString();
+  }
+}
+
+function annotations(body: Record<string, unknown>): object {
+  return (body.metadata as { annotations?: object } | undefined)?.annotations ?? {};
+}
