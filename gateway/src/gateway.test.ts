@@ -41,7 +41,7 @@ describe('a workspace that runs', () => {
       headers: {
         cookie: 'session=1',
         'x-dormouse-key': 'k',
-        'x_dormouse_key': 'k',
+        x_dormouse_key: 'k',
         'x-forwarded-for': '1.2.3.4',
         'x-forwarded-prefix': '/elsewhere',
         'x-mine': 'kept',
@@ -72,7 +72,12 @@ describe('a workspace that runs', () => {
 
   it('has its answers passed on piece by piece, and redirects put under its prefix', async () => {
     world.agent.onRequest = (_request, response) => {
-      response.writeHead(302, { location: '/login', 'set-cookie': 'a=b', connection: 'x-mine', 'x-mine': '1' });
+      response.writeHead(302, {
+        location: '/login',
+        'set-cookie': 'a=b',
+        connection: 'x-mine',
+        'x-mine': '1',
+      });
       response.end();
     };
     const answer = await world.fetch('ports/web/');
@@ -242,7 +247,9 @@ describe('a gateway that is stopped', () => {
     const release = Promise.withResolvers<void>();
     world.agent.onRequest = (request, response) => {
       if (request.url?.startsWith('/v1/events')) {
-        response.writeHead(200, { 'content-type': 'text/event-stream' }).write('id: 1\nevent: x\ndata: {}\n\n');
+        response
+          .writeHead(200, { 'content-type': 'text/event-stream' })
+          .write('id: 1\nevent: x\ndata: {}\n\n');
       } else void release.promise.then(() => response.end('late'));
     };
     const stream = await world.fetch('agent/events?after=0');

@@ -24,7 +24,8 @@ export class WorkspaceAgent {
   async start(): Promise<void> {
     const server = createServer((request, response) => {
       if (this.onRequest !== undefined) this.onRequest(request, response);
-      else void this.#answer(request, response);
+      // A body that broke off is nothing that was received.
+      else this.#answer(request, response).catch(() => response.destroy());
     });
     server.on('upgrade', (request, socket, head) => this.onUpgrade(request, socket, head));
     await new Promise<void>((resolve) => server.listen(this.port, '127.0.0.1', resolve));

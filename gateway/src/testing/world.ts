@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { type AgentWorkspace, attachedUntilAnnotation, workspaceLabel } from '@dormouse/crds';
+import { attachedUntilAnnotation, workspaceLabel } from '@dormouse/crds';
 import { HttpKubeClient, systemClock } from '@dormouse/operator/kube';
 import { createLogger } from '@dormouse/operator/telemetry';
 import { ApiServer } from '../../../test/support/api-server/index.ts';
@@ -28,6 +28,9 @@ export class World implements AsyncDisposable {
   readonly rights = new Set(['ada attach', 'ada message', 'ada approve']);
   /** Reviews that the API server was asked for. */
   readonly reviews: { kind: string; spec: Record<string, unknown> }[] = [];
+  /** Whether the API server can say anything about tokens and rights. */
+  reviewing = true;
+  #skipped = 0;
   #close: () => Promise<void> = async () => undefined;
 
   static async open(settings: Record<string, string> = {}): Promise<World> {
@@ -49,7 +52,7 @@ export class World implements AsyncDisposable {
       config,
       kube,
       masterKey: Buffer.from('master'),
-      clock: systemClock,
+      clock: { ...systemClock, monotonic: () => systemClock.monotonic() + this.#skipped },
       log,
       metrics: this.metrics,
       locate: (address) => ({ ...address, host: '127.0.0.1', port: this.agent.port }),
@@ -72,6 +75,11 @@ export class World implements AsyncDisposable {
     await this.api.close();
   }
 
+  /** Makes whatever was remembered about tokens and rights too old. */
+  forgetAnswers(): void {
+    this.#skipped += 60_000;
+  }
+
   #answerReviews(): void {
     this.api.misbehave({
       matches: ({ collection }) => /reviews$/.test(collection),
@@ -80,6 +88,7 @@ export class World implements AsyncDisposable {
         const spec = body.spec as Record<string, unknown> & { resourceAttributes?: { verb: string } };
         const kind = collection.split('/').at(-1) ?? '';
         this.reviews.push({ kind, spec });
+        if (!this.reviewing) return void response.writeHead(500).end('{}');
         const username = this.users.get(spec.token as string);
         const status =
           kind === 'tokenreviews'
@@ -93,37 +102,35 @@ export class World implements AsyncDisposable {
     });
   }
 
-  /** Puts workspace `team/home` into a phase; with its pod where it is one that has a pod. */
+  /** Puts workspace `team/home` into a phase, with its pod where it is one that has a pod. */
   put(phase: string, reason: string = phase, message = `it is ${phase}`, spec: object = {}): void {
-    const kept = this.api.objects.get(workspaces, 'team/home');
-    const stored = this.api.objects.put(workspaces, 'team/home', {
-      metadata: { ...kept?.metadata, namespace: 'team', name: 'home' },
+    const { objects } = this.api;
+    const kept = objects.get(workspaces, 'team/home')?.metadata;
+    const metadata = { ...kept, namespace: 'team', name: 'home' };
+    const uid = (kept ?? objects.put(workspaces, 'team/home', { metadata }).metadata).uid;
+    const ready = { type: 'Ready', status: phase === 'Running' ? 'True' : 'False', reason, message };
+    let podUID: string | undefined;
+    if (phase === 'Running' || phase === 'Checkpointing') podUID = this.#putPod(uid);
+    else objects.delete('api/v1/pods', 'team/home');
+    const workspace = {
+      metadata,
       spec: { runPolicy: 'Auto', services: [{ name: 'web', command: ['web'], port: 3000 }], ...spec },
-      status: {
-        phase,
-        podUID: 'pod-1',
-        conditions: [{ type: 'Ready', status: phase === 'Running' ? 'True' : 'False', reason, message }],
+      status: { phase, podUID, conditions: [ready] },
+    };
+    objects.put(workspaces, 'team/home', workspace);
+  }
+
+  #putPod(owner: string): string {
+    const pod = {
+      metadata: {
+        namespace: 'team',
+        name: 'home',
+        labels: { [workspaceLabel]: 'home' },
+        ownerReferences: [{ kind: 'AgentWorkspace', name: 'home', uid: owner, controller: true }],
       },
-    } as { metadata: { name: string } });
-    if (phase !== 'Running' && phase !== 'Checkpointing') this.api.objects.delete('api/v1/pods', 'team/home');
-    else if (this.api.objects.get('api/v1/pods', 'team/home') === undefined) {
-      const owner = { apiVersion: '', kind: 'AgentWorkspace', name: 'home', uid: stored.metadata.uid };
-      const pod = this.api.objects.put('api/v1/pods', 'team/home', {
-        metadata: {
-          namespace: 'team',
-          name: 'home',
-          labels: { [workspaceLabel]: 'home' },
-          ownerReferences: [{ ...owner, controller: true }],
-        },
-        status: { podIP: '10.1.1.1' },
-      } as { metadata: { name: string } });
-      const { podUID } = (stored as unknown as AgentWorkspace).status ?? {};
-      if (podUID !== pod.metadata.uid)
-        this.api.objects.put(workspaces, 'team/home', {
-          ...stored,
-          status: { ...(stored.status as object), podUID: pod.metadata.uid },
-        });
-    }
+      status: { podIP: '10.1.1.1' },
+    };
+    return this.api.objects.put('api/v1/pods', 'team/home', pod).metadata.uid;
   }
 
   /** Times that the annotation was written. */

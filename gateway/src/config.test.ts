@@ -1,0 +1,26 @@
+import { ConfigError } from '@dormouse/operator/flags';
+import { describe, expect, it } from 'vitest';
+import { readConfig, usage } from './config.ts';
+
+const key = { DORMOUSE_MASTER_KEY_FILE: '/key' };
+
+describe('the configuration', () => {
+  it('has a default for everything but the master key', () => {
+    expect(readConfig([], key)).toMatchObject({ port: 8080, 'hold-timeout': 60_000, 'max-body': 8_388_608 });
+    expect(() => readConfig([], {})).toThrow('DORMOUSE_MASTER_KEY_FILE: undefined is not valid: is required');
+  });
+
+  it('takes origins, and refuses what is a URL and no origin', () => {
+    const read = (text: string) => readConfig(['--origins', text], key);
+    expect(read('https://a.example,http://b:81')).toMatchObject({
+      origins: new Set(['https://a.example', 'http://b:81']),
+    });
+    expect(() => read('https://a.example/')).toThrow(ConfigError);
+    expect(() => read('*')).toThrow(ConfigError);
+  });
+
+  it('explains itself', () => {
+    expect(readConfig(['--help'], {})).toBe('help');
+    expect(usage).toContain('--hold-timeout DURATION');
+  });
+});
