@@ -76,6 +76,32 @@ describe('what the chart installs', () => {
     expect(await may('list secrets', operatorNamespace)).toBe('list secrets: yes');
   });
 
+  it('lets the gateway ask who may do what, see where workspaces run, and wake them; nothing else', async () => {
+    const as = `--as=system:serviceaccount:${operatorNamespace}:dormouse-gateway`;
+    const may = async (verb: string, resource: string) => {
+      const namespace = ['--namespace', here.workspaces.namespace];
+      const { stdout } = await here.cluster.kubectl(['auth', 'can-i', verb, resource, ...namespace, as]);
+      return `${verb} ${resource}: ${stdout.trim()}`;
+    };
+    for (const [verb = '', resource = ''] of [
+      ['create', 'tokenreviews.authentication.k8s.io'],
+      ['create', 'subjectaccessreviews.authorization.k8s.io'],
+      ['patch', 'agentworkspaces.dormouse.dev'],
+      ['watch', 'pods'],
+    ])
+      expect(await may(verb, resource)).toBe(`${verb} ${resource}: yes`);
+    for (const [verb = '', resource = ''] of [
+      ['get', 'secrets'],
+      ['get', 'pods/log'],
+      ['create', 'pods/exec'],
+      ['patch', 'pods'],
+      ['create', 'agentmessages.dormouse.dev'],
+      ['delete', 'agentworkspaces.dormouse.dev'],
+      ['impersonate', 'users'],
+    ])
+      expect(await may(verb, resource)).toBe(`${verb} ${resource}: no`);
+  });
+
   it('covers workspaces by view and edit, and classes by neither', async () => {
     const roleOf = async (name: string) =>
       here.cluster.get<
@@ -92,6 +118,10 @@ describe('what the chart installs', () => {
       );
     expect([...(await verbs('view', 'agentmessages'))].sort()).toEqual(['get', 'list', 'watch']);
     expect(await verbs('edit', 'agentmessages')).toContain('create');
+    for (const right of ['attach', 'message', 'approve']) {
+      expect(await verbs('edit', `agentworkspaces/${right}`)).toContain(right);
+      expect([...(await verbs('view', `agentworkspaces/${right}`))]).toEqual([]);
+    }
     expect(await verbs('admin', 'agentworkspaces')).toContain('delete');
     expect(await verbs('admin', 'agentworkspaceclasses')).not.toContain('create');
   });
@@ -137,6 +167,8 @@ describe('what the chart installs', () => {
       'image.tag=1.2.3',
       'image.pullSecrets[0].name=pull',
       'operator.replicas=1',
+      'gateway.replicas=1',
+      'gateway.origins[0]=https://console.example.com',
       'operator.priorityClassName=system-cluster-critical',
       'rbac.aggregate=false',
       'networkPolicies.enabled=false',
@@ -152,6 +184,14 @@ describe('what the chart installs', () => {
     expect(spec.imagePullSecrets).toEqual([{ name: 'pull' }]);
     expect(spec.priorityClassName).toBe('system-cluster-critical');
     expect(spec.volumes[0].secret.secretName).toBe('mine');
+    const gateway = kinds.get('Deployment/dormouse-gateway').spec.template.spec;
+    expect(gateway.containers[0].image).toBe('registry.example.com/team/operator:1.2.3');
+    expect(gateway.containers[0].env).toContainEqual({
+      name: 'DORMOUSE_ORIGINS',
+      value: 'https://console.example.com',
+    });
+    expect(gateway.volumes[0].secret.secretName).toBe('mine');
+    expect(kinds.get('ServiceMonitor/dormouse-gateway').spec.endpoints[0].port).toBe('health');
     expect(kinds.get('AgentWorkspaceClass/standard').spec.model.baseUrl).toContain('demo-model');
     const absent = ['NetworkPolicy', 'PodDisruptionBudget', 'CustomResourceDefinition'];
     expect(objects.filter(({ kind }) => absent.includes(kind))).toEqual([]);

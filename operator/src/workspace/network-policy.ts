@@ -3,10 +3,10 @@ import type { Desired, NetworkPolicy } from '../kube/index.ts';
 import { componentLabel } from './pod.ts';
 
 /**
- * One policy for all workspaces of a namespace. In: only agentd's port, and only from `from`, the operator's namespace
- * (undefined: an operator outside the cluster comes through the API server, whose address no selector names; the key
- * still keeps everybody else out). Out: everything
- * but link-local addresses, where clouds serve instance credentials.
+ * One policy for all workspaces of a namespace. In: only from `from`, the namespace of the operator and the gateway, which
+ * passes on what is for agentd and for declared services, on whatever port those listen. (Undefined: an operator outside
+ * the cluster comes through the API server, whose address no selector names; then agentd's port alone is open, and its key
+ * keeps everybody else out.) Out: everything but link-local addresses, where clouds serve instance credentials.
  */
 export function buildNetworkPolicy(namespace: string, from: string | undefined): Desired<NetworkPolicy> {
   return {
@@ -19,12 +19,12 @@ export function buildNetworkPolicy(namespace: string, from: string | undefined):
       podSelector: { matchLabels: { [componentLabel]: 'workspace' } },
       policyTypes: ['Ingress', 'Egress'],
       ingress: [
-        {
-          ...(from === undefined
-            ? {}
-            : { from: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': from } } }] }),
-          ports: [{ port: agentPort, protocol: 'TCP' }],
-        },
+        from === undefined
+          ? { ports: [{ port: agentPort, protocol: 'TCP' }] }
+          : {
+              from: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': from } } }],
+              ports: [{ protocol: 'TCP' }],
+            },
       ],
       egress: [
         {
