@@ -48,6 +48,9 @@ export class Door {
   ): Promise<Admission> {
     const { authenticator, authorizer, connections, origins } = this.#options;
     checkOrigin(request.headers, origins);
+    // The gateway frames the body anew, and would have to undo any other coding.
+    if (!/^(chunked)?$/i.test(request.headers['transfer-encoding'] ?? ''))
+      throw new Refusal('invalid', 'Transfer-Encoding can be nothing but chunked.');
     const token = bearerToken(request.rawHeaders, upgrade);
     const target = targetOf(request.method ?? '', request.url);
     seen({ target });

@@ -25,6 +25,12 @@ describe('a workspace that runs', () => {
     expect(got?.headers.host).toBe('10.1.1.1:7070');
   });
 
+  it('is not heard where it does not take the gateway’s key: a 401 of its own would mislead the client', async () => {
+    world.agent.onRequest = (_request, response) => response.writeHead(401).end();
+    expect((await world.fetch('agent/state')).status).toBe(502);
+    expect((await world.fetch('ports/web/')).status).toBe(401);
+  });
+
   it('gets bodies whole, and queries as they are', async () => {
     const body = JSON.stringify({ key: 'k', text: 'é'.repeat(30_000) });
     expect((await message(body)).status).toBe(200);

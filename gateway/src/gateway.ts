@@ -24,6 +24,8 @@ export interface GatewayOptions {
 
 /** Bytes of a request's head. */
 const longestHead = 16 * 1024;
+/** Milliseconds in which what was given up gets its answer. */
+const lastWords = 1_000;
 /** What a server says of a client that did not wait, since nginx. */
 const clientLeft = 499;
 
@@ -44,6 +46,7 @@ export class Gateway {
   readonly #server: Server;
   readonly #visits = new Set<Visit>();
   #draining = false;
+  #emptied: () => void = () => undefined;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -84,24 +87,28 @@ export class Gateway {
     this.#draining = true;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const visit of this.#visits) if (visit.streams) visit.controller.abort(new Ended());
-    const end = this.#options.clock.monotonic() + grace;
-    while (this.#visits.size > 0 && this.#options.clock.monotonic() < end)
-      await delay(this.#options.clock, 20);
+    await this.#whenEmpty(grace);
     for (const visit of this.#visits)
       visit.controller.abort(
         new Refusal('unavailable', 'The gateway is being restarted. Send it again.', { 'retry-after': '1' }),
       );
-    // What was just given up gets its answer written.
-    await delay(this.#options.clock, 20);
+    await this.#whenEmpty(lastWords);
     this.#server.closeAllConnections();
     await closed;
+  }
+
+  /** Resolves when nothing is under way, or after so many milliseconds. */
+  async #whenEmpty(limit: number): Promise<void> {
+    if (this.#visits.size === 0) return;
+    const empty = new AbortController();
+    this.#emptied = () => empty.abort();
+    await delay(this.#options.clock, limit, empty.signal);
   }
 
   async #request(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { attach } = this.#options;
     const refuse = (refusal: Refusal) => answerRefusal(response, refusal);
     if (this.#draining) response.shouldKeepAlive = false;
-    response.setHeader('x-content-type-options', 'nosniff');
     await this.#visit(request, false, refuse, async (admission, visit) => {
       response.once('close', () => {
         if (!response.writableFinished) visit.controller.abort(new ClientLeft());
@@ -133,6 +140,8 @@ export class Gateway {
   #attaching<More>({ target }: Admission, request: IncomingMessage, visit: Visit, more: More) {
     const streams = () => {
       visit.streams = true;
+      // It may stay open for days, and this process may end before: its beginning is told as well.
+      this.#account(visit, 'opened', 200, 0);
       if (this.#draining) visit.controller.abort(new Ended());
     };
     return { target, request, signal: visit.controller.signal, streams, ...more };
@@ -170,6 +179,7 @@ export class Gateway {
       }
     } finally {
       this.#visits.delete(visit);
+      if (this.#visits.size === 0) this.#emptied();
       ended(visit.target?.route ?? 'none', status, refusal);
       this.#account(visit, outcome, status, Math.round(clock.monotonic() - since));
     }

@@ -50,6 +50,18 @@ export function addressOf(
   };
 }
 
+/**
+ * agentd says 401 to a key that is not its own. To the client that would say that its token is no good.
+ * @throws Refusal `bad_gateway`
+ */
+export function checkKeyTaken({ to, workspace }: Target, status: number | undefined): void {
+  if (to.kind !== 'agent' || status !== 401) return;
+  throw new Refusal(
+    'bad_gateway',
+    `The agent of AgentWorkspace ${keyOf(workspace)} does not take the gateway's key: it was started under another master key. It will after its next sleep.`,
+  );
+}
+
 function authority(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Clock, delay } from '@dormouse/operator/kube';
 import type { WorkspaceName } from '../auth/index.ts';
-import { type Address, addressOf, relocate } from './address.ts';
+import { type Address, addressOf, checkKeyTaken, relocate } from './address.ts';
 import type { Attachments } from './attachments.ts';
 import { streamEvents } from './event-stream.ts';
 import { type Exchange, type ForwardLimits, forward, UnreachedError } from './forward.ts';
@@ -78,6 +78,7 @@ export class Attach {
         count,
         // Only the agent's API has a bound: what a service takes is its own business.
         limits: target.to.kind === 'agent' ? limits : { ...limits, body: Number.POSITIVE_INFINITY },
+        checkStatus: (status) => checkKeyTaken(target, status),
         rewriteLocation: (location) => relocate(target, address, location),
         streams: () => {
           done();

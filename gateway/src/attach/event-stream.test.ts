@@ -110,6 +110,7 @@ describe('a stream of events', () => {
     await client.leave();
     await closed;
     await vi.waitFor(() => expect(world.gateway.open).toBe(0));
+    expect(world.audits.map(({ outcome }) => outcome)).toEqual(['opened', 'left']);
   });
 });
 

@@ -31,6 +31,7 @@ export async function streamEvents(first: Address, options: EventStreamOptions):
   const given = new URLSearchParams(exchange.path.split('?')[1]).get('after');
   const frames = new EventFrames(given ?? request.headers['last-event-id']?.toString());
   const answer = await send(exchange, first, signal, () => undefined);
+  exchange.checkStatus(answer.statusCode);
   response.writeHead(
     answer.statusCode ?? 502,
     responseHeaders(answer.rawHeaders, (location) => location),

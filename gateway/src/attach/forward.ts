@@ -33,6 +33,8 @@ export interface Exchange {
   limits: ForwardLimits;
   clock: Clock;
   rewriteLocation: (location: string) => string;
+  /** Throws where the answer is none for the client. */
+  checkStatus: (status: number | undefined) => void;
   /** The answer is a stream of events, which may stay open for days: its times have no limit, and it is no use. */
   streams: () => void;
   count: (direction: 'in' | 'out', bytes: number) => void;
@@ -72,6 +74,7 @@ export async function forward(exchange: Exchange, address: Address): Promise<voi
   };
   try {
     const answer = await send(exchange, address, signal, passed('in'));
+    exchange.checkStatus(answer.statusCode);
     if (/^text\/event-stream\b/i.test(answer.headers['content-type'] ?? '')) {
       dog.stop();
       cancelTotal();
@@ -88,6 +91,8 @@ export async function forward(exchange: Exchange, address: Address): Promise<voi
     if (!response.headersSent) throw error;
     throw new Refusal('bad_gateway', 'The workspace broke off its answer.');
   } finally {
+    // An answer that was not wanted is not read.
+    controller.abort();
     dog.stop();
     cancelTotal();
   }

@@ -61,7 +61,7 @@ describe('a WebSocket to a service', () => {
     await heard(socket, 'after');
     expect(asked?.url).toBe('/socket');
     socket.destroy();
-    await vi.waitFor(() => expect(world.audits[0]).toMatchObject({ status: 101, service: 'web' }));
+    await vi.waitFor(() => expect(world.audits.at(-1)).toMatchObject({ status: 101, service: 'web' }));
   });
 
   it('takes the token of a browser from a subprotocol, which the service does not see', async () => {

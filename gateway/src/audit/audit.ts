@@ -11,7 +11,7 @@ export interface AuditRecord {
   /** The route, or `port`. */
   route: string;
   service?: string;
-  /** `answered`, `left` (the client did), or the code of a refusal. */
+  /** `answered`, `opened` (a stream or WebSocket: another line tells of its end), `left` (the client did), or the code of a refusal. */
   outcome: string;
   /** HTTP status; 499 where the client left before one was sent. */
   status: number;

@@ -17,6 +17,7 @@ export interface Identity {
 /** Milliseconds: how long a token that was revoked is still good here, and how soon a new one is noticed. */
 const lifetime = { accepted: 10_000, refused: 2_000 };
 const limit = 4_096;
+const questions = 64;
 
 /** Says whose a token is, by asking the API server: a TokenReview with the API server's own audience. */
 export class Authenticator {
@@ -28,6 +29,7 @@ export class Authenticator {
     this.#answers = new RememberedAnswers({
       clock,
       limit,
+      questions,
       lifetime: (identity) => (identity === undefined ? lifetime.refused : lifetime.accepted),
       overloaded: () =>
         new Refusal('unavailable', 'Too many tokens are being checked.', { 'retry-after': '1' }),

@@ -13,6 +13,7 @@ export type Right = 'attach' | 'message' | 'approve';
 /** Milliseconds: how long a right that was taken away still holds, and how soon a granted one is noticed. */
 const lifetime = { allowed: 10_000, denied: 2_000 };
 const limit = 16_384;
+const questions = 256;
 
 /** Says whether somebody has a right to a workspace, by asking the API server: a SubjectAccessReview. */
 export class Authorizer {
@@ -24,6 +25,7 @@ export class Authorizer {
     this.#answers = new RememberedAnswers({
       clock,
       limit,
+      questions,
       lifetime: (allowed) => (allowed ? lifetime.allowed : lifetime.denied),
       overloaded: () =>
         new Refusal('unavailable', 'Too many rights are being checked.', { 'retry-after': '1' }),

@@ -5,11 +5,12 @@ import { RememberedAnswers } from './remembered-answers.ts';
 const clock = new FakeClock();
 const overloaded = new Error('overloaded');
 
-function answers(limit = 10) {
+function answers(limit = 10, questions = 10) {
   const asked: string[] = [];
   const remembered = new RememberedAnswers<string>({
     clock,
     limit,
+    questions,
     lifetime: (answer) => (answer.startsWith('no') ? 100 : 1_000),
     overloaded: () => overloaded,
   });
@@ -51,7 +52,7 @@ describe('remembered answers', () => {
   });
 
   it('are not waited for by too many', async () => {
-    const { remembered } = answers(1);
+    const { remembered } = answers(10, 1);
     const { promise, resolve } = Promise.withResolvers<string>();
     const first = remembered.ask('a', () => promise);
     await expect(remembered.ask('b', () => promise)).rejects.toBe(overloaded);

@@ -2,8 +2,10 @@ import type { Clock } from '@dormouse/operator/kube';
 
 export interface RememberedAnswersOptions<Answer> {
   clock: Clock;
-  /** Answers kept, and questions under way, at most. */
+  /** Answers kept at most. */
   limit: number;
+  /** Questions under way at most: a flood of made-up tokens is no flood of the API server. */
+  questions: number;
   /** Milliseconds for which an answer is good. */
   lifetime: (answer: Answer) => number;
   /** What is thrown when too many questions are under way. */
@@ -33,7 +35,7 @@ export class RememberedAnswers<Answer> {
       return Promise.resolve(known.answer);
     const asked = this.#asking.get(key);
     if (asked !== undefined) return asked;
-    if (this.#asking.size >= this.#options.limit) return Promise.reject(this.#options.overloaded());
+    if (this.#asking.size >= this.#options.questions) return Promise.reject(this.#options.overloaded());
     const asking = this.#ask(key, question);
     this.#asking.set(key, asking);
     return asking;

@@ -14,6 +14,7 @@ export function answerRefusal(response: ServerResponse, refusal: Refusal): void 
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(text),
     'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
     // What may be left of the body is not read, so that the connection cannot be used again.
     ...(response.req.complete ? {} : { connection: 'close' }),
   });
