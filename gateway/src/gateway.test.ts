@@ -107,6 +107,32 @@ describe('a workspace that runs', () => {
     await vi.waitFor(() => expect(world.audits[0]).toMatchObject({ outcome: 'left', status: 499 }));
   });
 
+  it('sends no faster than the client reads', async () => {
+    let sent = 0;
+    world.agent.onRequest = (_request, response) => {
+      const more = () => {
+        do sent += 1;
+        while (sent < 256 && response.write(Buffer.alloc(1 << 20)));
+      };
+      response.on('drain', more);
+      more();
+    };
+    const socket = world.socket(
+      'GET /v1/namespaces/team/workspaces/home/ports/web/ HTTP/1.1\r\nhost: g\r\nauthorization: Bearer ada-token\r\n\r\n',
+    );
+    let last = 0;
+    const stalled = () => {
+      const before = last;
+      last = sent;
+      expect(before).toBe(sent);
+      expect(sent).toBeGreaterThan(1);
+    };
+    // Nothing more goes between two looks: what is on its way lies in the buffers of sockets.
+    await vi.waitFor(stalled, { interval: 200, timeout: 10_000 });
+    expect(sent).toBeLessThan(64);
+    socket.destroy();
+  });
+
   it('is asked again where it went away before it answered a GET', async () => {
     let tries = 0;
     world.agent.onRequest = (request, response) => {

@@ -51,20 +51,24 @@ describe('a stream of events', () => {
     }
   });
 
-  it('wakes a workspace when it is opened, and does not keep one awake that runs', async () => {
-    world.put('Suspended');
-    const opening = follow('agent/events');
-    await vi.waitFor(() => expect(world.wakes).toBe(1));
-    world.put('Running');
-    await opening;
-    await using second = await World.open();
-    second.put('Running');
-    second.agent.onRequest = world.agent.onRequest;
-    await vi.waitFor(async () => {
-      const answer = await second.fetch('agent/events', { signal: AbortSignal.timeout(500) });
-      expect(answer.status).toBe(200);
-      await answer.body?.cancel();
-    });
+  it('wakes a workspace when it is opened, and does not keep it awake by being open', async () => {
+    await using brief = await World.open({ DORMOUSE_ATTACH_LEASE: '60ms' });
+    brief.put('Suspended');
+    brief.agent.onRequest = world.agent.onRequest;
+    const opening = brief.fetch('agent/events?after=0');
+    await vi.waitFor(() => expect(brief.wakes).toBeGreaterThan(0));
+    brief.put('Running');
+    const reader = ((await opening).body as ReadableStream<Uint8Array>).getReader();
+    await vi.waitFor(() => expect(streams).toHaveLength(1));
+    const { wakes } = brief;
+    // For several leases: were an open stream a use, there would be a write in each.
+    const until = Date.now() + 300;
+    for (let id = 1; Date.now() < until; id++) {
+      streams[0]?.response.write(frame(id));
+      await reader.read();
+    }
+    expect(brief.wakes).toBe(wakes);
+    await reader.cancel();
   });
 
   it('stays open over a sleep without waking, and goes on after the last whole event', async () => {

@@ -169,7 +169,7 @@ export class World implements AsyncDisposable {
   /** Sends bytes, and reads all that comes until the gateway closes the connection. */
   async exchange(text: string): Promise<string> {
     const chunks: Buffer[] = [];
-    const socket = this.socket(text).on('data', (chunk) => chunks.push(chunk));
+    const socket = this.socket(text).on('data', (chunk: Buffer) => chunks.push(chunk));
     await new Promise((resolve) => socket.once('close', resolve));
     return Buffer.concat(chunks).toString();
   }
