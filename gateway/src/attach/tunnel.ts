@@ -99,6 +99,7 @@ function switchProtocols(
     resolve({ answer, upstream, upstreamHead });
   });
   asked.once('response', (answer) => {
+    clearTimeout(timer);
     reject(new Refusal('bad_gateway', `The service answered ${answer.statusCode} and opened no WebSocket.`));
     answer.destroy();
   });
