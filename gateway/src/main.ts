@@ -14,7 +14,13 @@ async function open(config: Config, signal: AbortSignal): Promise<void> {
   const credentials = await loadCredentials(
     config.kubeconfig === undefined ? {} : { kubeconfig: config.kubeconfig },
   );
-  const kube = new HttpKubeClient({ credentials, observer: metrics, clock, userAgent: 'dormouse-gateway' });
+  const kube = new HttpKubeClient({
+    credentials,
+    observer: metrics,
+    clock,
+    userAgent: 'dormouse-gateway',
+    fieldManager: 'dormouse-gateway',
+  });
   const { gateway, attachments, informers } = assemble({ config, kube, masterKey, clock, log, metrics });
   const health = await serveHealth(config['health-port'], {
     metrics,
