@@ -43,7 +43,7 @@ const flags = {
   concurrency: {
     value: 'NUMBER',
     variable: 'DORMOUSE_CONCURRENCY',
-    help: 'Workspaces worked on at the same time. Default: 32.',
+    help: 'Workspaces worked on at the same time. Default: 16.',
   },
   port: {
     value: 'NUMBER',
@@ -73,7 +73,7 @@ const schema = z.object({
     .regex(/^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$/, 'must be a duration such as 90s or 2m')
     .default('2m')
     .transform(milliseconds),
-  concurrency: z.coerce.number().int().min(1).max(1024).default(32),
+  concurrency: z.coerce.number().int().min(1).max(1024).default(16),
   port: z.coerce.number().int().min(0).max(65535).default(8080),
   'log-level': z.enum(logLevels).default('info'),
 });

@@ -18,9 +18,11 @@ class Leases {
   #version = 0;
 
   /** The way of one candidate to it, which the test can cut. */
-  reach(): ElectionSurroundings['kube'] & { cut: boolean } {
+  reach(clock: FakeClock): ElectionSurroundings['kube'] & { cut: boolean; latency: number } {
     const way = {
       cut: false,
+      /** Milliseconds that a write takes. */
+      latency: 0,
       get: async () => {
         this.#pass(way.cut);
         if (this.current === undefined) throw new NotFoundError('no lease', 404);
@@ -33,6 +35,7 @@ class Leases {
       },
       replace: async (_of: unknown, object: unknown) => {
         this.#pass(way.cut);
+        if (way.latency > 0) await new Promise<void>((done) => clock.schedule(way.latency, done));
         if ((object as Lease).metadata.resourceVersion !== this.current?.metadata.resourceVersion)
           throw new ConflictError('somebody was first', 409);
         return this.#put(object as Lease) as never;
@@ -58,7 +61,7 @@ class Leases {
 
 /** A candidate that leads until it is told to stop, and says when. */
 function candidate(name: string, leases: Leases, clock: FakeClock) {
-  const kube = leases.reach();
+  const kube = leases.reach(clock);
   const stop = new AbortController();
   const terms: AbortSignal[] = [];
   let working = 0;
@@ -168,10 +171,22 @@ describe('two candidates for one lease', () => {
 });
 
 describe('a leader', () => {
+  it('stays one at an API server that takes a second for every answer', async () => {
+    const { clock, a, b, leases, end } = two();
+    await clock.advance(1_000);
+    expect(a.leads()).toBe(true);
+    a.kube.latency = 1_000;
+    await clock.advance(60_000);
+    expect([a.terms.length, b.terms.length, leases.holder]).toEqual([1, 0, a.made.identity]);
+    a.kube.latency = 0;
+    await clock.advance(2_000);
+    await end();
+  });
+
   it('stops at once when somebody else holds the lease', async () => {
     const { clock, leases, a, end } = two();
     await clock.advance(2_000);
-    const thief = leases.reach();
+    const thief = leases.reach(clock);
     const { metadata } = leases.current as Lease;
     await thief.replace({} as never, { metadata, spec: { holderIdentity: 'somebody' } } as never);
     await clock.advance(1_000);
@@ -212,7 +227,7 @@ describe('a leader', () => {
     const lead = () => Promise.reject(new Error('out of order'));
     const made = new LeaseCandidate(
       { lease, identity: 'operator-a', lead },
-      { kube: leases.reach(), clock, log: pino({ level: 'silent' }) },
+      { kube: leases.reach(clock), clock, log: pino({ level: 'silent' }) },
     );
     await expect(made.run(new AbortController().signal)).rejects.toThrow('out of order');
     expect(leases.holder).toBe('');

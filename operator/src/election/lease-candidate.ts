@@ -124,13 +124,22 @@ export class LeaseCandidate {
       log.warn({ leader: this.#leader }, 'leadership lost');
       over.abort(new LeadershipLostError('leadership lost'));
     };
-    // A timer, not a look after each try: a request that hangs must not keep a leader who is none any more.
-    const extend = () =>
-      clock.schedule(this.#renewedAt + this.#timings.renewDeadline - clock.monotonic(), lose);
+    // A timer, not a look after each try: a request that hangs must not keep a leader who is none any more. After one more turn
+    // of the event loop, because what came in while this process was busy is looked at after the timers.
+    const extend = () => {
+      const left = this.#renewedAt + this.#timings.renewDeadline - clock.monotonic();
+      let cancel = clock.schedule(left, () => {
+        cancel = clock.schedule(0, lose);
+      });
+      return () => cancel();
+    };
     let cancel = extend();
+    let tried = this.#renewedAt;
     while (!over.signal.aborted) {
-      await delay(clock, this.#timings.retryPeriod, over.signal);
+      // From the beginning of the last try: an API server that takes a second to answer is asked again at once.
+      await delay(clock, Math.max(0, tried + this.#timings.retryPeriod - clock.monotonic()), over.signal);
       if (over.signal.aborted) break;
+      tried = clock.monotonic();
       if (await this.#hold(over.signal, true)) {
         cancel();
         cancel = extend();
