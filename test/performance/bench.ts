@@ -25,7 +25,9 @@ They stop and start the operator of the release, and expect that nobody else use
 namespaces bench-*, which they remove. Exit status 1: an aim was missed; 2: could not measure.
 `;
 
-type Benchmark = (cluster: Cluster) => Promise<{ aims: Record<string, Aim>; [figure: string]: unknown }>;
+type Benchmark = (
+  cluster: Cluster,
+) => Promise<{ aims: Record<string, Aim>; cleanUp?: () => Promise<void>; [figure: string]: unknown }>;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -62,12 +64,13 @@ async function main(): Promise<number> {
   for (const [name, run] of Object.entries(benchmarks)) {
     if (positionals.length > 0 && !positionals.includes(name)) continue;
     process.stderr.write(`${name} …\n`);
-    const { aims, ...figures } = await run(cluster);
+    const { aims, cleanUp, ...figures } = await run(cluster);
     const verdicts = Object.fromEntries(Object.entries(aims).map(([what, aim]) => [what, judged(aim)]));
     missed += Object.values(verdicts).filter(({ met }) => !met).length;
     process.stdout.write(
       `${JSON.stringify({ benchmark: name, ...machine(), ...figures, aims: verdicts })}\n`,
     );
+    await cleanUp?.();
   }
   return missed === 0 ? 0 : 1;
 }
