@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import { type AgentMessage, apiVersion } from '@dormouse/crds';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { KubernetesObject } from '../support/cluster.ts';
@@ -60,9 +61,16 @@ describe('the command line', () => {
       stderr: expect.stringContaining('sleeps'),
     });
 
-    // Nothing changes while it is held asleep, so both see the same.
-    const kubectl = await cluster.kubectl(['get', 'agentworkspaces', '-n', namespace, '-o', 'json']);
-    expect(JSON.parse(await succeed('ls', '-o', 'json'))).toEqual(JSON.parse(kubectl.stdout));
+    // Nothing changes while it is held asleep, so both see the same; the operator may still have had something to add.
+    await expect
+      .poll(
+        async () => {
+          const kubectl = await cluster.kubectl(['get', 'agentworkspaces', '-n', namespace, '-o', 'json']);
+          return isDeepStrictEqual(JSON.parse(await succeed('ls', '-o', 'json')), JSON.parse(kubectl.stdout));
+        },
+        { timeout: 30_000 },
+      )
+      .toBe(true);
 
     expect(await succeed('wake', 'ada', '--for', '2m', '--wait')).toContain('ada runs');
     expect(await succeed('logs', 'ada', '--tail', '5')).not.toBe('');

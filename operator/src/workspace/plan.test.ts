@@ -205,6 +205,16 @@ describe('an AgentCheckpoint that a person made', () => {
 });
 
 describe('a workspace that sleeps', () => {
+  it('has nothing left to say after the write that says so', async () => {
+    const world = await awake();
+    for (let step = 0; step < 200 && world.workspace?.status?.phase !== 'Suspended'; step += 1)
+      await world.settle(1);
+    expect(world.workspace?.status).toMatchObject({ phase: 'Suspended', checkpoint: { sequence: 1 } });
+    const version = world.workspace?.metadata.resourceVersion;
+    await world.settle(40);
+    expect(world.workspace?.metadata.resourceVersion).toBe(version);
+  });
+
   it('is written once and asks for no more looks', async () => {
     const world = await awake();
     await world.settle(120);

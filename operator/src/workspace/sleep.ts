@@ -161,14 +161,14 @@ export function withoutPod(situation: Situation): Decision {
               },
             };
       }
+      const sleeping = suspended(situation);
       return {
-        ...suspended(situation),
+        ...sleeping,
         changes: {
+          ...sleeping.changes,
           checkpoint,
           suspendedSince: instant(now),
-          podUID: undefined,
           checkpointing: undefined,
-          startedAt: undefined,
         },
         before: [measure],
         after: [
