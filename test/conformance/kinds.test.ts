@@ -1,8 +1,9 @@
 /** Every fixture against a real API server: the CRDs' schemas and rules, and the ceilings' admission policy. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { kinds } from '@dormouse/crds';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { ApiError, connect, type KubernetesObject } from '../support/cluster.ts';
@@ -12,7 +13,7 @@ import { type Fixture, fixtures } from './fixture.ts';
 const cluster = connect();
 const classes = readObjects(fileURLToPath(new URL('classes.yaml', import.meta.url)));
 const reference = fileURLToPath(new URL('../../docs/reference', import.meta.url));
-const pages = readdirSync(reference).filter((page) => page !== 'README.md');
+const pages = kinds.map(({ singular }) => `${singular}.md`);
 let namespace: AsyncDisposable & { name: string };
 
 beforeAll(async () => {
