@@ -213,7 +213,8 @@ export class RunningAgent {
 
   /** The entries of a transcript. */
   async transcript(session = 'main'): Promise<Json[]> {
-    const { text } = await this.call('GET', `/v1/sessions/${session}/transcript`);
+    const { status, text } = await this.call('GET', `/v1/sessions/${session}/transcript`);
+    if (status !== 200) throw new Error(`no transcript of ${session}: ${status} ${text}`);
     return text.trim() === ''
       ? []
       : text
