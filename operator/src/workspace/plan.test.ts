@@ -238,6 +238,19 @@ describe('a message to a workspace that does not exist', () => {
 });
 
 describe('an operator that restarts', () => {
+  it('says at once that a workspace starts whose pod was created before', async () => {
+    const world = new World();
+    world.createWorkspace();
+    world.catchUp();
+    await world.reconcile();
+    expect(world.pod).toBeDefined();
+    expect(world.workspace?.status?.phase).toBeUndefined();
+    await world.restartOperator();
+    world.catchUp();
+    await world.reconcile();
+    expect(world.workspace?.status?.phase).toBe('Starting');
+  });
+
   it('asks again for every message that the agent has, and hears how it ended', async () => {
     const world = await awake();
     world.send();

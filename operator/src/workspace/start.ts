@@ -186,7 +186,8 @@ export function starting(situation: Situation): Decision {
       checkpointing: undefined,
       idleSince: undefined,
     },
-    unhurried: isNew,
+    // Who did not create it does not know how long there was nothing to say.
+    unhurried: isNew && memory.podCreatedAt !== undefined,
   };
   if (podState !== 'alive' || ownPod === undefined) {
     findings.push({ type: 'PodRunning', reason: 'Starting' });
