@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { attachCommand } from './commands/attach.ts';
 import { checkpointCommand } from './commands/checkpoint.ts';
 import { checkpointsCommand } from './commands/checkpoints.ts';
 import { accessOptions } from './commands/command.ts';
@@ -25,6 +26,7 @@ const commands: ((around: Surroundings) => Command)[] = [
   lsCommand,
   describeCommand,
   sendCommand,
+  attachCommand,
   messagesCommand,
   suspendCommand,
   wakeCommand,

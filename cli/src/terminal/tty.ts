@@ -1,0 +1,44 @@
+import type { Readable, Writable } from 'node:stream';
+
+/** Characters across and down. */
+export interface Size {
+  columns: number;
+  rows: number;
+}
+
+/** Where a person types and reads, byte by byte. */
+export interface Tty {
+  input: Readable;
+  output: Writable;
+  size(): Size;
+  /** Calls `changed` whenever the size is another, until the returned function is called. */
+  resized(changed: () => void): () => void;
+  /** Every key comes as it is typed, Ctrl-C too, until it is disposed of. Nothing where the input is no terminal. */
+  raw(): Disposable;
+}
+
+/** The terminal of a process. What it changes is changed back when the process ends, whatever ends it but SIGKILL. */
+export function ttyOf(process: Pick<NodeJS.Process, 'stdin' | 'stdout' | 'on' | 'off'>): Tty {
+  const { stdin, stdout } = process;
+  return {
+    input: stdin,
+    output: stdout,
+    size: () => ({ columns: stdout.columns || 80, rows: stdout.rows || 24 }),
+    resized(changed) {
+      stdout.on('resize', changed);
+      return () => void stdout.off('resize', changed);
+    },
+    raw() {
+      if (!stdin.isTTY) return { [Symbol.dispose]: () => undefined };
+      const restore = () => void stdin.setRawMode(false);
+      stdin.setRawMode(true);
+      process.on('exit', restore);
+      return {
+        [Symbol.dispose]() {
+          process.off('exit', restore);
+          restore();
+        },
+      };
+    },
+  };
+}
