@@ -53,7 +53,7 @@ export async function* followEvents(options: EventSourceOptions): AsyncGenerator
       }
     } catch (error) {
       signal.throwIfAborted();
-      if (!isBreak(error) && (!connected || !isPassing(error))) throw error;
+      if (!connected || !(isPassing(error) || isBreak(error))) throw error;
       why = (error as Error).message;
     }
     signal.throwIfAborted();
@@ -74,7 +74,7 @@ function cursorAfter({ event, cursor }: SeenEvent, before: number | undefined): 
 
 /** What Node says of a connection that broke under an answer. */
 function isBreak(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string';
+  return error instanceof Error && 'code' in error && /^E[A-Z]+$/.test(String(error.code));
 }
 
 /** A stream that is broken off after so much silence. */
