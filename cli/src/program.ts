@@ -12,6 +12,7 @@ import { lsCommand } from './commands/ls.ts';
 import { messagesCommand } from './commands/messages.ts';
 import { newCommand } from './commands/new.ts';
 import { sendCommand } from './commands/send.ts';
+import { shellCommand } from './commands/shell.ts';
 import { suspendCommand } from './commands/suspend.ts';
 import { usageCommand } from './commands/usage.ts';
 import { versionCommand } from './commands/version.ts';
@@ -27,6 +28,7 @@ const commands: ((around: Surroundings) => Command)[] = [
   describeCommand,
   sendCommand,
   attachCommand,
+  shellCommand,
   messagesCommand,
   suspendCommand,
   wakeCommand,

@@ -121,7 +121,10 @@ describe('attach, at a terminal', () => {
     await expect.poll(() => rows(at.out()).at(-1)).toBe('ada (waiting) › ');
     at.type('/deny too dangerous\r');
     await expect.poll(() => gateway.asked.at(-1)?.path).toBe('agent/approvals/q1');
-    expect(JSON.parse(gateway.asked.at(-1)?.body ?? '')).toEqual({ decision: 'deny', reason: 'too dangerous' });
+    expect(JSON.parse(gateway.asked.at(-1)?.body ?? '')).toEqual({
+      decision: 'deny',
+      reason: 'too dangerous',
+    });
     gateway.emit({ type: 'approval', data: { id: 'q1', session: 'default', decision: 'deny' } });
     await expect.poll(() => rows(at.out())).toContain('· denied: Bash rm -r x');
     await detached(at);
@@ -171,7 +174,13 @@ describe('attach, at a terminal', () => {
     const again = await attached();
     await expect.poll(() => rows(again.out())).toContain('! MaxTurns: it took too long');
     const shown = await detached(again);
-    expect(shown).toEqual(['› one', '› two', '· while you were away:', 'three', '! MaxTurns: it took too long']);
+    expect(shown).toEqual([
+      '› one',
+      '› two',
+      '· while you were away:',
+      'three',
+      '! MaxTurns: it took too long',
+    ]);
     person.files[file] = JSON.stringify({ uid: 'another', cursor: 1, entries: 1 });
     expect(await detached(await attached())).not.toContain('· while you were away:');
   });

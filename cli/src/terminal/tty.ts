@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 
 /** Characters across and down. */
@@ -18,7 +19,7 @@ export interface Tty {
 }
 
 /** The terminal of a process. What it changes is changed back when the process ends, whatever ends it but SIGKILL. */
-export function ttyOf(process: Pick<NodeJS.Process, 'stdin' | 'stdout' | 'on' | 'off'>): Tty {
+export function ttyOf(process: NodeJS.Process): Tty {
   const { stdin, stdout } = process;
   return {
     input: stdin,
@@ -33,9 +34,12 @@ export function ttyOf(process: Pick<NodeJS.Process, 'stdin' | 'stdout' | 'on' | 
       const restore = () => void stdin.setRawMode(false);
       stdin.setRawMode(true);
       process.on('exit', restore);
+      // Only now: whoever starts the program with nohup wants this signal to mean nothing.
+      const hungUp = () => process.exit(128 + constants.signals.SIGHUP);
+      process.once('SIGHUP', hungUp);
       return {
         [Symbol.dispose]() {
-          process.off('exit', restore);
+          process.off('exit', restore).off('SIGHUP', hungUp);
           restore();
         },
       };
