@@ -11,6 +11,7 @@ import { logsCommand } from './commands/logs.ts';
 import { lsCommand } from './commands/ls.ts';
 import { messagesCommand } from './commands/messages.ts';
 import { newCommand } from './commands/new.ts';
+import { portForwardCommand } from './commands/port-forward.ts';
 import { sendCommand } from './commands/send.ts';
 import { shellCommand } from './commands/shell.ts';
 import { suspendCommand } from './commands/suspend.ts';
@@ -29,6 +30,7 @@ const commands: ((around: Surroundings) => Command)[] = [
   sendCommand,
   attachCommand,
   shellCommand,
+  portForwardCommand,
   messagesCommand,
   suspendCommand,
   wakeCommand,
