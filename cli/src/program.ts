@@ -4,6 +4,7 @@ import { checkpointCommand } from './commands/checkpoint.ts';
 import { checkpointsCommand } from './commands/checkpoints.ts';
 import { accessOptions } from './commands/command.ts';
 import { completionCommand } from './commands/completion.ts';
+import { cpCommand } from './commands/cp.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { describeCommand } from './commands/describe.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -31,6 +32,7 @@ const commands: ((around: Surroundings) => Command)[] = [
   attachCommand,
   shellCommand,
   portForwardCommand,
+  cpCommand,
   messagesCommand,
   suspendCommand,
   wakeCommand,

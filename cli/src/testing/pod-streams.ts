@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -52,6 +53,32 @@ export function forwardTo(port: () => number): Record<string, Play> {
       there.on('close', () => client.close());
       client.on('message', (message: Buffer) => there.write(message.subarray(1)));
       client.on('close', () => there.destroy());
+    },
+  };
+}
+
+/** The other end of `exec`: the command runs on this machine. */
+export function runHere(): Record<string, Play> {
+  return {
+    'v5.channel.k8s.io': (client, { query }) => {
+      const [program = '', ...args] = query.getAll('command');
+      const child = spawn(program, args, { cwd: '/' });
+      const send = (channel: number) => (chunk: Buffer) =>
+        client.send(Buffer.concat([Buffer.of(channel), chunk]));
+      child.stdout.on('data', send(1));
+      child.stderr.on('data', send(2));
+      child.stdin.on('error', () => undefined);
+      client.on('message', (message: Buffer) => {
+        if (message[0] === 0) child.stdin.write(message.subarray(1));
+        else if (message[0] === 255) child.stdin.end();
+      });
+      client.on('close', () => child.kill());
+      child.on('close', (code) => {
+        const causes = [{ reason: 'ExitCode', message: String(code) }];
+        const failed = { status: 'Failure', reason: 'NonZeroExitCode', details: { causes } };
+        send(3)(Buffer.from(JSON.stringify(code === 0 ? { status: 'Success' } : failed)));
+        client.close();
+      });
     },
   };
 }
