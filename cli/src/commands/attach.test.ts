@@ -22,7 +22,7 @@ const position = '/home/person/.local/state/dormouse/attached';
 function rows(output: string): string[] {
   const screen: string[] = [''];
   let row = 0;
-  for (const [part] of output.matchAll(/\x1b\[\??\d*[A-Za-z]|\r|\n|[^\x1b\r\n]+/g)) {
+  for (const [part] of output.matchAll(/\p{Cc}\[\??\d*[A-Za-z]|\r|\n|\P{Cc}+/gu)) {
     if (part === '\n') row += 1;
     else if (part === '\x1b[1A') row -= 1;
     else if (part === '\x1b[J') screen.splice(row, Number.POSITIVE_INFINITY, '');

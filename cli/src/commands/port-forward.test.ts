@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { GatewayStandIn } from '../testing/gateway-stand-in.ts';
@@ -67,7 +67,7 @@ describe('port-forward', () => {
     };
     const moved = await fetch(`${url}/`, { redirect: 'manual' });
     expect(moved.headers.get('location')).toBe('/login');
-    await fetch(url + prefix + '/style.css', { redirect: 'manual' });
+    await fetch(`${url}${prefix}/style.css`, { redirect: 'manual' });
     expect(gateway.asked.map(({ path }) => path)).toEqual(['ports/web/', 'ports/web/style.css']);
   });
 
@@ -95,7 +95,6 @@ describe('port-forward', () => {
     expect([foreign.status, await foreign.text()]).toEqual([403, expect.stringContaining('evil.example')]);
     // fetch sets the name itself, so by hand.
     const { port } = new URL(url);
-    const { connect } = await import('node:net');
     const socket = connect(Number(port), '127.0.0.1').end(
       'GET / HTTP/1.1\r\nhost: rebound.example\r\nconnection: close\r\n\r\n',
     );

@@ -9,7 +9,7 @@ import { printable } from '../output/printable.ts';
 import { type Column, table } from '../output/table.ts';
 import { exitCodeOf, type TerminalState, terminalList, terminalState } from '../shell/terminal.ts';
 import { useTerminal } from '../shell/use.ts';
-import type { Access, Surroundings } from '../surroundings.ts';
+import type { Surroundings } from '../surroundings.ts';
 import { formatOption, timeoutOption, withExamples } from './command.ts';
 import { gatewayOptions, wakeThrough, withGateway } from './gateway-access.ts';
 

@@ -19,14 +19,16 @@ export async function checkGateway(
 ): Promise<Finding> {
   const { namespace } = access;
   let where = '';
+  let notes = '';
   try {
     using opened = await open();
     where = opened.where;
+    notes = opened.notes.map((note) => `; ${note.replace(/\.$/, '')}`).join('');
     await opened.gateway.must(pathAt({ namespace, name: nobody }, 'agent/state'), { signal });
     throw new GatewayRefusal(404, {}, '');
   } catch (error) {
     if (error instanceof GatewayRefusal && error.status === 404)
-      return good(check, `reached ${where}; you may attach in namespace ${namespace}`);
+      return good(check, `reached ${where}; you may attach in namespace ${namespace}${notes}`);
     if (error instanceof GatewayRefusal && error.status === 403) {
       const message = `you may not attach in namespace ${namespace}`;
       return bad(check, message, [

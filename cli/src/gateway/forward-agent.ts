@@ -1,12 +1,6 @@
 import { Agent } from 'node:http';
 import type { Duplex } from 'node:stream';
-import {
-  type Credentials,
-  ForbiddenError,
-  type KubeClient,
-  NotFoundError,
-  type Pod,
-} from '@dormouse/operator/kube';
+import { type Credentials, ForbiddenError, type KubeClient, type Pod } from '@dormouse/operator/kube';
 import { missingRight } from '../access/explain.ts';
 import { forwardPort } from '../cluster/port-forward.ts';
 import { kinds } from '../cluster/resources.ts';
@@ -60,13 +54,7 @@ async function readyPod(
   namespace: string,
   signal: AbortSignal,
 ): Promise<Pod> {
-  let pods: Pod[];
-  try {
-    pods = (await kube.list(kinds.pods, { namespace, labelSelector, signal })).items;
-  } catch (error) {
-    if (!(error instanceof NotFoundError)) throw error;
-    pods = [];
-  }
+  const { items: pods } = await kube.list(kinds.pods, { namespace, labelSelector, signal });
   const ready = pods.find(isReady);
   if (ready !== undefined) return ready;
   const found = pods.length === 0 ? 'there is no pod of it' : `none of its ${pods.length} pods is ready`;

@@ -3,10 +3,10 @@ import { Escape } from './escape.ts';
 
 /** What goes on of keys that come in these parts, and what was told in the end. */
 function typed(...parts: string[]) {
-  const escape = new Escape();
+  const escapes = new Escape();
   let passed = '';
   for (const part of parts) {
-    const { pass, told } = escape.push(Buffer.from(part));
+    const { pass, told } = escapes.push(Buffer.from(part));
     passed += pass.toString();
     if (told !== undefined) return [passed, told];
   }

@@ -41,13 +41,13 @@ const help = '~. detaches, and what runs goes on; ~~ types a ~';
  */
 export async function useTerminal(options: UseOptions): Promise<ExitMessage | undefined> {
   const { tty, terminal, signal, told } = options;
-  const escape = new Escape();
+  const escapes = new Escape();
   const left = new AbortController();
   const ends = AbortSignal.any([signal, left.signal]);
   let joined: Joined | undefined;
   const typed = (chunk: Buffer | string) => {
     const bytes = Buffer.from(chunk);
-    const { pass, told: said } = terminal.in ? escape.push(bytes) : { pass: bytes, told: undefined };
+    const { pass, told: said } = terminal.in ? escapes.push(bytes) : { pass: bytes, told: undefined };
     if (said === 'help') told(help);
     if (joined !== undefined && pass.length > 0) {
       tty.input.pause();
