@@ -67,14 +67,14 @@ export async function lead(options: LeadOptions, signal: AbortSignal): Promise<v
     },
   });
   const queue: WorkQueue = new SerialQueue({
-    worker: (key, stopping) => reconciler.reconcile(key, stopping),
+    worker: (key, stopping, looks) => reconciler.reconcile(key, stopping, looks),
     log,
     concurrency: options.concurrency,
     observer: options.observer,
     clock,
   });
   options.watchQueue(queue);
-  const stopFeeding = feed(informers, queue, reconciler);
+  const stopFeeding = feed(informers, queue, reconciler, expect);
   queue.start();
   log.info('leading');
   await new Promise<void>((resolve) => {

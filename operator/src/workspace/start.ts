@@ -4,7 +4,7 @@ import { buildClaim } from './claim.ts';
 import type { Finding } from './conditions.ts';
 import { missingCredential } from './credentials.ts';
 import type { Decision } from './decision.ts';
-import { claimEventsDue, diagnoseClaim, diagnosePod } from './diagnosis.ts';
+import { claimEventsDue, diagnoseClaim, diagnosePod, mayLackVolume } from './diagnosis.ts';
 import { instant } from './instant.ts';
 import { buildPod } from './pod.ts';
 import { hadFiles, outdated, type Situation, wantedConfig } from './situation.ts';
@@ -209,7 +209,10 @@ export function starting(situation: Situation): Decision {
       ready: { reason: 'PodNotRunning', message: pod.finding.message ?? '' },
       asleep: { reason: 'Blocked' },
     };
-  const eventsDue = claim === undefined ? undefined : claimEventsDue(claim, memory.claimEvents);
+  const eventsDue =
+    claim === undefined || !mayLackVolume(pod.finding)
+      ? undefined
+      : claimEventsDue(claim, memory.claimEvents);
   const readEvents: Action[][] =
     claim !== undefined && eventsDue !== undefined && eventsDue <= now
       ? [[{ do: 'readClaimEvents', uid: claim.metadata.uid ?? '' }]]
