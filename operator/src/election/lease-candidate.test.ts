@@ -175,7 +175,7 @@ describe('a leader', () => {
     const { clock, a, b, leases, end } = two();
     await clock.advance(1_000);
     expect(a.leads()).toBe(true);
-    a.kube.latency = 1_400;
+    a.kube.latency = 1_300;
     await clock.advance(60_000);
     expect([a.terms.length, b.terms.length, leases.holder]).toEqual([1, 0, a.made.identity]);
     a.kube.latency = 0;
