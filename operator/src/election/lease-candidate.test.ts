@@ -148,7 +148,7 @@ describe('two candidates for one lease', () => {
       expect(a.leads() && b.leads()).toBe(false);
       if (b.leads()) changed = waited;
     }
-    expect(changed).toBeLessThan(4_600);
+    expect(changed).toBeLessThan(4_500);
     expect(a.terms).toHaveLength(1);
     expect(a.terms[0]?.reason).toBeInstanceOf(LeadershipLostError);
     a.kube.cut = false;

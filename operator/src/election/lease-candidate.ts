@@ -18,7 +18,7 @@ export interface LeaseTimings {
   leaseDuration: number;
   /** A leader that could not renew for so long stops leading; less than `leaseDuration`. */
   renewDeadline: number;
-  /** Between two tries. A candidate adds or takes away up to a fifth. */
+  /** Between two tries; a third of it after a leader's try that failed. A candidate adds or takes away up to a fifth. */
   retryPeriod: number;
   /**
    * For one answer. Longer than an API server takes that has a thousand other things to do; short enough for another try before
@@ -76,7 +76,7 @@ export class LeaseCandidate {
   /** The version last seen in somebody else's hand, and since when. */
   #seen: { version: string; at: number } | undefined;
   #leader: string | undefined;
-  /** The lease as this candidate last wrote it; undefined where it must look first. */
+  /** The lease as this candidate last wrote it; undefined where the last try failed, and it must look first. */
   #held: Lease | undefined;
   /** When the last write that succeeded was begun. */
   #renewedAt = 0;
@@ -145,16 +145,14 @@ export class LeaseCandidate {
     };
     let cancel = extend();
     let tried = this.#renewedAt;
-    let renewed = true;
     while (!over.signal.aborted) {
       // From the beginning of the last try: an API server that takes a second to answer is asked again at once. After one that
       // failed sooner: a gap costs the term only if it is about as long as the deadline.
-      const period = renewed ? this.#timings.retryPeriod : this.#timings.retryPeriod / 3;
+      const period = this.#timings.retryPeriod / (this.#held === undefined ? 3 : 1);
       await delay(clock, Math.max(0, tried + period - clock.monotonic()), over.signal);
       if (over.signal.aborted) break;
       tried = clock.monotonic();
-      renewed = await this.#hold(over.signal, true);
-      if (renewed) {
+      if (await this.#hold(over.signal, true)) {
         cancel();
         cancel = extend();
       } else if (this.#leader !== this.identity && !over.signal.aborted) lose();

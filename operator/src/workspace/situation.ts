@@ -103,7 +103,7 @@ function podStateOf({ expected }: Snapshot, pod: Pod | undefined): PodState {
   return pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded' ? 'ended' : 'alive';
 }
 
-/** What a pod was last compared with: making its template and the five hashes took a fifth of the time of a plan. */
+/** What a pod was last compared with: making its template and the five hashes took more than a quarter of the time of a plan. */
 const compared = new WeakMap<Pod, { with: string; difference: string[] }>();
 
 /** What differs between the pod and the template that it would be made from now; in words. */
