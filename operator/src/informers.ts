@@ -6,13 +6,12 @@ import {
   projectClaim,
   projectMessage,
   projectPod,
-  projectSecret,
   referenceOf,
 } from './workspace/caches.ts';
 import type { Informers } from './workspace/controller.ts';
 
 /** One list and watch a kind: all that the operator knows of the cluster. */
-export function createInformers(around: InformerSurroundings, operatorNamespace: string): Informers {
+export function createInformers(around: InformerSurroundings): Informers {
   const indexes = { [byReference]: referenceOf };
   return {
     workspaces: new WatchInformer({ resource: resources.workspaces, project: projectWhole }, around),
@@ -34,9 +33,5 @@ export function createInformers(around: InformerSurroundings, operatorNamespace:
       around,
     ),
     messages: new WatchInformer({ resource: resources.messages, project: projectMessage, indexes }, around),
-    secrets: new WatchInformer(
-      { resource: resources.secrets, namespace: operatorNamespace, project: projectSecret },
-      around,
-    ),
   };
 }

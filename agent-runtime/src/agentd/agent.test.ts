@@ -105,9 +105,9 @@ describe('the model', () => {
     await agent.send('m1', 'say: x');
     await agent.until('m1', (record) => record.phase === 'Working' && record.reason === 'ModelUnauthorized');
     expect((await agent.state()).modelProblem).toMatchObject({ reason: 'Unauthorized', status: 401 });
+    workspace.credential = 'model-key';
     const { status } = await agent.call('PUT', '/v1/config', {
       config: { ...workspace.config, revision: '2' },
-      credential: 'model-key',
     });
     expect(status).toBe(200);
     expect((await agent.settled('m1', 2000)).phase).toBe('Completed');
