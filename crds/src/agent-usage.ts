@@ -18,7 +18,10 @@ export const agentUsageSpec = z.object({
     .string()
     .max(10)
     .regex(/^[0-9]{4}-[0-9]{2}-[0-9]{2}$/)
-    .meta({ description: 'The UTC day on which the calls began.', patternMessage: 'must be a day such as 2026-11-23' }),
+    .meta({
+      description: 'The UTC day on which the calls began.',
+      patternMessage: 'must be a day such as 2026-11-23',
+    }),
   totalTokens: z.int().min(0).meta({ description: 'All tokens of all charges.' }),
   charges: z
     .array(

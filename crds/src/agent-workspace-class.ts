@@ -150,7 +150,9 @@ export const agentWorkspaceClassSpec = z.object({
       fallbacks: z
         .array(
           z.object({
-            baseUrl: baseUrl.meta({ description: 'A server that speaks the Messages API and knows the same models.' }),
+            baseUrl: baseUrl.meta({
+              description: 'A server that speaks the Messages API and knows the same models.',
+            }),
             secretRef: secretRef.optional().meta({
               description: 'The Secret with its key, as above. None: requests carry no key.',
             }),

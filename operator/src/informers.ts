@@ -1,13 +1,7 @@
 import { workspaceLabel } from '@dormouse/crds';
 import { type InformerSurroundings, projectWhole, WatchInformer } from './cache/index.ts';
 import { resources } from './kube/index.ts';
-import {
-  byReference,
-  projectClaim,
-  projectMessage,
-  projectPod,
-  referenceOf,
-} from './workspace/caches.ts';
+import { byReference, projectClaim, projectMessage, projectPod, referenceOf } from './workspace/caches.ts';
 import type { Informers } from './workspace/controller.ts';
 
 /** One list and watch a kind: all that the operator knows of the cluster. */

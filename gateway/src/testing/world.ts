@@ -62,7 +62,7 @@ export class World implements AsyncDisposable {
     this.gateway = parts.gateway;
     this.port = await this.gateway.listen(0);
     this.#close = async () => {
-      await this.gateway.drain(0);
+      await Promise.all([this.gateway.drain(0), parts.model.gateway.drain(0)]);
       parts.attachments.close();
       await Promise.all(parts.informers.map((each) => each.stop()));
       await kube.close();

@@ -48,11 +48,7 @@ export function buildRuntimeConfig(
 }
 
 /** The Secret that is mounted into the container `agent`. */
-export function buildSecret(
-  workspace: AgentWorkspace,
-  config: RuntimeConfig,
-  key: string,
-): Desired<Secret> {
+export function buildSecret(workspace: AgentWorkspace, config: RuntimeConfig, key: string): Desired<Secret> {
   const { name, namespace } = workspace.metadata;
   const base64 = (text: string) => Buffer.from(text).toString('base64');
   return {

@@ -63,7 +63,6 @@ export function start(situation: Situation, changes: Decision['changes'] = {}): 
   const config = wantedConfig(situation);
   if (effective === undefined || config === undefined) return blocked(situation, noClass.ready, findings);
 
-
   const storage = diagnoseClaim(situation, hadFiles(situation), effective.storageSize);
   findings.push(storage.finding);
   const claimRetry = memory.claimProblem === undefined ? 0 : memory.claimProblem.at + retryRefused;
