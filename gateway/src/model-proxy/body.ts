@@ -2,6 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import { Refusal } from '../http/refusal.ts';
 import { tooLarge } from '../limits/index.ts';
 
+/** A body in memory. Its memory counts as taken until `release` is called. */
+export interface HeldBody {
+  body: Buffer;
+  release: () => void;
+}
+
 /** Bodies that are in memory at the same time: they are kept until the call is over, for the next provider in line. */
 export class BodyMemory {
   readonly #limit: number;
@@ -17,14 +23,15 @@ export class BodyMemory {
   }
 
   /**
-   * Reads a whole body. Its memory counts as taken until `release` is called.
-   * @throws Refusal `too_large`, `unavailable`; what the request fails with.
+   * Reads a whole body, at most `longest` bytes.
+   * @throws Refusal `too_large`, `unavailable`; the signal's reason; what the request fails with.
    */
-  async read(request: IncomingMessage, longest: number): Promise<{ body: Buffer; release: () => void }> {
+  async read(request: IncomingMessage, longest: number, signal: AbortSignal): Promise<HeldBody> {
     const declared = Number(request.headers['content-length'] ?? 0);
-    if (declared > longest) throw tooLarge(longest);
     let bytes = 0;
-    const take = (more: number) => {
+    const take = (all: number) => {
+      if (all > longest) throw tooLarge(longest);
+      const more = Math.max(all - bytes, 0);
       if (this.#taken + more > this.#limit)
         throw new Refusal('unavailable', 'The gateway holds as many requests as it has memory for.', {
           'retry-after': '2',
@@ -39,18 +46,40 @@ export class BodyMemory {
     try {
       // Before anything comes: what will not fit is refused at once.
       take(declared);
-      const chunks: Buffer[] = [];
-      let length = 0;
-      for await (const chunk of request as AsyncIterable<Buffer>) {
-        length += chunk.length;
-        if (length > longest) throw tooLarge(longest);
-        if (length > bytes) take(length - bytes);
-        chunks.push(chunk);
-      }
-      return { body: Buffer.concat(chunks), release };
+      return { body: await readAll(request, take, signal), release };
     } catch (error) {
       release();
       throw error;
     }
   }
+}
+
+/** All of it, while `take` lets it. An abort leaves the request as it is, so that it can still be answered. */
+function readAll(
+  request: IncomingMessage,
+  take: (bytes: number) => void,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+  const chunks: Buffer[] = [];
+  let length = 0;
+  const data = (chunk: Buffer) => {
+    length += chunk.length;
+    try {
+      take(length);
+      chunks.push(chunk);
+    } catch (error) {
+      reject(error);
+    }
+  };
+  const end = () => resolve(Buffer.concat(chunks));
+  const abort = () => reject(signal.reason);
+  const close = () => reject(new Refusal('invalid', 'The body broke off.'));
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  request.on('data', data).once('end', end).once('error', reject).once('close', close);
+  return promise.finally(() => {
+    signal.removeEventListener('abort', abort);
+    request.off('data', data).off('end', end).off('close', close).pause();
+  });
 }

@@ -80,7 +80,7 @@ export class ModelProxy {
     );
     const signal = AbortSignal.any([exchange.signal, over.signal]);
     try {
-      const { body, release } = await memory.read(exchange.request, limits.body);
+      const { body, release } = await memory.read(exchange.request, limits.body, signal);
       try {
         const asked = readModelRequest(body, admission.route.charged);
         exchange.report.model = asked.model;
