@@ -1,5 +1,3 @@
-import type { RuntimeState } from '@dormouse/agent-runtime/protocol';
-import type { AgentWorkspaceClass } from '@dormouse/crds';
 import { checkpointName, type ManualStep, nextSequence, planManual } from '../checkpoint/plan.ts';
 import type { Action } from './actions.ts';
 import { growth } from './claim.ts';
@@ -8,6 +6,7 @@ import { conditionOf } from './conditions.ts';
 import type { Decision } from './decision.ts';
 import { diagnoseClaim, diagnosePod } from './diagnosis.ts';
 import { instant, millisecondsAt } from './instant.ts';
+import { modelProblem } from './model-problem.ts';
 import { hadFiles, isParked, outdated, quietSince, type Situation, wantedConfig } from './situation.ts';
 import { classFinding } from './start.ts';
 
@@ -155,20 +154,6 @@ function running(situation: Situation): Finding[] {
     findings.push({ type: 'CheckpointVerified', reason: 'NoneYet' });
   findings.push(...restored(situation));
   return findings;
-}
-
-/** The gateway names what is to be mended by itself; what a provider says needs the objects that it speaks of. */
-function modelProblem(
-  { from, reason, status, message }: NonNullable<RuntimeState['modelProblem']>,
-  of: AgentWorkspaceClass | undefined,
-  className = '',
-): string {
-  if (from === 'gateway') return message;
-  const { baseUrl = 'The provider', secretRef } = of?.spec.model ?? {};
-  const said = `${baseUrl} answered${status === undefined ? '' : ` ${status}`}: ${message}`;
-  if (reason !== 'Unauthorized') return said;
-  const secret = secretRef?.name ?? '(none: spec.model.secretRef is not set)';
-  return `${said}. The credential is in Secret ${secret}, named by AgentWorkspaceClass ${of?.metadata.name ?? className}.`;
 }
 
 function restored({ agent, status }: Situation): Finding[] {
