@@ -104,7 +104,7 @@ export const runtimeState = z.object({
       status: z.int().optional(),
       message: z.string(),
       /** Whose words these are. */
-      from: z.enum(['gateway', 'provider']),
+      from: z.enum(['gateway', 'provider']).default('provider'),
       since: z.iso.datetime(),
     })
     .optional(),
