@@ -115,7 +115,7 @@ export class Ledger {
       });
     } catch (error) {
       // It may have been written all the same.
-      if (error instanceof KubeError) void this.settle(hold, undefined);
+      if (error instanceof KubeError && error.retryable) void this.settle(hold, undefined);
       throw error;
     }
     return hold;
