@@ -8,6 +8,7 @@ import type { Config } from './config.ts';
 import { Door } from './door.ts';
 import { Gateway } from './gateway.ts';
 import { ConnectionLimits } from './limits/index.ts';
+import { assembleModelProxy } from './model-proxy/assemble.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 
 export interface AssembleOptions {
@@ -87,5 +88,6 @@ export function assemble({ config, kube, masterKey, clock, log, metrics, locate 
       return gateway.open;
     },
   });
-  return { gateway, attachments, informers: workspaces.informers };
+  const model = assembleModelProxy({ config, kube, clock, log, metrics, workspaces });
+  return { gateway, model, attachments, informers: [...workspaces.informers, ...model.informers] };
 }

@@ -126,7 +126,7 @@ function labelled(kind: string, name: string, objectName: string, namespace: str
 }
 
 function secretLike(name: string, namespace: string): KubernetesObject {
-  const data = { 'config.json': btoa('x'.repeat(700)), key: btoa('x'.repeat(64)), credential: btoa('none') };
+  const data = { 'config.json': btoa('x'.repeat(700)), key: btoa('x'.repeat(64)) };
   return { ...labelled('Secret', name, `${name}-runtime`, namespace), data } as KubernetesObject;
 }
 

@@ -193,7 +193,7 @@ async function listAll(): Promise<void> {
   const url = process.argv[3] ?? '';
   const credentials = { server: url, proof: async () => ({ tls: {}, headers: {} }) };
   const client = new HttpKubeClient({ credentials });
-  const informers = Object.values(createInformers({ client, log: createLogger('silent') }, 'dormouse'));
+  const informers = Object.values(createInformers({ client, log: createLogger('silent') }));
   for (const informer of informers) informer.start();
   await Promise.all(informers.map((informer) => informer.synced));
   const synced = performance.now() - begun;

@@ -89,7 +89,7 @@ async function ask(
     case 'pushConfig': {
       const { config } = action;
       try {
-        await agent.client.putConfig({ config, credential: around.credential(snapshot.class.found) });
+        await agent.client.putConfig({ config });
         agent.note((state) => ({ ...state, configRevision: config.revision }));
         delete memory.configRejected;
       } catch (error) {

@@ -65,17 +65,6 @@ export function feed(
         spec.classRef === undefined ? true : spec.classRef.name === name || status?.className === name,
       );
     }),
-    informers.secrets.subscribe(({ object, initial }) => {
-      if (initial) return;
-      const users = new Set(
-        informers.classes
-          .list()
-          .filter((each) => each.spec.model.secretRef?.name === object.metadata.name)
-          .map((each) => each.metadata.name),
-      );
-      if (users.size === 0) return;
-      awake(({ status }) => status?.className === undefined || users.has(status.className));
-    }),
   ];
   return () => {
     for (const end of ends) end();

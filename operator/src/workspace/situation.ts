@@ -120,10 +120,9 @@ export function outdated({ ownPod, workspace, effective }: Situation): string[] 
   return difference;
 }
 
-/** What agentd shall be told; undefined where the class or its credential is missing. */
-export function wantedConfig({ workspace, effective, credential }: Situation): RuntimeConfig | undefined {
-  if (effective === undefined || credential.state === 'missing') return undefined;
-  return buildRuntimeConfig(workspace, effective, credential.state === 'found' ? credential.fingerprint : '');
+/** What agentd shall be told; undefined where the class is missing. */
+export function wantedConfig({ workspace, effective, settings }: Situation): RuntimeConfig | undefined {
+  return effective && buildRuntimeConfig(workspace, effective, settings.gatewayModelUrl);
 }
 
 /**

@@ -2,7 +2,6 @@ import { workspaceFinalizer } from '@dormouse/crds';
 import type { Action } from './actions.ts';
 import { buildClaim } from './claim.ts';
 import type { Finding } from './conditions.ts';
-import { missingCredential } from './credentials.ts';
 import type { Decision } from './decision.ts';
 import { claimEventsDue, diagnoseClaim, diagnosePod, mayLackVolume } from './diagnosis.ts';
 import { instant } from './instant.ts';
@@ -59,17 +58,10 @@ function blocked(
  * workspace that is new it is the finalizer, and the status follows when there is more to say.
  */
 export function start(situation: Situation, changes: Decision['changes'] = {}): Decision {
-  const { status, memory, now, effective, name, workspace, settings, claim, credential } = situation;
+  const { status, memory, now, effective, name, workspace, settings, claim } = situation;
   const findings: Finding[] = [classFinding(situation)];
-  if (effective === undefined) return blocked(situation, noClass.ready, findings);
-
   const config = wantedConfig(situation);
-  if (config === undefined) {
-    const message =
-      credential.state === 'missing' ? missingCredential(credential, effective.class.metadata.name) : '';
-    findings.push({ type: 'ModelReachable', reason: 'CredentialMissing', message });
-    return blocked(situation, { reason: 'ModelNotReady', message }, findings);
-  }
+  if (effective === undefined || config === undefined) return blocked(situation, noClass.ready, findings);
 
   const storage = diagnoseClaim(situation, hadFiles(situation), effective.storageSize);
   findings.push(storage.finding);
