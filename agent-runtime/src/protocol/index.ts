@@ -6,4 +6,5 @@ export * from './events.ts';
 export * from './messages.ts';
 export * from './paths.ts';
 export * from './state.ts';
+export * from './terminals.ts';
 export * from './tools-api.ts';
