@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Clock, delay } from '@dormouse/operator/kube';
 import type { WorkspaceName } from '../auth/index.ts';
-import { type Address, addressOf, checkKeyTaken, relocate } from './address.ts';
+import { type Address, addressOf, checkKeyTaken, checkNotOpened, relocate } from './address.ts';
 import type { Attachments } from './attachments.ts';
 import { streamEvents } from './event-stream.ts';
 import { type Exchange, type ForwardLimits, forward, UnreachedError } from './forward.ts';
+import { keepAsking } from './lasting-right.ts';
 import type { Target } from './target.ts';
 import { tunnel, type Upgrade } from './tunnel.ts';
 import { unavailable, type WaitingRoom } from './waiting-room.ts';
@@ -20,6 +21,8 @@ export interface AttachOptions {
   limits: ForwardLimits & {
     /** Milliseconds that a request is held for its workspace. */
     hold: number;
+    /** Milliseconds after which it is asked again whether a WebSocket may stay open. */
+    recheck: number;
   };
   /** Told of each request that was held. `seconds`; see the metric. */
   held: (outcome: 'running' | 'refused' | 'gone', seconds: number) => void;
@@ -94,36 +97,57 @@ export class Attach {
     });
   }
 
-  /** Joins a WebSocket. Resolves when it is closed. @throws as `serve` */
-  async join(attaching: Attaching, socket: Upgrade['socket'], head: Buffer): Promise<void> {
-    const { target, request, signal } = attaching;
-    const { attachments, limits, count } = this.#options;
-    await this.#reach(attaching, (address, done) =>
-      tunnel(
-        {
-          request,
-          socket,
-          head,
-          path: target.path,
-          limits,
-          signal,
-          count,
-          opened: () => {
-            done();
-            attaching.streams();
+  /**
+   * Joins a WebSocket. Resolves when it is closed, with 101, or with the status of what was answered in its place.
+   * @throws as `serve`; what `check` rejects with when a right was lost meanwhile
+   */
+  async join(
+    attaching: Attaching,
+    socket: Upgrade['socket'],
+    head: Buffer,
+    check: () => Promise<void>,
+  ): Promise<number> {
+    const { target, request } = attaching;
+    const { attachments, clock, limits, count } = this.#options;
+    const right = new AbortController();
+    const signal = AbortSignal.any([attaching.signal, right.signal]);
+    let leave: () => void = () => undefined;
+    try {
+      const status = await this.#reach({ ...attaching, signal }, (address, done) =>
+        tunnel(
+          {
+            request,
+            socket,
+            head,
+            path: target.path,
+            limits,
+            signal,
+            count,
+            checkStatus: (status) => checkNotOpened(target, status),
+            typing: target.webSocket?.typed ?? 'all',
+            opened: () => {
+              done();
+              attaching.streams();
+              const lost = (reason: unknown) => right.abort(reason);
+              leave = keepAsking({ clock, every: limits.recheck, check, lost });
+            },
+            typed: () => attachments.touch(target.workspace),
           },
-          typed: () => attachments.touch(target.workspace),
-        },
-        address,
-      ),
-    );
+          address,
+        ),
+      );
+      right.signal.throwIfAborted();
+      return status;
+    } finally {
+      leave();
+    }
   }
 
   /** Wakes and waits, then sends; again where that did not reach the workspace. `done` ends the use of the workspace. */
-  async #reach(
+  async #reach<T>(
     { target, request, signal }: Attaching,
-    send: (address: Address, done: () => void) => Promise<void>,
-  ): Promise<void> {
+    send: (address: Address, done: () => void) => Promise<T>,
+  ): Promise<T> {
     const { attachments, clock, limits, workspaces } = this.#options;
     const { workspace } = target;
     // Who only looks on at a workspace that runs does not keep it awake.
