@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { readProcess } from '../../workspaced/process/table.ts';
 import { compileTerminalHost } from '../../workspaced/testing/terminal-host.ts';
 import { startRealTools } from '../testing/real-tools.ts';
 import { TerminalClient } from '../testing/terminal-client.ts';
@@ -9,7 +10,7 @@ import { type RunningAgent, TestWorkspace } from '../testing/workspace.ts';
 let program: string;
 let workspace: TestWorkspace;
 let agent: RunningAgent;
-let endTools: () => Promise<void>;
+let endTools: Awaited<ReturnType<typeof startRealTools>>;
 
 beforeAll(async () => {
   program = await compileTerminalHost();
@@ -118,6 +119,20 @@ describe('a terminal', () => {
     await endTools();
     expect(await client.end()).toMatchObject({ code: 1000 });
     expect(client.told).toMatchObject([{ type: 'exit', message: expect.stringContaining('was stopped') }]);
+  });
+
+  it('is lost when the tools are killed, and nothing of it stays', async () => {
+    const client = await attach(await open());
+    client.type('echo "pid $$"\r');
+    const pid = await vi.waitFor(() => {
+      const found = /\rpid (\d+)\r\n/.exec(client.shown)?.[1];
+      if (found === undefined) throw new Error('not shown yet');
+      return Number(found);
+    }, 10_000);
+    expect(readProcess(pid)).toBeDefined();
+    await endTools('SIGKILL');
+    expect(await client.end()).toMatchObject({ code: 1011 });
+    await vi.waitFor(() => expect(readProcess(pid)?.state ?? 'Z').toBe('Z'), 5_000);
   });
 
   it('outlives the agent, which lets its clients go', async () => {

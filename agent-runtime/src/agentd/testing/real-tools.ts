@@ -9,7 +9,7 @@ import type { TestWorkspace } from './workspace.ts';
 export async function startRealTools(
   workspace: TestWorkspace,
   terminalHost: string,
-): Promise<() => Promise<void>> {
+): Promise<(signal?: NodeJS.Signals) => Promise<void>> {
   await workspace.tools.close();
   const transcripts = join(workspace.folder, 'transcripts');
   await mkdir(transcripts, { recursive: true });
@@ -28,10 +28,10 @@ export async function startRealTools(
     if (JSON.parse(line).msg === 'ready') break;
   }
   daemon.stdout.resume();
-  return async () => {
+  return async (signal = 'SIGTERM') => {
     if (daemon.exitCode !== null || daemon.signalCode !== null) return;
     const exited = once(daemon, 'exit');
-    daemon.kill('SIGTERM');
+    daemon.kill(signal);
     await exited;
   };
 }
