@@ -19,6 +19,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -70,6 +71,8 @@ func host(socket *os.File, columns, rows uint16, argv []string) error {
 	go func() {
 		takeInput(socket, terminal)
 		hangUp(pid)
+		time.Sleep(patience)
+		_ = syscall.Kill(-pid, syscall.SIGKILL)
 	}()
 	shown := make(chan struct{})
 	go func() {
@@ -83,6 +86,9 @@ func host(socket *os.File, columns, rows uint16, argv []string) error {
 	_ = writeFrame(socket, frameExit, exit(command.ProcessState.Sys().(syscall.WaitStatus)))
 	return nil
 }
+
+// patience is what a command that does not heed a lost line is given.
+const patience = 2 * time.Second
 
 // hangUp is what a lost line is to the session: its leader decides what becomes of the rest.
 func hangUp(pid int) {

@@ -118,11 +118,12 @@ function switchProtocols(
     resolve({ answer, upstream, upstreamHead });
   });
   asked.once('response', (answer) => {
-    clearTimeout(timer);
-    wholeAnswer(answer, checkStatus).then(resolve, (error: unknown) => {
-      reject(error);
-      answer.destroy();
-    });
+    wholeAnswer(answer, checkStatus)
+      .then(resolve, (error: unknown) => {
+        reject(error);
+        answer.destroy();
+      })
+      .finally(() => clearTimeout(timer));
   });
   asked.on('error', (error: Error) => {
     clearTimeout(timer);
@@ -137,11 +138,16 @@ async function wholeAnswer(answer: IncomingMessage, checkStatus: Upgrade['checkS
   checkStatus(answer.statusCode);
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of answer as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > longestAnswer) throw new Refusal('bad_gateway', 'The workspace answered too much.');
-    chunks.push(chunk);
+  try {
+    for await (const chunk of answer as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > longestAnswer) break;
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw new Refusal('bad_gateway', `The workspace broke off its answer: ${(error as Error).message}.`);
   }
+  if (bytes > longestAnswer) throw new Refusal('bad_gateway', 'The workspace answered too much.');
   return { answer, body: Buffer.concat(chunks) };
 }
 

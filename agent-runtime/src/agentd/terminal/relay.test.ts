@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, createServer as createSocketServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { WebSocket } from 'ws';
 import { encodeBytes, encodeFrame, type Frame, FrameReader } from '../../protocol/frames.ts';
 import { terminalFrames } from '../../protocol/tools-api.ts';
 import { TerminalClient } from '../testing/terminal-client.ts';
@@ -19,8 +20,10 @@ async function joined(times: Partial<RelayTimes> = {}, options: object = {}) {
   const held = new Promise<Socket>((resolve) => sockets.once('connection', resolve));
   const terminal = connect((sockets.address() as AddressInfo).port, '127.0.0.1');
   const workspaced = await held;
+  const accepted = Promise.withResolvers<WebSocket>();
   const server = createServer().on('upgrade', async (request, socket, head) => {
     const client = await acceptWebSocket(request, socket, head);
+    accepted.resolve(client);
     relay(client, terminal, { patience: 60_000, ping: 60_000, farewell: 200, ...times });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -36,7 +39,7 @@ async function joined(times: Partial<RelayTimes> = {}, options: object = {}) {
     () => sockets.close(),
   );
   await client.opened();
-  return { client, workspaced, frames };
+  return { client, workspaced, frames, served: await accepted.promise };
 }
 
 const { bytes, exit } = terminalFrames;
@@ -105,6 +108,32 @@ describe('the relay', () => {
     expect(await client.end()).toMatchObject({ code: 1000 });
     expect(client.shown.length).toBe(16 * 1024 * 1024);
     expect(client.told).toEqual([{ type: 'exit', code: 0 }]);
+  });
+
+  it('lets a client that is slow read to the end, also when there is no more to come', async () => {
+    const { client, workspaced, served } = await joined();
+    client.socket.pause();
+    let sent = 0;
+    await vi.waitFor(
+      () => {
+        if (served.bufferedAmount === 0 && workspaced.writableLength === 0) {
+          workspaced.write(encodeBytes(bytes, Buffer.alloc(50_000, 'x')));
+          sent += 50_000;
+        }
+        expect(served.bufferedAmount).toBeGreaterThan(0);
+      },
+      { timeout: 10_000, interval: 1 },
+    );
+    workspaced.end(encodeFrame(exit, Buffer.from('{"type":"exit","code":0}')));
+    await vi.waitFor(() => expect(served.readyState).toBe(served.CLOSING));
+    // Time enough: one that is given up is gone.
+    const other = await joined();
+    other.client.socket.pause();
+    other.workspaced.write(encodeFrame(terminalFrames.behind, Buffer.alloc(0)));
+    await vi.waitFor(() => expect(other.served.readyState).toBe(served.CLOSED), 5_000);
+    client.socket.resume();
+    expect(await client.end()).toMatchObject({ code: 1000 });
+    expect([client.shown.length, client.told]).toEqual([sent, [{ type: 'exit', code: 0 }]]);
   });
 
   it('says 1013 to who was let go by the workspace', async () => {

@@ -16,7 +16,7 @@ export interface RelayTimes {
   patience: number;
   /** Between two pings; one that was not answered by the next ends the connection. */
   ping: number;
-  /** How long a client may take to agree that it is over. */
+  /** How long a client that is given up may take to agree that it is over. */
   farewell: number;
 }
 const relayTimes: RelayTimes = { patience: 30_000, ping: 30_000, farewell: 2_000 };
@@ -36,14 +36,17 @@ export function relay(client: WebSocket, terminal: Duplex, times: RelayTimes = r
   const end = (code: number, reason: string) => {
     if (over) return;
     over = true;
+    clearTimeout(impatience);
     terminal.destroy();
     client.close(code, reason);
-    // Who reads nothing does not read that it is over either.
-    farewell = setTimeout(() => client.terminate(), times.farewell);
+    // Who reads nothing does not read that it is over either. Another one first reads what is before it.
+    const patience = code === closeCodes.slow ? times.farewell : times.patience;
+    farewell = setTimeout(() => client.terminate(), patience);
   };
 
   const show = (bytes: Buffer) => {
     client.send(bytes, { binary: true }, () => {
+      farewell?.refresh();
       if (impatience === undefined) return;
       impatience.refresh();
       if (client.bufferedAmount > backlog.least) return;

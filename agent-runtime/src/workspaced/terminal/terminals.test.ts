@@ -271,6 +271,13 @@ test('what cannot be opened is refused with a sentence, and leaves nothing behin
   expect(terminals.list()).toHaveLength(1);
 });
 
+test('without its host there is no terminal, and the failure says so', async () => {
+  context.program = join(home, 'no-host');
+  await expect(open()).rejects.toMatchObject({ code: 'io', message: expect.stringContaining('no-host') });
+  context.program = program;
+  expect(await open()).toMatchObject({ clients: 0 });
+});
+
 test('a name can be used again after its terminal has ended', async () => {
   const { id } = await open({ name: 'main' });
   await terminals.end(id);
