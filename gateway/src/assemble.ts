@@ -25,7 +25,7 @@ export interface AssembleOptions {
 /** Milliseconds for the head of a request, and until a pod takes a connection. */
 const headTimeout = 10_000;
 const connectTimeout = 2_000;
-/** Milliseconds for which a right that was taken away holds for a WebSocket that is open. */
+/** Milliseconds for which a right that was taken away holds for a stream or WebSocket that is open. */
 const recheckInterval = 60_000;
 
 /** All parts of a gateway, joined. Its informers are to be started and stopped by the caller. */

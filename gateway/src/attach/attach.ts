@@ -21,7 +21,7 @@ export interface AttachOptions {
   limits: ForwardLimits & {
     /** Milliseconds that a request is held for its workspace. */
     hold: number;
-    /** Milliseconds after which it is asked again whether a WebSocket may stay open. */
+    /** Milliseconds after which it is asked again whether a stream or WebSocket may stay open. */
     recheck: number;
   };
   /** Told of each request that was held. `seconds`; see the metric. */
@@ -60,7 +60,7 @@ export class Attach {
     attaching: Attaching & { response: ServerResponse },
     check: () => Promise<void>,
   ): Promise<void> {
-    const { target, request, response, signal } = attaching;
+    const { target, request, response } = attaching;
     const { attachments, workspaces, clock, limits, count, room } = this.#options;
     if (
       target.to.kind === 'service' &&
@@ -71,30 +71,30 @@ export class Attach {
       answerWakingPage(response, target.workspace);
       return;
     }
-    await this.#reach(attaching, (address, done) => {
-      const exchange: Exchange = {
-        request,
-        response,
-        path: target.path,
-        signal,
-        clock,
-        count,
-        // Only the agent's API has a bound: what a service takes is its own business.
-        limits: target.to.kind === 'agent' ? limits : { ...limits, body: Number.POSITIVE_INFINITY },
-        checkStatus: (status) => checkKeyTaken(target, status),
-        rewriteLocation: (location) => relocate(target, address, location),
-        streams: () => {
-          done();
-          attaching.streams();
-        },
-      };
-      if (!target.watches) return forward(exchange, address);
-      return streamEvents(address, {
-        exchange,
-        check,
-        whenever: async () => this.#address(target, await room.whenever(target.workspace, signal), request),
-      });
-    });
+    await this.#whileAllowed(attaching, check, (allowed, opened) =>
+      this.#reach(allowed, (address, done) => {
+        const exchange: Exchange = {
+          request,
+          response,
+          path: target.path,
+          signal: allowed.signal,
+          clock,
+          count,
+          // Only the agent's API has a bound: what a service takes is its own business.
+          limits: target.to.kind === 'agent' ? limits : { ...limits, body: Number.POSITIVE_INFINITY },
+          checkStatus: (status) => checkKeyTaken(target, status),
+          rewriteLocation: (location) => relocate(target, address, location),
+          streams: () => {
+            done();
+            opened();
+          },
+        };
+        if (!target.watches) return forward(exchange, address);
+        const whenever = async () =>
+          this.#address(target, await room.whenever(target.workspace, allowed.signal), request);
+        return streamEvents(address, { exchange, check, whenever });
+      }),
+    );
   }
 
   /**
@@ -108,36 +108,47 @@ export class Attach {
     check: () => Promise<void>,
   ): Promise<number> {
     const { target, request } = attaching;
-    const { attachments, clock, limits, count } = this.#options;
-    const right = new AbortController();
-    const signal = AbortSignal.any([attaching.signal, right.signal]);
-    let leave: () => void = () => undefined;
-    try {
-      const status = await this.#reach({ ...attaching, signal }, (address, done) =>
+    const { attachments, limits, count } = this.#options;
+    return this.#whileAllowed(attaching, check, (allowed, opened) =>
+      this.#reach(allowed, (address, done) =>
         tunnel(
           {
-            request,
-            socket,
-            head,
+            ...{ request, socket, head, limits, count },
             path: target.path,
-            limits,
-            signal,
-            count,
+            signal: allowed.signal,
             checkStatus: (status) => checkNotOpened(target, status),
             typing: target.webSocket?.typed ?? 'all',
             opened: () => {
               done();
-              attaching.streams();
-              const lost = (reason: unknown) => right.abort(reason);
-              leave = keepAsking({ clock, every: limits.recheck, check, lost });
+              opened();
             },
             typed: () => attachments.touch(target.workspace),
           },
           address,
         ),
-      );
+      ),
+    );
+  }
+
+  /** Carries out what may stay open for days: once it says that it is, it is asked now and then whether it still may. */
+  async #whileAllowed<T>(
+    attaching: Attaching,
+    check: () => Promise<void>,
+    carryOut: (allowed: Attaching, opened: () => void) => Promise<T>,
+  ): Promise<T> {
+    const { clock, limits } = this.#options;
+    const right = new AbortController();
+    const signal = AbortSignal.any([attaching.signal, right.signal]);
+    let leave: () => void = () => undefined;
+    const opened = () => {
+      attaching.streams();
+      const lost = (reason: unknown) => right.abort(reason);
+      leave = keepAsking({ clock, every: limits.recheck, check, lost });
+    };
+    try {
+      const result = await carryOut({ ...attaching, signal }, opened);
       right.signal.throwIfAborted();
-      return status;
+      return result;
     } finally {
       leave();
     }

@@ -181,3 +181,17 @@ describe.each(['agent/terminals/t1', 'ports/web/socket'])('an open WebSocket to 
     await vi.waitFor(() => expect(world.audits.at(-1)).toMatchObject({ outcome: 'unavailable' }));
   });
 });
+
+describe.each(['agent/events', 'ports/web/events'])('an open event stream from %s', (path) => {
+  it('ends when the right to it is taken away', async () => {
+    world.agent.onRequest = (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.flushHeaders();
+    };
+    const reader = ((await world.fetch(path)).body as ReadableStream<Uint8Array>).getReader();
+    world.rights.delete('ada attach');
+    world.forgetAnswers();
+    await expect(reader.read()).rejects.toThrow();
+    await vi.waitFor(() => expect(world.audits.at(-1)).toMatchObject({ outcome: 'forbidden', status: 403 }));
+  });
+});
