@@ -67,7 +67,7 @@ describe('a terminal, through the gateway', () => {
     await workspaces.asleep('top');
     const { code, exit } = await client.end();
     expect(code).toBe(1000);
-    expect(exit).toMatchObject({ signal: 'SIGHUP', message: expect.stringContaining('sleep') });
+    expect(exit?.message).toContain('went to sleep');
     // The next pod knows nothing of it.
     expect(await (await ask('top', 'agent/terminals')).json()).toEqual({ terminals: [] });
     await expect(attach('top', id)).rejects.toThrow('was not opened');

@@ -74,7 +74,8 @@ export function relay(client: WebSocket, terminal: Duplex, times: RelayTimes = r
     }
   });
   terminal.on('drain', () => client.resume());
-  terminal.once('close', () => end(closeCodes.lost, 'The terminal was lost. Attach again.'));
+  const lost = () => end(closeCodes.lost, 'The terminal was lost. Attach again.');
+  terminal.once('close', lost);
 
   client.on('message', (data, isBinary) => {
     if (over) return;
@@ -102,6 +103,8 @@ export function relay(client: WebSocket, terminal: Duplex, times: RelayTimes = r
     clearTimeout(farewell);
     terminal.destroy();
   });
+  // While both sides agreed, nobody listened.
+  if (terminal.destroyed) lost();
 }
 
 const tooSlow = 'This client reads too slowly. Attach again.';

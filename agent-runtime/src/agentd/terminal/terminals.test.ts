@@ -69,7 +69,7 @@ describe('a terminal', () => {
   });
 
   it('is hung up by another request, of which those who see it are told', async () => {
-    const id = await open();
+    const id = await open({ command: ['sleep', '600'] });
     const client = await attach(id);
     expect((await agent.call('DELETE', `/v1/terminals/${id}`)).status).toBe(204);
     expect(await client.end()).toMatchObject({ code: 1000 });
@@ -91,7 +91,7 @@ describe('a terminal', () => {
 
   it('ends when the workspace falls asleep, and says so to who sees it and to who comes back', async () => {
     await agent.stateWhen(({ tools }) => tools === 'ready');
-    const id = await open();
+    const id = await open({ command: ['sleep', '600'] });
     const client = await attach(id);
     await agent.call('POST', '/v1/checkpoints', { sequence: 1, trigger: 'Idle', hold: true });
     expect(await client.end()).toMatchObject({ code: 1000 });

@@ -116,9 +116,21 @@ function endSession(
   return endProcesses(members, graceMs, (entry) => -entry.group, first);
 }
 
-/** HUP to the session on a terminal, KILL to what is left after `graceMs`. Shells with a person before them ignore TERM. */
-export function hangUpSession(leader: number, leaderEnded: () => boolean, graceMs: number): Promise<void> {
-  return endSession(() => sessionMembers(leader, leaderEnded()), graceMs, 'SIGHUP');
+/**
+ * HUP to the session on a terminal, once more after half of `graceMs`, and KILL to what is left after the whole. Shells with
+ * a person before them ignore TERM; and one that was just about to wait for a key when HUP came acts on the next.
+ */
+export async function hangUpSession(
+  leader: number,
+  leaderEnded: () => boolean,
+  graceMs: number,
+): Promise<void> {
+  const members = () => sessionMembers(leader, leaderEnded());
+  const again = setTimeout(() => {
+    for (const group of new Set(members().map((entry) => entry.group))) signalOne(-group, 'SIGHUP');
+  }, graceMs / 2);
+  await endSession(members, graceMs, 'SIGHUP');
+  clearTimeout(again);
 }
 
 /**

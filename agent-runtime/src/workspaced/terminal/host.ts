@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { encodeBytes, encodeFrame, type Frame, FrameReader } from '../../protocol/frames.ts';
 import { type Exit, hangUpSession } from '../process/session.ts';
+import { readProcess } from '../process/table.ts';
 import { ToolFailure } from '../tool-failure.ts';
 
 export interface HostedCommand {
@@ -31,6 +32,8 @@ export class TerminalHost {
   onOutput: (bytes: Buffer) => void = () => undefined;
   /** Called when what was typed has been taken, after `write` said that it was too much. */
   onDrain: () => void = () => undefined;
+  /** Tells the command from a later process with its pid: where the host is killed, the command may outlive it. */
+  readonly #startTime: number | undefined;
   readonly #child: ChildProcess;
   readonly #socket: Socket;
   /** What came with the news that it was started, before anybody listened. */
@@ -67,6 +70,7 @@ export class TerminalHost {
 
   private constructor(child: ChildProcess, socket: Socket, reader: FrameReader, early: Frame[], pid: number) {
     this.pid = pid;
+    this.#startTime = readProcess(pid)?.startTime;
     this.#child = child;
     this.#socket = socket;
     this.#early = early;
@@ -112,7 +116,7 @@ export class TerminalHost {
 
   /** HUP to the whole session, KILL to what is left after `graceMs`; resolves when nothing of it is left. */
   async hangUp(graceMs: number): Promise<void> {
-    await hangUpSession(this.pid, () => this.#exit !== undefined, graceMs);
+    await hangUpSession(this.pid, () => readProcess(this.pid)?.startTime !== this.#startTime, graceMs);
     const late = setTimeout(() => {
       this.#child.kill('SIGKILL');
       this.#socket.destroy();

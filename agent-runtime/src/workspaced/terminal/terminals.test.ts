@@ -181,8 +181,20 @@ test('hanging up ends the shell and its jobs, what ignores HUP too, and says why
   const pids = [await pidIn('job'), await pidIn('stubborn')];
   await terminals.end(id);
   expect(pids.map(alive)).toEqual([false, false]);
-  expect(await onlooker.seesTheEnd()).toMatchObject({ signal: 'SIGHUP', message: expect.any(String) });
+  expect(await onlooker.seesTheEnd()).toMatchObject({
+    message: 'The terminal was ended by another request.',
+  });
   expect(terminals.list()).toEqual([]);
+});
+
+test('a command that did not act on the first HUP gets another before it is killed', async () => {
+  context.limits = { ...context.limits, graceMs: 4_000 };
+  const loop = 'while :; do read -t 0.02 <> <(:); done';
+  const { id } = await script(`trap "trap - HUP" HUP; echo ready; ${loop}`);
+  const onlooker = await look(id);
+  await onlooker.sees('ready');
+  await terminals.end(id);
+  expect(await onlooker.seesTheEnd()).toMatchObject({ signal: 'SIGHUP' });
 });
 
 test('what a command leaves running on its terminal does not keep the terminal open, and goes with it', async () => {
@@ -284,10 +296,10 @@ test('a name can be used again after its terminal has ended', async () => {
   expect((await open({ name: 'main' })).id).not.toBe(id);
 });
 
-test('a terminal whose host is killed ends, with what ran on it', async () => {
+test('a terminal whose host is killed ends, with what ran on it and does not heed HUP', async () => {
   const { id } = await open();
   const onlooker = await look(id);
-  onlooker.type('echo $PPID > host; echo $$ > shell\r');
+  onlooker.type('trap "" HUP; echo $PPID > host; echo $$ > shell; exec sleep 600\r');
   const [host, leader] = [await pidIn('host'), await pidIn('shell')];
   process.kill(host, 'SIGKILL');
   expect(await onlooker.seesTheEnd()).toMatchObject({ signal: 'SIGKILL' });

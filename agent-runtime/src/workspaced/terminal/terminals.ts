@@ -29,7 +29,7 @@ export const terminalLimits: TerminalLimits = {
   clients: 16,
   endedMs: 60_000,
   ended: 16,
-  graceMs: 2_000,
+  graceMs: 5_000,
 };
 
 const loginShell = ['bash', '-l'];
