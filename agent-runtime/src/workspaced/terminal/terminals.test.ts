@@ -77,13 +77,14 @@ test('the command given is run in the directory given, with its kind of terminal
 });
 
 test('it has the size that it was opened with, and then that of the last resize, which programs are told of', async () => {
-  const { id } = await open({ columns: 91, rows: 37 });
+  const loop = 'while :; do read -t 0.02 <> <(:); done';
+  const { id } = await script(`stty size; trap 'echo "told: $(stty size)"' WINCH; echo ready; ${loop}`, {
+    columns: 91,
+    rows: 37,
+  });
   const onlooker = await look(id);
-  onlooker.type('stty size\r');
-  await onlooker.sees('37 91\r\n');
-  onlooker.type('trap "echo told: \\$(stty size)" WINCH\r');
+  await onlooker.sees('37 91\r\nready');
   onlooker.resize(120, 40);
-  onlooker.type('\r');
   await onlooker.sees('told: 40 120\r\n');
   expect(terminals.list()).toMatchObject([{ id, columns: 120, rows: 40, clients: 1 }]);
 });
@@ -101,8 +102,8 @@ test('how the command ended is told after its last output: a code, or a signal',
 test('Ctrl-C reaches what runs in the foreground, and the shell goes on', async () => {
   const { id } = await open();
   const onlooker = await look(id);
-  onlooker.type('sleep 600\r');
-  await onlooker.sees('sleep 600\r\n');
+  onlooker.type("echo run''ning; sleep 600\r");
+  await onlooker.sees('running\r\n');
   onlooker.type('\x03');
   await onlooker.sees('^C');
   onlooker.type('echo "code $?"\r');
