@@ -78,10 +78,13 @@ test('the command given is run in the directory given, with its kind of terminal
 
 test('it has the size that it was opened with, and then that of the last resize, which programs are told of', async () => {
   const loop = 'while :; do read -t 0.02 <> <(:); done';
-  const { id } = await script(`stty size; trap 'echo "told: $(stty size)"' WINCH; echo ready; ${loop}`, {
-    columns: 91,
-    rows: 37,
-  });
+  const { id } = await script(
+    `stty size; trap 'echo "told: $(stty size </dev/tty)"' WINCH; echo ready; ${loop}`,
+    {
+      columns: 91,
+      rows: 37,
+    },
+  );
   const onlooker = await look(id);
   await onlooker.sees('37 91\r\nready');
   onlooker.resize(120, 40);
