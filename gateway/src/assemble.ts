@@ -8,6 +8,7 @@ import type { Config } from './config.ts';
 import { Door } from './door.ts';
 import { Gateway } from './gateway.ts';
 import { ConnectionLimits } from './limits/index.ts';
+import { assembleModelProxy } from './model-proxy/assemble.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 
 export interface AssembleOptions {
@@ -93,5 +94,6 @@ export function assemble(options: AssembleOptions) {
       return gateway.open;
     },
   });
-  return { gateway, attachments, informers: workspaces.informers };
+  const model = assembleModelProxy({ config, kube, clock, log, metrics, workspaces });
+  return { gateway, model, attachments, informers: [...workspaces.informers, ...model.informers] };
 }

@@ -73,14 +73,16 @@ describe('what the chart installs', () => {
     ]) {
       expect(await may(right)).toBe(`${right}: no`);
     }
-    expect(await may('list secrets', operatorNamespace)).toBe('list secrets: yes');
+    // The keys of providers are the gateway's alone.
+    expect(await may('get secrets', operatorNamespace)).toBe('get secrets: no');
+    expect(await may('list secrets', operatorNamespace)).toBe('list secrets: no');
   });
 
   it('lets the gateway ask who may do what, see where workspaces run, and wake them; nothing else', async () => {
     const as = `--as=system:serviceaccount:${operatorNamespace}:dormouse-gateway`;
-    const may = async (verb: string, resource: string) => {
-      const namespace = ['--namespace', here.workspaces.namespace];
-      const { stdout } = await here.cluster.kubectl(['auth', 'can-i', verb, resource, ...namespace, as]);
+    const may = async (verb: string, resource: string, namespace = here.workspaces.namespace) => {
+      const where = ['--namespace', namespace];
+      const { stdout } = await here.cluster.kubectl(['auth', 'can-i', verb, resource, ...where, as]);
       return `${verb} ${resource}: ${stdout.trim()}`;
     };
     for (const [verb = '', resource = ''] of [
@@ -98,8 +100,12 @@ describe('what the chart installs', () => {
       ['create', 'agentmessages.dormouse.dev'],
       ['delete', 'agentworkspaces.dormouse.dev'],
       ['impersonate', 'users'],
+      ['update', 'agentusages.dormouse.dev'],
     ])
       expect(await may(verb, resource)).toBe(`${verb} ${resource}: no`);
+    expect(await may('get', 'secrets', operatorNamespace)).toBe('get secrets: yes');
+    expect(await may('list', 'secrets', operatorNamespace)).toBe('list secrets: no');
+    expect(await may('update', 'agentusages.dormouse.dev', operatorNamespace)).toContain('yes');
   });
 
   it('covers workspaces by view and edit, and classes by neither', async () => {
@@ -126,7 +132,7 @@ describe('what the chart installs', () => {
     expect(await verbs('admin', 'agentworkspaceclasses')).not.toContain('create');
   });
 
-  it('opens the demo model to workspaces and to no other pod', async () => {
+  it('opens the demo model to the gateway and to no other pod, workspaces included', async () => {
     const { cluster, workspaces } = here;
     const { spec } = await ownClass();
     // With a real provider there is no demo model, and nothing to shut off.
@@ -154,7 +160,9 @@ describe('what the chart installs', () => {
     };
     const workspace = { 'app.kubernetes.io/name': 'dormouse', 'app.kubernetes.io/component': 'workspace' };
     expect(await asked('stranger', {})).toBe('shut off');
-    expect(await asked('like-a-workspace', workspace)).toBe('200');
+    expect(await asked('like-a-workspace', workspace)).toBe('shut off');
+    await workspaces.create('by-the-gateway');
+    expect(await workspaces.ask('by-the-gateway', 'say: reached')).toContain('reached');
   });
 
   it('is what the values say, with everything switched on', async () => {

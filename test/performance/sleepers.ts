@@ -39,13 +39,19 @@ export async function sleepers(
     note(
       `${names.length} sleeping workspaces written in ${Math.round((performance.now() - begun) / 1000)} s`,
     );
-  } finally {
+  } catch (error) {
     await scale(cluster, running);
+    throw error;
+  }
+  // One after the other, as replicas are replaced: two that start at once wait for the same API server.
+  for (let up = 1; up <= running; up += 1) {
+    await scale(cluster, up);
+    await settled(cluster, await leader(cluster));
   }
   const cold = await coldStart(cluster);
 
-  const up = Array.from({ length: awake }, (_, index) => `awake${index}`);
-  await eachOf(up, 4, async (name) => {
+  const wakers = Array.from({ length: awake }, (_, index) => `awake${index}`);
+  await eachOf(wakers, 4, async (name) => {
     await workspaces.create(name, { runPolicy: 'Always' });
     await workspaces.inPhase(name, 'Running', 180_000);
   });

@@ -38,7 +38,8 @@ export interface AgentOptions {
   /** The home and the other folders that the tools may read, as the tools see them. */
   home: string;
   readable: readonly string[];
-  model: (endpoint: () => { baseUrl: string; credential: string }) => Model;
+  /** Makes the model; `baseUrl` answers what the configuration says at the moment. */
+  model: (baseUrl: () => string) => Model;
   log: Logger;
 }
 
@@ -61,7 +62,6 @@ export class Agent {
   readonly #watch: ToolsWatch;
   readonly #restore: RuntimeState['restore'];
   #config: RuntimeConfig;
-  #credential: string;
   #lastActivityAt: string;
   #stopping = false;
 
@@ -88,7 +88,6 @@ export class Agent {
   ) {
     this.#options = options;
     this.#config = options.mounted.config;
-    this.#credential = options.mounted.credential;
     this.#health = health;
     this.checkpoints = checkpoints;
     this.#events = events;
@@ -118,8 +117,8 @@ export class Agent {
         touch();
       },
     );
-    const endpoint = () => ({ baseUrl: this.#config.model.baseUrl, credential: this.#credential });
-    this.#model = new PatientModel(options.model(endpoint), touch);
+    const model = options.model(() => this.#config.model.baseUrl);
+    this.#model = new PatientModel(model, touch);
     this.#watch = new ToolsWatch({
       client: this.#client,
       background: this.#background,
@@ -224,10 +223,9 @@ export class Agent {
     }
   }
 
-  async configure({ config, credential }: ConfigUpdate): Promise<void> {
+  async configure({ config }: ConfigUpdate): Promise<void> {
     const servicesChanged = JSON.stringify(config.services) !== JSON.stringify(this.#config.services);
     this.#config = config;
-    if (credential !== undefined) this.#credential = credential.trim();
     this.#board.touch();
     this.#model.nudge();
     this.sessions.reconsiderAll();

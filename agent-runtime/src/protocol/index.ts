@@ -3,6 +3,7 @@ export * from './agent-api.ts';
 export * from './agent-key.ts';
 export * from './config.ts';
 export * from './events.ts';
+export * from './gateway.ts';
 export * from './messages.ts';
 export * from './paths.ts';
 export * from './state.ts';

@@ -114,7 +114,7 @@ function workspace(agent: Agent): Route[] {
     route({
       method: 'PUT',
       path: '/v1/config',
-      summary: 'Replaces the configuration, and the credential if one is given, at once.',
+      summary: 'Replaces the configuration at once.',
       body: configUpdate,
       answers: { 200: { description: 'In force.', schema: z.object({ revision: z.string() }) } },
       handle: async ({ body }) => {
