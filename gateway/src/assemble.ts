@@ -19,14 +19,19 @@ export interface AssembleOptions {
   log: Logger;
   metrics: Metrics;
   locate?: AttachOptions['locate'];
+  /** For tests: milliseconds after which rights to what is open are asked for again. */
+  recheck?: number;
 }
 
 /** Milliseconds for the head of a request, and until a pod takes a connection. */
 const headTimeout = 10_000;
 const connectTimeout = 2_000;
+/** Milliseconds for which a right that was taken away holds for a stream or WebSocket that is open. */
+const recheckInterval = 60_000;
 
 /** All parts of a gateway, joined. Its informers are to be started and stopped by the caller. */
-export function assemble({ config, kube, masterKey, clock, log, metrics, locate }: AssembleOptions) {
+export function assemble(options: AssembleOptions) {
+  const { config, kube, masterKey, clock, log, metrics, locate } = options;
   const workspaces = new Workspaces({ client: kube, log, observer: metrics, clock });
   const attachments = new Attachments({
     kube,
@@ -50,6 +55,7 @@ export function assemble({ config, kube, masterKey, clock, log, metrics, locate 
     clock,
     limits: {
       hold: config['hold-timeout'],
+      recheck: options.recheck ?? recheckInterval,
       connect: connectTimeout,
       idle: config['idle-timeout'],
       total: config['total-timeout'],

@@ -34,6 +34,10 @@ export class GatewayForward implements AsyncDisposable {
     throw new Error(`kubectl port-forward ended: ${complaints}`);
   }
 
+  url(namespace: string, workspace: string, path: string): string {
+    return `${this.#origin}/v1/namespaces/${namespace}/workspaces/${workspace}/${path}`;
+  }
+
   /** A request to a path below a workspace. Without a token: `undefined`. */
   fetch(
     namespace: string,
@@ -42,7 +46,7 @@ export class GatewayForward implements AsyncDisposable {
     token: string | undefined,
     init: RequestInit = {},
   ): Promise<Response> {
-    return fetch(`${this.#origin}/v1/namespaces/${namespace}/workspaces/${workspace}/${path}`, {
+    return fetch(this.url(namespace, workspace, path), {
       ...init,
       headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...init.headers },
     });

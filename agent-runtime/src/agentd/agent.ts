@@ -23,6 +23,7 @@ import { AppendLog } from './storage/append-log.ts';
 import { StorageHealth } from './storage/health.ts';
 import { type Layout, layoutOf, makeFolders } from './storage/layout.ts';
 import { Metrics } from './telemetry/metrics.ts';
+import { Terminals } from './terminal/terminals.ts';
 import { ToolsClient } from './tools/tools-client.ts';
 import { ToolsWatch } from './tools/tools-watch.ts';
 
@@ -48,6 +49,7 @@ export class Agent {
   readonly checkpoints: CheckpointStore;
   readonly checkpointer: Checkpointer;
   readonly metrics: Metrics;
+  readonly terminals: Terminals;
   readonly eventSources: EventSources;
   readonly #options: AgentOptions;
   readonly #bootId = randomUUID();
@@ -99,6 +101,7 @@ export class Agent {
     health.onChange(touch);
     events.subscribe(touch);
     this.#client = new ToolsClient(options.socketPath);
+    this.terminals = new Terminals(this.#client);
     const backgroundLog = new AppendLog(layout.background, health, recovered.background.scan);
     this.#background = new BackgroundTasks(
       backgroundLog,
@@ -264,6 +267,7 @@ export class Agent {
   /** Ends turns where they stand, without settling them; what is on disk is where the next start goes on. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.terminals.close();
     this.#client.close();
     await Promise.all([this.sessions.stop(), this.checkpointer.close(), this.#watch.close()]);
     await this.#events.flush();

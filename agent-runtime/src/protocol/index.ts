@@ -7,4 +7,5 @@ export * from './gateway.ts';
 export * from './messages.ts';
 export * from './paths.ts';
 export * from './state.ts';
+export * from './terminals.ts';
 export * from './tools-api.ts';

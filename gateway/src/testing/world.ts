@@ -3,7 +3,7 @@ import { attachedUntilAnnotation, workspaceLabel } from '@dormouse/crds';
 import { HttpKubeClient, systemClock } from '@dormouse/operator/kube';
 import { createLogger } from '@dormouse/operator/telemetry';
 import { ApiServer } from '../../../test/support/api-server/index.ts';
-import { assemble } from '../assemble.ts';
+import { type AssembleOptions, assemble } from '../assemble.ts';
 import { type Config, readConfig } from '../config.ts';
 import type { Gateway } from '../gateway.ts';
 import type { ModelGateway } from '../model-proxy/model-gateway.ts';
@@ -40,14 +40,17 @@ export class World implements AsyncDisposable {
   #informers: ReturnType<typeof assemble>['informers'] = [];
   #close: () => Promise<void> = async () => undefined;
 
-  static async open(settings: Record<string, string> = {}): Promise<World> {
+  static async open(
+    settings: Record<string, string> = {},
+    more: Pick<AssembleOptions, 'recheck'> = {},
+  ): Promise<World> {
     const world = new World();
     const env = { DORMOUSE_MASTER_KEY_FILE: 'unused', ...settings };
-    await world.#open(readConfig([], env) as Config);
+    await world.#open(readConfig([], env) as Config, more);
     return world;
   }
 
-  async #open(config: Config): Promise<void> {
+  async #open(config: Config, more: Pick<AssembleOptions, 'recheck'>): Promise<void> {
     this.#answerReviews();
     const server = await this.api.start();
     await this.agent.start();
@@ -62,6 +65,7 @@ export class World implements AsyncDisposable {
       clock: { ...systemClock, monotonic: () => systemClock.monotonic() + this.#skipped },
       log,
       metrics: this.metrics,
+      ...more,
       locate: (address) => ({ ...address, host: '127.0.0.1', port: this.agent.port }),
     });
     this.#informers = parts.informers;

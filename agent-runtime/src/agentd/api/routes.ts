@@ -11,6 +11,7 @@ import { HttpError } from './error.ts';
 import { streamEvents } from './event-stream.ts';
 import { openApiDocument } from './openapi.ts';
 import { type Route, route } from './route.ts';
+import { terminalRoutes } from './terminal-routes.ts';
 import { sendTranscript } from './transcript.ts';
 
 const none = z.object({});
@@ -27,6 +28,7 @@ export function routesOf(agent: Agent): Route[] {
     ...probes(agent),
     ...workspace(agent),
     ...conversation(agent),
+    ...terminalRoutes(agent),
     ...checkpoints(agent),
   ];
   let document: object | undefined;
