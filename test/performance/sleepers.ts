@@ -6,7 +6,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type AgentCheckpoint, type AgentWorkspace, apiVersion, workspaceLabel } from '@dormouse/crds';
 import { type Cluster, type KubernetesObject, reference } from '../support/cluster.ts';
-import { leader, operatorPods, replicas, scale } from '../support/operator.ts';
+import { leader, podsOf, replicas, scale } from '../support/operator.ts';
 import { type Pod, Workspaces } from '../support/workspaces.ts';
 import { eachOf } from './each-of.ts';
 import { logOf, settled, usage } from './operator-process.ts';
@@ -141,7 +141,7 @@ async function asleep(
 /** Seconds from the start of each replica's process until its caches were filled. */
 async function coldStart(cluster: Cluster): Promise<number[]> {
   const seconds: number[] = [];
-  for (const pod of await operatorPods(cluster)) {
+  for (const pod of await podsOf(cluster, 'operator')) {
     const filled = (await logOf(cluster, pod as Pod)).find(({ msg }) => msg === 'caches are filled');
     if (typeof filled?.seconds !== 'number') throw new Error(`${pod.metadata.name} never filled its caches`);
     seconds.push(rounded(filled.seconds));

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Cluster } from './cluster.ts';
 import { operatorNamespace } from './operator.ts';
+import type { Pod } from './workspaces.ts';
 
 /** The installed gateway, reached through `kubectl port-forward`: `await using door = await GatewayForward.open(cluster)`. */
 export class GatewayForward implements AsyncDisposable {
@@ -13,9 +14,11 @@ export class GatewayForward implements AsyncDisposable {
     this.#origin = origin;
   }
 
-  /** Resolves when kubectl listens; an error with what it said where it does not. */
-  static async open(cluster: Cluster): Promise<GatewayForward> {
-    const target = ['--namespace', operatorNamespace, 'service/dormouse-gateway', ':80'];
+  /** To that replica, or to any. Resolves when kubectl listens; an error with what it said where it does not. */
+  static async open(cluster: Cluster, replica?: Pod): Promise<GatewayForward> {
+    const to =
+      replica === undefined ? ['service/dormouse-gateway', ':80'] : [`pod/${replica.metadata.name}`, ':http'];
+    const target = ['--namespace', operatorNamespace, ...to];
     const child = spawn('kubectl', ['port-forward', '--address', '127.0.0.1', ...target], {
       env: { ...process.env, KUBECONFIG: cluster.access.file },
       stdio: ['ignore', 'pipe', 'pipe'],
