@@ -200,7 +200,6 @@ check unused "unused code" npx knip
 check generated "generated files" npm run --silent generate:check
 check shell "shell scripts" shellcheck --shell bash --external-sources "${shell_scripts[@]}"
 vitest unit
-
 # --- With a cluster
 
 if wants_cluster; then
@@ -218,11 +217,14 @@ if wants_cluster; then
 fi
 
 # After the cluster: what these share with its programs is compiled then, with the same flags. The programs that are little
-# else than Kubernetes itself (components, coredns) are left out: 7 minutes for two main functions.
+# else than Kubernetes itself (components, coredns) are left out: 7 minutes for two main functions. The host of terminals is
+# run by the unit tests.
 go_packages=(./hostpath/... ./nodenet/... ./pause/... ./runc-shim/...)
 # shellcheck disable=SC2016 # the inner shell expands it
-check go "Go programs of the cluster" bash -c '
-  cd "$1/kind/go" && shift && export CGO_ENABLED=0
+check go "Go programs" bash -c '
+  export CGO_ENABLED=0
+  (cd "$1/../agent-runtime/terminal-host" && go vet -trimpath .) || exit
+  cd "$1/kind/go" && shift
   nice -n 10 go vet -trimpath "$@" && nice -n 10 go test -trimpath -vet off "$@"' - "$hack" "${go_packages[@]}"
 
 printf '\n'

@@ -24,6 +24,46 @@ const requestsWithinLimits = {
   message: 'a request must not be above the limit of the same name',
 };
 
+/** A Secret with a provider's key, in the namespace of the release. */
+const secretRef = z.object({
+  name: objectName.meta({ description: 'The name of the Secret.' }),
+  key: z
+    .string()
+    .min(1)
+    .max(253)
+    .regex(/^[-._a-zA-Z0-9]+$/)
+    .meta({ patternMessage: 'must be a key of a Secret: letters, digits, "-", "_" and "."' })
+    .default('api-key')
+    .meta({ description: 'The key of the Secret that holds the credential.' }),
+});
+
+const baseUrl = z
+  .string()
+  .max(512)
+  .regex(/^https?:\/\/[^\s/]+[^\s]*$/)
+  .meta({ patternMessage: 'must be a URL that begins with https:// or http://' });
+
+/** Money without a currency: prices and limits of one class are in the same one. */
+const amount = z
+  .string()
+  .min(1)
+  .max(16)
+  .regex(/^[0-9]{1,9}(\.[0-9]{1,6})?$/)
+  .meta({ patternMessage: 'must be an amount of money, with at most six decimals, such as "3" or "0.30"' });
+
+const prices = z.object({
+  model: z.string().min(1).max(200).meta({ description: 'The model, as requests name it.' }),
+  input: amount.meta({ description: 'Of a million input tokens that no cache held.' }),
+  output: amount.meta({ description: 'Of a million output tokens.' }),
+  cacheRead: amount
+    .optional()
+    .meta({ description: "Of a million tokens read from the provider's prompt cache. Default: input." }),
+  cacheWrite: amount
+    .optional()
+    .meta({ description: "Of a million tokens written to the provider's prompt cache. Default: input." }),
+});
+export type ModelPrices = z.output<typeof prices>;
+
 const toolRule = z
   .string()
   .min(1)
@@ -95,11 +135,7 @@ export const agentWorkspaceClassSpec = z.object({
     .meta({ description: 'Taints of nodes that do not keep the pods away.' }),
   model: z
     .object({
-      baseUrl: z
-        .string()
-        .max(512)
-        .regex(/^https?:\/\/[^\s/]+[^\s]*$/)
-        .meta({ patternMessage: 'must be a URL that begins with https:// or http://' })
+      baseUrl: baseUrl
         .default('https://api.anthropic.com')
         .meta({ description: 'A server that speaks the Messages API.' }),
       default: z.string().min(1).max(200).meta({ description: 'The model of a workspace that names none.' }),
@@ -107,23 +143,42 @@ export const agentWorkspaceClassSpec = z.object({
         description: 'The models a workspace may name. Default: any.',
         'x-kubernetes-list-type': 'set',
       }),
-      secretRef: z
-        .object({
-          name: objectName.meta({ description: 'The name of the Secret.' }),
-          key: z
-            .string()
-            .min(1)
-            .max(253)
-            .regex(/^[-._a-zA-Z0-9]+$/)
-            .meta({ patternMessage: 'must be a key of a Secret: letters, digits, "-", "_" and "."' })
-            .default('api-key')
-            .meta({ description: 'The key of the Secret that holds the credential.' }),
-        })
+      secretRef: secretRef.optional().meta({
+        description:
+          "The Secret with the provider's key, in the namespace of the gateway, which alone reads it. None: requests carry no key.",
+      }),
+      fallbacks: z
+        .array(
+          z.object({
+            baseUrl: baseUrl.meta({
+              description: 'A server that speaks the Messages API and knows the same models.',
+            }),
+            secretRef: secretRef.optional().meta({
+              description: 'The Secret with its key, as above. None: requests carry no key.',
+            }),
+          }),
+        )
+        .min(1)
+        .max(8)
         .optional()
         .meta({
           description:
-            "The Secret with the provider's key, in the namespace of the operator. None: requests carry no key.",
+            'Providers to ask, in this order, where the one before cannot be reached, is overloaded or limits the rate.',
         }),
+      prices: z
+        .array(prices)
+        .min(1)
+        .max(32)
+        .optional()
+        .meta({
+          description: 'What the models cost, to sum up what the workspaces of the class spend.',
+          'x-kubernetes-list-type': 'map',
+          'x-kubernetes-list-map-keys': ['model'],
+        }),
+      maxCostPerDay: amount.optional().meta({
+        description:
+          'What all workspaces of the class together may spend on one UTC day, in the currency of prices. Default: no limit.',
+      }),
     })
     .meta({
       description: 'The model and its provider.',
@@ -131,6 +186,10 @@ export const agentWorkspaceClassSpec = z.object({
         {
           rule: '!has(self.allowed) || self.default in self.allowed',
           message: 'default must be one of allowed: add it to allowed, or choose another default',
+        },
+        {
+          rule: '!has(self.maxCostPerDay) || has(self.prices) && self.prices.exists(each, each.model == self.default)',
+          message: 'maxCostPerDay takes the price of the default model: add it to prices',
         },
       ],
     }),

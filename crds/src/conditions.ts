@@ -36,7 +36,6 @@ export const workspaceConditions = {
       ClassNotResolved: { status: 'False', meaning: 'See the condition ClassResolved.' },
       StorageNotReady: { status: 'False', meaning: 'See the condition StorageReady.' },
       PodNotRunning: { status: 'False', meaning: 'See the condition PodRunning.' },
-      ModelNotReady: { status: 'False', meaning: 'See the condition ModelReachable.' },
       AgentUnreachable: {
         status: 'False',
         meaning:
@@ -177,6 +176,11 @@ export const workspaceConditions = {
         status: 'False',
         meaning: 'The Secret or the key that spec.model.secretRef of the class names does not exist.',
       },
+      BudgetSpent: {
+        status: 'False',
+        meaning:
+          "The day's tokens of the workspace, or the day's money of its class, are spent. They are back at midnight UTC.",
+      },
       Unauthorized: {
         status: 'False',
         meaning:
@@ -193,7 +197,7 @@ export const workspaceConditions = {
       Unavailable: {
         status: 'False',
         meaning:
-          'The provider cannot be reached or fails. Look at spec.model.baseUrl of the class and at egress rules.',
+          'The gateway or the provider cannot be reached, or fails. Look at spec.model.baseUrl of the class and at the gateway.',
       },
       InvalidRequest: {
         status: 'False',
@@ -301,10 +305,18 @@ export const messageReasons = {
     phase: 'Working',
     meaning: "The provider refuses the credential. The work goes on when the class's Secret has a good one.",
   },
+  ModelCredentialMissing: {
+    phase: 'Working',
+    meaning: 'The Secret that the class names is missing. The work goes on when it is there.',
+  },
   ModelUnavailable: { phase: 'Working', meaning: 'The provider fails. The request is repeated.' },
   TokenBudgetSpent: {
     phase: 'Failed',
     meaning: "The day's tokens (maxTokensPerDay) are spent. They are back at midnight UTC.",
+  },
+  CostBudgetSpent: {
+    phase: 'Failed',
+    meaning: "The day's money of the class (spec.model.maxCostPerDay) is spent. It is back at midnight UTC.",
   },
   MaxTurns: { phase: 'Failed', meaning: 'The message took more model requests than maxTurns allows.' },
   Interrupted: { phase: 'Failed', meaning: 'Somebody interrupted the turn.' },

@@ -12,3 +12,9 @@ export const templateHashAnnotation = 'dormouse.dev/template-hash';
  * instant in the past means nothing.
  */
 export const attachedUntilAnnotation = 'dormouse.dev/attached-until';
+
+/** On an AgentUsage: the namespace of the workspace, and the UTC day. */
+export const usageLabels = {
+  namespace: 'dormouse.dev/workspace-namespace',
+  day: 'dormouse.dev/day',
+} as const;

@@ -8,6 +8,7 @@ import type { Config } from './config.ts';
 import { Door } from './door.ts';
 import { Gateway } from './gateway.ts';
 import { ConnectionLimits } from './limits/index.ts';
+import { assembleModelProxy } from './model-proxy/assemble.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 
 export interface AssembleOptions {
@@ -18,14 +19,19 @@ export interface AssembleOptions {
   log: Logger;
   metrics: Metrics;
   locate?: AttachOptions['locate'];
+  /** For tests: milliseconds after which rights to what is open are asked for again. */
+  recheck?: number;
 }
 
 /** Milliseconds for the head of a request, and until a pod takes a connection. */
 const headTimeout = 10_000;
 const connectTimeout = 2_000;
+/** Milliseconds for which a right that was taken away holds for a stream or WebSocket that is open. */
+const recheckInterval = 60_000;
 
 /** All parts of a gateway, joined. Its informers are to be started and stopped by the caller. */
-export function assemble({ config, kube, masterKey, clock, log, metrics, locate }: AssembleOptions) {
+export function assemble(options: AssembleOptions) {
+  const { config, kube, masterKey, clock, log, metrics, locate } = options;
   const workspaces = new Workspaces({ client: kube, log, observer: metrics, clock });
   const attachments = new Attachments({
     kube,
@@ -49,6 +55,7 @@ export function assemble({ config, kube, masterKey, clock, log, metrics, locate 
     clock,
     limits: {
       hold: config['hold-timeout'],
+      recheck: options.recheck ?? recheckInterval,
       connect: connectTimeout,
       idle: config['idle-timeout'],
       total: config['total-timeout'],
@@ -87,5 +94,6 @@ export function assemble({ config, kube, masterKey, clock, log, metrics, locate 
       return gateway.open;
     },
   });
-  return { gateway, attachments, informers: workspaces.informers };
+  const model = assembleModelProxy({ config, kube, clock, log, metrics, workspaces });
+  return { gateway, model, attachments, informers: [...workspaces.informers, ...model.informers] };
 }

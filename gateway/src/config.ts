@@ -14,6 +14,11 @@ const flags = {
     variable: 'DORMOUSE_MASTER_KEY_FILE',
     help: "The key that the agents' keys are derived from. Required.",
   },
+  namespace: {
+    value: 'NAME',
+    variable: 'POD_NAMESPACE',
+    help: 'The namespace of the gateway: the Secrets of model providers, and what workspaces used. Default: dormouse-system.',
+  },
   port: { value: 'NUMBER', variable: 'DORMOUSE_PORT', help: 'For clients; 0: any. Default: 8080.' },
   'health-port': {
     value: 'NUMBER',
@@ -70,6 +75,36 @@ const flags = {
     variable: 'DORMOUSE_TOTAL_TIMEOUT',
     help: 'For the whole of what is no stream. Default: 10m.',
   },
+  'model-port': {
+    value: 'NUMBER',
+    variable: 'DORMOUSE_MODEL_PORT',
+    help: 'For agents that ask the model; 0: any. Default: 8082.',
+  },
+  'model-max-body': {
+    value: 'BYTES',
+    variable: 'DORMOUSE_MODEL_MAX_BODY',
+    help: 'Of one request to the model. Default: 33554432, as the Messages API has it.',
+  },
+  'model-bodies': {
+    value: 'BYTES',
+    variable: 'DORMOUSE_MODEL_BODIES',
+    help: 'Of all requests to the model that are under way. Default: 134217728.',
+  },
+  'model-calls-per-workspace': {
+    value: 'NUMBER',
+    variable: 'DORMOUSE_MODEL_CALLS_PER_WORKSPACE',
+    help: 'Calls of one workspace at a time, in this replica. Default: 32.',
+  },
+  'model-idle-timeout': {
+    value: 'DURATION',
+    variable: 'DORMOUSE_MODEL_IDLE_TIMEOUT',
+    help: 'Without a byte of the answer. Default: 5m.',
+  },
+  'model-total-timeout': {
+    value: 'DURATION',
+    variable: 'DORMOUSE_MODEL_TOTAL_TIMEOUT',
+    help: 'For a whole call. Default: 30m.',
+  },
   'drain-timeout': {
     value: 'DURATION',
     variable: 'DORMOUSE_DRAIN_TIMEOUT',
@@ -107,6 +142,10 @@ const origins = z
 const schema = z.object({
   kubeconfig: z.string().min(1).optional(),
   'master-key-file': z.string({ error: 'is required' }).min(1),
+  namespace: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be the name of a namespace')
+    .default('dormouse-system'),
   port: port(8080),
   'health-port': port(8081),
   origins,
@@ -119,6 +158,12 @@ const schema = z.object({
   'max-body': count(8 << 20),
   'idle-timeout': duration('60s'),
   'total-timeout': duration('10m'),
+  'model-port': port(8082),
+  'model-max-body': count(32 << 20),
+  'model-bodies': count(128 << 20),
+  'model-calls-per-workspace': count(32),
+  'model-idle-timeout': duration('5m'),
+  'model-total-timeout': duration('30m'),
   'drain-timeout': duration('20s'),
   'log-level': z.enum(logLevels).default('info'),
 });

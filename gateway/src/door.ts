@@ -54,8 +54,11 @@ export class Door {
     const token = bearerToken(request.rawHeaders, upgrade);
     const target = targetOf(request.method ?? '', request.url);
     seen({ target });
-    if (upgrade && (target.to.kind === 'agent' || request.headers.upgrade?.toLowerCase() !== 'websocket'))
-      throw new Refusal('invalid', 'Only WebSockets to services of a workspace can be opened here.');
+    if (upgrade && (target.webSocket === undefined || request.headers.upgrade?.toLowerCase() !== 'websocket'))
+      throw new Refusal(
+        'invalid',
+        'Only WebSockets to services and to terminals of a workspace can be opened here.',
+      );
     const check = async () => {
       const identity = await reviewed(authenticator.identify(token));
       seen({ identity });

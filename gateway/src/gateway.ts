@@ -132,8 +132,7 @@ export class Gateway {
     await this.#visit(request, true, refuse, async (admission, visit) => {
       socket.once('close', () => visit.controller.abort(new ClientLeft()));
       if (socket.destroyed) throw new ClientLeft();
-      await attach.join(this.#attaching(admission, request, visit, {}), socket, head);
-      return 101;
+      return attach.join(this.#attaching(admission, request, visit, {}), socket, head, admission.check);
     });
   }
 

@@ -33,7 +33,13 @@ afterEach(async () => {
 
 describe('the program', () => {
   it('opens, is ready when its caches are filled, refuses who shows no token, and ends in order', async () => {
-    const flags = { kubeconfig: 'kubeconfig', 'master-key-file': 'key', port: '0', 'health-port': '0' };
+    const flags = {
+      kubeconfig: 'kubeconfig',
+      'master-key-file': 'key',
+      port: '0',
+      'health-port': '0',
+      'model-port': '0',
+    };
     const main = join(import.meta.dirname, 'main.ts');
     const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
     program = spawn(process.execPath, [main, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });

@@ -21,7 +21,14 @@ async function open(config: Config, signal: AbortSignal): Promise<void> {
     userAgent: 'dormouse-gateway',
     fieldManager: 'dormouse-gateway',
   });
-  const { gateway, attachments, informers } = assemble({ config, kube, masterKey, clock, log, metrics });
+  const { gateway, model, attachments, informers } = assemble({
+    config,
+    kube,
+    masterKey,
+    clock,
+    log,
+    metrics,
+  });
   const health = await serveHealth(config['health-port'], {
     metrics,
     unready: () => {
@@ -33,13 +40,17 @@ async function open(config: Config, signal: AbortSignal): Promise<void> {
   for (const each of informers) each.start();
   try {
     const port = await gateway.listen(config.port);
-    log.info({ server: credentials.server, port, health: health.port }, 'gateway is open');
+    const modelPort = await model.gateway.listen(config['model-port']);
+    model.oldAccounts.start();
+    log.info({ server: credentials.server, port, modelPort, health: health.port }, 'gateway is open');
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
       else signal.addEventListener('abort', () => resolve(), { once: true });
     });
-    await gateway.drain(config['drain-timeout']);
+    const grace = config['drain-timeout'];
+    await Promise.all([gateway.drain(grace), model.gateway.drain(grace)]);
   } finally {
+    model.oldAccounts.stop();
     attachments.close();
     await Promise.all(informers.map((each) => each.stop()));
     await health.close();

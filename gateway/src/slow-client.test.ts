@@ -10,7 +10,7 @@ let port: number;
 beforeEach(async () => {
   gateway = new Gateway({
     door: { admit: () => Promise.reject(new Refusal('unauthorized', 'nobody comes in here')) },
-    attach: { serve: () => Promise.resolve(), join: () => Promise.resolve() },
+    attach: { serve: () => Promise.resolve(), join: () => Promise.resolve(101) },
     clock: systemClock,
     log: pino({ level: 'silent' }),
     audit: () => undefined,

@@ -1,18 +1,11 @@
 import { workspaceLabel } from '@dormouse/crds';
 import { type InformerSurroundings, projectWhole, WatchInformer } from './cache/index.ts';
 import { resources } from './kube/index.ts';
-import {
-  byReference,
-  projectClaim,
-  projectMessage,
-  projectPod,
-  projectSecret,
-  referenceOf,
-} from './workspace/caches.ts';
+import { byReference, projectClaim, projectMessage, projectPod, referenceOf } from './workspace/caches.ts';
 import type { Informers } from './workspace/controller.ts';
 
 /** One list and watch a kind: all that the operator knows of the cluster. */
-export function createInformers(around: InformerSurroundings, operatorNamespace: string): Informers {
+export function createInformers(around: InformerSurroundings): Informers {
   const indexes = { [byReference]: referenceOf };
   return {
     workspaces: new WatchInformer({ resource: resources.workspaces, project: projectWhole }, around),
@@ -34,9 +27,5 @@ export function createInformers(around: InformerSurroundings, operatorNamespace:
       around,
     ),
     messages: new WatchInformer({ resource: resources.messages, project: projectMessage, indexes }, around),
-    secrets: new WatchInformer(
-      { resource: resources.secrets, namespace: operatorNamespace, project: projectSecret },
-      around,
-    ),
   };
 }

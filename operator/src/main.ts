@@ -31,7 +31,7 @@ async function operate(config: Config, signal: AbortSignal): Promise<void> {
   );
   const kube = new HttpKubeClient({ credentials, observer: metrics, clock });
   const masterKey = await readMasterKey(config, kube);
-  const informers = createInformers({ client: kube, log, observer: metrics, clock }, config.namespace);
+  const informers = createInformers({ client: kube, log, observer: metrics, clock });
   const all = Object.values(informers);
   // Each term has a queue of its own; health and metrics are those of the one that works.
   let queue: WorkQueue | undefined;
@@ -76,9 +76,12 @@ async function operate(config: Config, signal: AbortSignal): Promise<void> {
               informers,
               transport: config.reachAgents === 'direct' ? directTransport() : proxyTransport(kube),
               masterKey,
-              operatorNamespace: config.namespace,
               reachedFrom: config.reachAgents === 'direct' ? config.namespace : undefined,
-              settings: { accessMode: config.accessMode, checkpointTimeout: config.checkpointTimeout },
+              settings: {
+                accessMode: config.accessMode,
+                checkpointTimeout: config.checkpointTimeout,
+                gatewayModelUrl: config.gatewayModelUrl,
+              },
               concurrency: config.concurrency,
               clock,
               log,

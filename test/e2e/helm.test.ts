@@ -36,6 +36,17 @@ async function ownClass(): Promise<StoredClass> {
   return found;
 }
 
+/** Asks whether a service account of the release may do such as `get pods log` (verb, resource, subresource). */
+function rightsOf(account: string) {
+  const as = `--as=system:serviceaccount:${operatorNamespace}:${account}`;
+  return async (right: string, namespace = here.workspaces.namespace): Promise<string> => {
+    const [verb = '', resource = '', subresource = ''] = right.split(' ');
+    const where = ['--subresource', subresource, '--namespace', namespace, as];
+    const { stdout } = await here.cluster.kubectl(['auth', 'can-i', verb, resource, ...where]);
+    return `${right}: ${stdout.trim()}`;
+  };
+}
+
 describe('what the chart installs', () => {
   it('passes the Pod Security Standard restricted', async () => {
     const label = 'pod-security.kubernetes.io/enforce=restricted';
@@ -46,15 +57,7 @@ describe('what the chart installs', () => {
   });
 
   it('lets the operator do its work and nothing else', async () => {
-    const as = `--as=system:serviceaccount:${operatorNamespace}:dormouse-operator`;
-    const may = async (right: string, namespace = here.workspaces.namespace) => {
-      const [verb = '', resource = '', subresource] = right.split(' ');
-      const { stdout } = await here.cluster.kubectl([
-        ...['auth', 'can-i', verb, resource, '--namespace', namespace, as],
-        ...(subresource === undefined ? [] : ['--subresource', subresource]),
-      ]);
-      return `${right}: ${stdout.trim()}`;
-    };
+    const may = rightsOf('dormouse-operator');
     for (const right of ['create pods', 'patch secrets', 'patch agentworkspaces.dormouse.dev status']) {
       expect(await may(right)).toBe(`${right}: yes`);
     }
@@ -73,33 +76,34 @@ describe('what the chart installs', () => {
     ]) {
       expect(await may(right)).toBe(`${right}: no`);
     }
-    expect(await may('list secrets', operatorNamespace)).toBe('list secrets: yes');
+    // The keys of providers are the gateway's alone.
+    expect(await may('get secrets', operatorNamespace)).toBe('get secrets: no');
+    expect(await may('list secrets', operatorNamespace)).toBe('list secrets: no');
   });
 
   it('lets the gateway ask who may do what, see where workspaces run, and wake them; nothing else', async () => {
-    const as = `--as=system:serviceaccount:${operatorNamespace}:dormouse-gateway`;
-    const may = async (verb: string, resource: string) => {
-      const namespace = ['--namespace', here.workspaces.namespace];
-      const { stdout } = await here.cluster.kubectl(['auth', 'can-i', verb, resource, ...namespace, as]);
-      return `${verb} ${resource}: ${stdout.trim()}`;
-    };
-    for (const [verb = '', resource = ''] of [
-      ['create', 'tokenreviews.authentication.k8s.io'],
-      ['create', 'subjectaccessreviews.authorization.k8s.io'],
-      ['patch', 'agentworkspaces.dormouse.dev'],
-      ['watch', 'pods'],
+    const may = rightsOf('dormouse-gateway');
+    for (const right of [
+      'create tokenreviews.authentication.k8s.io',
+      'create subjectaccessreviews.authorization.k8s.io',
+      'patch agentworkspaces.dormouse.dev',
+      'watch pods',
     ])
-      expect(await may(verb, resource)).toBe(`${verb} ${resource}: yes`);
-    for (const [verb = '', resource = ''] of [
-      ['get', 'secrets'],
-      ['get', 'pods/log'],
-      ['create', 'pods/exec'],
-      ['patch', 'pods'],
-      ['create', 'agentmessages.dormouse.dev'],
-      ['delete', 'agentworkspaces.dormouse.dev'],
-      ['impersonate', 'users'],
+      expect(await may(right)).toBe(`${right}: yes`);
+    for (const right of [
+      'get secrets',
+      'get pods log',
+      'create pods exec',
+      'patch pods',
+      'create agentmessages.dormouse.dev',
+      'delete agentworkspaces.dormouse.dev',
+      'impersonate users',
+      'update agentusages.dormouse.dev',
     ])
-      expect(await may(verb, resource)).toBe(`${verb} ${resource}: no`);
+      expect(await may(right)).toBe(`${right}: no`);
+    expect(await may('get secrets', operatorNamespace)).toBe('get secrets: yes');
+    expect(await may('list secrets', operatorNamespace)).toBe('list secrets: no');
+    expect(await may('update agentusages.dormouse.dev', operatorNamespace)).toContain('yes');
   });
 
   it('covers workspaces by view and edit, and classes by neither', async () => {
@@ -126,7 +130,7 @@ describe('what the chart installs', () => {
     expect(await verbs('admin', 'agentworkspaceclasses')).not.toContain('create');
   });
 
-  it('opens the demo model to workspaces and to no other pod', async () => {
+  it('opens the demo model to the gateway and to no other pod, workspaces included', async () => {
     const { cluster, workspaces } = here;
     const { spec } = await ownClass();
     // With a real provider there is no demo model, and nothing to shut off.
@@ -154,7 +158,9 @@ describe('what the chart installs', () => {
     };
     const workspace = { 'app.kubernetes.io/name': 'dormouse', 'app.kubernetes.io/component': 'workspace' };
     expect(await asked('stranger', {})).toBe('shut off');
-    expect(await asked('like-a-workspace', workspace)).toBe('200');
+    expect(await asked('like-a-workspace', workspace)).toBe('shut off');
+    await workspaces.create('by-the-gateway');
+    expect(await workspaces.ask('by-the-gateway', 'say: reached')).toContain('reached');
   });
 
   it('is what the values say, with everything switched on', async () => {

@@ -90,25 +90,34 @@ describe('trouble is told in words that name the object to mend, and mending it 
   it('a Secret that is missing', async () => {
     const { workspaces, cluster } = here;
     const secret = `${workspaces.namespace}-key`;
+    let right = { name: '', key: '' };
     const name = await classLike('secret', (spec) => {
+      if (spec.model.secretRef === undefined) throw new Error('the default class has no secretRef');
+      right = spec.model.secretRef;
       spec.model.secretRef = { name: secret, key: 'api-key' };
     });
     await workspaces.create('keyless', { classRef: { name } });
+    // It starts all the same: what it has besides an agent works. The key is missed when it is needed.
+    const message = await workspaces.send('keyless', 'say: mended');
     const said = await workspaces.condition('keyless', 'ModelReachable', 'False', 'CredentialMissing');
     expect(said).toContain(secret);
     expect(said).toContain(operatorNamespace);
     expect(said).toContain(name);
-    await workspaces.inPhase('keyless', 'Failed');
+    const waiting = await workspaces.messageIn(message, ['Working']);
+    expect(waiting.status?.reason).toBe('ModelCredentialMissing');
+    const good = await cluster.get<KubernetesObject & { data: Record<string, string> }>(
+      reference('v1', 'Secret', right.name, operatorNamespace),
+    );
     const object: KubernetesObject & Record<string, unknown> = {
       apiVersion: 'v1',
       kind: 'Secret',
       metadata: { name: secret, namespace: operatorNamespace },
-      stringData: { 'api-key': 'any' },
+      data: { 'api-key': good?.data[right.key] },
     };
     await cluster.create(object);
     made.push(object);
-    // The demo model takes any key or one key; what matters here is that the workspace starts by itself.
-    await workspaces.inPhase('keyless', 'Running');
+    expect(await workspaces.answer(message)).toContain('mended');
+    await workspaces.condition('keyless', 'ModelReachable', 'True');
   });
 
   it('a model that answers 401', async () => {

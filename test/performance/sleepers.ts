@@ -6,7 +6,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type AgentCheckpoint, type AgentWorkspace, apiVersion, workspaceLabel } from '@dormouse/crds';
 import { type Cluster, type KubernetesObject, reference } from '../support/cluster.ts';
-import { leader, operatorPods, replicas, scale } from '../support/operator.ts';
+import { leader, podsOf, replicas, scale } from '../support/operator.ts';
 import { type Pod, Workspaces } from '../support/workspaces.ts';
 import { eachOf } from './each-of.ts';
 import { logOf, settled, usage } from './operator-process.ts';
@@ -39,13 +39,19 @@ export async function sleepers(
     note(
       `${names.length} sleeping workspaces written in ${Math.round((performance.now() - begun) / 1000)} s`,
     );
-  } finally {
+  } catch (error) {
     await scale(cluster, running);
+    throw error;
+  }
+  // One after the other, as replicas are replaced: two that start at once wait for the same API server.
+  for (let up = 1; up <= running; up += 1) {
+    await scale(cluster, up);
+    await settled(cluster, await leader(cluster));
   }
   const cold = await coldStart(cluster);
 
-  const up = Array.from({ length: awake }, (_, index) => `awake${index}`);
-  await eachOf(up, 4, async (name) => {
+  const wakers = Array.from({ length: awake }, (_, index) => `awake${index}`);
+  await eachOf(wakers, 4, async (name) => {
     await workspaces.create(name, { runPolicy: 'Always' });
     await workspaces.inPhase(name, 'Running', 180_000);
   });
@@ -135,7 +141,7 @@ async function asleep(
 /** Seconds from the start of each replica's process until its caches were filled. */
 async function coldStart(cluster: Cluster): Promise<number[]> {
   const seconds: number[] = [];
-  for (const pod of await operatorPods(cluster)) {
+  for (const pod of await podsOf(cluster, 'operator')) {
     const filled = (await logOf(cluster, pod as Pod)).find(({ msg }) => msg === 'caches are filled');
     if (typeof filled?.seconds !== 'number') throw new Error(`${pod.metadata.name} never filled its caches`);
     seconds.push(rounded(filled.seconds));

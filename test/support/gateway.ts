@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Cluster } from './cluster.ts';
 import { operatorNamespace } from './operator.ts';
+import type { Pod } from './workspaces.ts';
 
 /** The installed gateway, reached through `kubectl port-forward`: `await using door = await GatewayForward.open(cluster)`. */
 export class GatewayForward implements AsyncDisposable {
@@ -13,9 +14,11 @@ export class GatewayForward implements AsyncDisposable {
     this.#origin = origin;
   }
 
-  /** Resolves when kubectl listens; an error with what it said where it does not. */
-  static async open(cluster: Cluster): Promise<GatewayForward> {
-    const target = ['--namespace', operatorNamespace, 'service/dormouse-gateway', ':80'];
+  /** To that replica, or to any. Resolves when kubectl listens; an error with what it said where it does not. */
+  static async open(cluster: Cluster, replica?: Pod): Promise<GatewayForward> {
+    const to =
+      replica === undefined ? ['service/dormouse-gateway', ':80'] : [`pod/${replica.metadata.name}`, ':http'];
+    const target = ['--namespace', operatorNamespace, ...to];
     const child = spawn('kubectl', ['port-forward', '--address', '127.0.0.1', ...target], {
       env: { ...process.env, KUBECONFIG: cluster.access.file },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -34,6 +37,10 @@ export class GatewayForward implements AsyncDisposable {
     throw new Error(`kubectl port-forward ended: ${complaints}`);
   }
 
+  url(namespace: string, workspace: string, path: string): string {
+    return `${this.#origin}/v1/namespaces/${namespace}/workspaces/${workspace}/${path}`;
+  }
+
   /** A request to a path below a workspace. Without a token: `undefined`. */
   fetch(
     namespace: string,
@@ -42,7 +49,7 @@ export class GatewayForward implements AsyncDisposable {
     token: string | undefined,
     init: RequestInit = {},
   ): Promise<Response> {
-    return fetch(`${this.#origin}/v1/namespaces/${namespace}/workspaces/${workspace}/${path}`, {
+    return fetch(this.url(namespace, workspace, path), {
       ...init,
       headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...init.headers },
     });

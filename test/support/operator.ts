@@ -59,14 +59,14 @@ export async function scale(cluster: Cluster, to: number): Promise<void> {
     (found) => (found?.status?.readyReplicas ?? 0) === to,
     180_000,
   );
-  for (const pod of await operatorPods(cluster))
+  for (const pod of await podsOf(cluster, 'operator'))
     if (pod.metadata.deletionTimestamp !== undefined || to === 0) await cluster.waitUntilGone(pod, 60_000);
 }
 
-/** The pods of the operator. */
-export function operatorPods(cluster: Cluster): Promise<Pod[]> {
+/** The pods of one part of the release. */
+export function podsOf(cluster: Cluster, component: 'operator' | 'gateway'): Promise<Pod[]> {
   return cluster.list<Pod>('v1', 'Pod', {
     namespace: operatorNamespace,
-    labelSelector: 'app.kubernetes.io/component=operator',
+    labelSelector: `app.kubernetes.io/component=${component}`,
   });
 }

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseFault } from '../../../test/support/model-server/fault.ts';
 import { TestWorkspace } from './testing/workspace.ts';
@@ -105,13 +108,42 @@ describe('the model', () => {
     await agent.send('m1', 'say: x');
     await agent.until('m1', (record) => record.phase === 'Working' && record.reason === 'ModelUnauthorized');
     expect((await agent.state()).modelProblem).toMatchObject({ reason: 'Unauthorized', status: 401 });
+    workspace.credential = 'model-key';
     const { status } = await agent.call('PUT', '/v1/config', {
       config: { ...workspace.config, revision: '2' },
-      credential: 'model-key',
     });
     expect(status).toBe(200);
     expect((await agent.settled('m1', 2000)).phase).toBe('Completed');
     expect((await agent.state()).configRevision).toBe('2');
+  });
+
+  it('fails the message when the gateway says that a budget is spent, in its words, and does not ask again', async () => {
+    workspace = await TestWorkspace.create();
+    let asked = 0;
+    const gateway = createServer((_request, response) => {
+      asked += 1;
+      const headers = {
+        'x-dormouse-reason': 'CostBudgetSpent',
+        'x-should-retry': 'false',
+        'retry-after': '60',
+      };
+      response.writeHead(429, { ...headers, 'content-type': 'application/json' });
+      response.end('{"type":"error","error":{"type":"rate_limit_error","message":"spent until midnight"}}');
+    });
+    gateway.listen(0, '127.0.0.1');
+    await once(gateway, 'listening');
+    workspace.config.model.baseUrl = `http://127.0.0.1:${(gateway.address() as AddressInfo).port}`;
+    const agent = await workspace.start();
+    await agent.send('m1', 'say: x');
+    expect(await agent.settled('m1')).toMatchObject({
+      phase: 'Failed',
+      reason: 'CostBudgetSpent',
+      message: 'spent until midnight',
+    });
+    expect((await agent.state()).modelProblem).toMatchObject({ reason: 'BudgetSpent', from: 'gateway' });
+    expect(asked).toBe(1);
+    gateway.closeAllConnections();
+    gateway.close();
   });
 
   it('is not asked more often than maxTurns, nor beyond the tokens of a day, also after a restart', async () => {

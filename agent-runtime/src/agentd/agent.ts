@@ -23,6 +23,7 @@ import { AppendLog } from './storage/append-log.ts';
 import { StorageHealth } from './storage/health.ts';
 import { type Layout, layoutOf, makeFolders } from './storage/layout.ts';
 import { Metrics } from './telemetry/metrics.ts';
+import { Terminals } from './terminal/terminals.ts';
 import { ToolsClient } from './tools/tools-client.ts';
 import { ToolsWatch } from './tools/tools-watch.ts';
 
@@ -37,7 +38,8 @@ export interface AgentOptions {
   /** The home and the other folders that the tools may read, as the tools see them. */
   home: string;
   readable: readonly string[];
-  model: (endpoint: () => { baseUrl: string; credential: string }) => Model;
+  /** Makes the model; `baseUrl` answers what the configuration says at the moment. */
+  model: (baseUrl: () => string) => Model;
   log: Logger;
 }
 
@@ -47,6 +49,7 @@ export class Agent {
   readonly checkpoints: CheckpointStore;
   readonly checkpointer: Checkpointer;
   readonly metrics: Metrics;
+  readonly terminals: Terminals;
   readonly eventSources: EventSources;
   readonly #options: AgentOptions;
   readonly #bootId = randomUUID();
@@ -59,7 +62,6 @@ export class Agent {
   readonly #watch: ToolsWatch;
   readonly #restore: RuntimeState['restore'];
   #config: RuntimeConfig;
-  #credential: string;
   #lastActivityAt: string;
   #stopping = false;
 
@@ -86,7 +88,6 @@ export class Agent {
   ) {
     this.#options = options;
     this.#config = options.mounted.config;
-    this.#credential = options.mounted.credential;
     this.#health = health;
     this.checkpoints = checkpoints;
     this.#events = events;
@@ -100,6 +101,7 @@ export class Agent {
     health.onChange(touch);
     events.subscribe(touch);
     this.#client = new ToolsClient(options.socketPath);
+    this.terminals = new Terminals(this.#client);
     const backgroundLog = new AppendLog(layout.background, health, recovered.background.scan);
     this.#background = new BackgroundTasks(
       backgroundLog,
@@ -115,8 +117,8 @@ export class Agent {
         touch();
       },
     );
-    const endpoint = () => ({ baseUrl: this.#config.model.baseUrl, credential: this.#credential });
-    this.#model = new PatientModel(options.model(endpoint), touch);
+    const model = options.model(() => this.#config.model.baseUrl);
+    this.#model = new PatientModel(model, touch);
     this.#watch = new ToolsWatch({
       client: this.#client,
       background: this.#background,
@@ -221,10 +223,9 @@ export class Agent {
     }
   }
 
-  async configure({ config, credential }: ConfigUpdate): Promise<void> {
+  async configure({ config }: ConfigUpdate): Promise<void> {
     const servicesChanged = JSON.stringify(config.services) !== JSON.stringify(this.#config.services);
     this.#config = config;
-    if (credential !== undefined) this.#credential = credential.trim();
     this.#board.touch();
     this.#model.nudge();
     this.sessions.reconsiderAll();
@@ -266,6 +267,7 @@ export class Agent {
   /** Ends turns where they stand, without settling them; what is on disk is where the next start goes on. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.terminals.close();
     this.#client.close();
     await Promise.all([this.sessions.stop(), this.checkpointer.close(), this.#watch.close()]);
     await this.#events.flush();

@@ -6,11 +6,13 @@ import { Agent } from './agent.ts';
 import { createApiServer } from './api/router.ts';
 import { routesOf } from './api/routes.ts';
 import { ConfigError, readMountedConfig } from './config/files.ts';
+import { GatewayToken } from './model/gateway-token.ts';
 import { MessagesModel } from './model/model-client.ts';
 
 /** Where things are; each can be moved by a variable, for tests and for running outside a pod. */
 const { env } = process;
 const secrets = env.DORMOUSE_SECRETS ?? paths.secrets;
+const tokenFile = env.DORMOUSE_GATEWAY_TOKEN_FILE ?? `${paths.gatewayToken}/token`;
 const stateFolder = env.DORMOUSE_STATE ?? paths.state;
 const socketPath = env.DORMOUSE_TOOLS_SOCKET ?? paths.toolsSocket;
 const home = env.DORMOUSE_HOME ?? paths.home;
@@ -36,7 +38,7 @@ async function main(): Promise<void> {
     socketPath,
     home,
     readable: [processes, paths.transcripts],
-    model: (endpoint) => new MessagesModel(endpoint),
+    model: (baseUrl) => new MessagesModel(baseUrl, new GatewayToken(tokenFile)),
     log,
   });
   const server = createApiServer({

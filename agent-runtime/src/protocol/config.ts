@@ -7,6 +7,7 @@ export const runtimeConfig = z.object({
   workspace: z.object({ namespace: z.string(), name: z.string(), uid: z.string() }),
   model: z.object({
     name: z.string().min(1),
+    /** Of the gateway, which adds the provider's key. */
     baseUrl: z.url(),
     /** Input and output tokens for one UTC day; absent: no limit. */
     maxTokensPerDay: z.int().min(1).optional(),
@@ -31,6 +32,6 @@ export const runtimeConfig = z.object({
 });
 export type RuntimeConfig = z.infer<typeof runtimeConfig>;
 
-/** Body of `PUT /v1/config`. Without `credential` the one in force stays; an empty string removes it. */
-export const configUpdate = z.object({ config: runtimeConfig, credential: z.string().optional() });
+/** Body of `PUT /v1/config`. */
+export const configUpdate = z.object({ config: runtimeConfig });
 export type ConfigUpdate = z.infer<typeof configUpdate>;

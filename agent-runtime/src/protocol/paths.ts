@@ -10,8 +10,10 @@ export const paths = {
   processes: '/var/lib/dormouse-processes',
   /** emptyDir shared by both. */
   toolsSocket: '/run/dormouse/tools.sock',
-  /** The workspace's Secret; container `agent` only. Files: `config.json`, `key`, `credential`. */
+  /** The workspace's Secret; container `agent` only. Files: `config.json`, `key`. */
   secrets: '/etc/dormouse',
+  /** Projected; container `agent` only. The file `token` says to the gateway which workspace this is; the kubelet renews it. */
+  gatewayToken: '/var/run/secrets/dormouse.dev',
 } as const;
 
 /** Who runs in the two containers. The volume's group is shared; what each sees of it is decided by mounts. */

@@ -92,9 +92,19 @@ export const runtimeState = z.object({
   /** Set while the provider refuses or cannot be reached; cleared by the next success. */
   modelProblem: z
     .object({
-      reason: z.enum(['Unauthorized', 'Unavailable', 'RateLimited', 'Overloaded', 'InvalidRequest']),
+      reason: z.enum([
+        'CredentialMissing',
+        'BudgetSpent',
+        'Unauthorized',
+        'Unavailable',
+        'RateLimited',
+        'Overloaded',
+        'InvalidRequest',
+      ]),
       status: z.int().optional(),
       message: z.string(),
+      /** Whose words these are. */
+      from: z.enum(['gateway', 'provider']).default('provider'),
       since: z.iso.datetime(),
     })
     .optional(),

@@ -13,6 +13,10 @@
  * | `PUT /services` | `servicesRequest` | `serviceStatus[]`; starts, stops and restarts what differs |
  * | `GET /services` | - | `serviceStatus[]` |
  * | `GET /events` | - | NDJSON stream of `toolsEvent`: services and background tasks that changed |
+ * | `POST /terminals` | `terminalRequest` | `terminalState` |
+ * | `GET /terminals` | - | `terminalList` |
+ * | `GET /terminals/ID`, `Upgrade: dormouse-terminal` | - | 101, then frames both ways: see `terminalFrames` |
+ * | `DELETE /terminals/ID` | - | `{}`, after all that ran on it has ended |
  * | `POST /checkpoint` | `{}` | `stopResult`: every process has been stopped (TERM, then KILL) and the volume synced |
  * | `POST /restore` | `restoreRequest` | `restoreResult` |
  * | `GET /healthz` | - | `toolsHealth` |
@@ -162,6 +166,20 @@ export const restoreResult = z.object({
   background: z.array(backgroundTask),
 });
 
+/** What the frames of an attached terminal are, by their kinds. */
+export const terminalFrames = {
+  /** Both ways: what is typed, what is shown. */
+  bytes: 0,
+  /** To workspaced: a `resizeMessage` as JSON. */
+  resize: 1,
+  /** From workspaced, its last: an `exitMessage` as JSON. */
+  exit: 2,
+  /** From workspaced, its last: this one read too slowly, and others did not wait for it. */
+  behind: 3,
+} as const;
+/** What an attachment asks to upgrade to. */
+export const terminalUpgrade = 'dormouse-terminal';
+
 /** `bootId` is new with each start of `workspaced`: whatever ran under another one is gone. */
 export const toolsHealth = z.object({ bootId: z.string(), stopping: z.boolean() });
 
@@ -180,6 +198,7 @@ export const toolError = z.object({
       'stopping',
       'changed',
       'limit',
+      'conflict',
     ]),
     message: z.string(),
   }),

@@ -18,6 +18,7 @@ import { commandEnvironment, declaredEnvironment } from './process/environment.t
 import { endLeftovers } from './process/leftovers.ts';
 import { Supervisor } from './services/supervisor.ts';
 import { listenOn } from './socket.ts';
+import { Terminals, terminalLimits } from './terminal/terminals.ts';
 
 /** Where things are; each can be moved by a variable, for tests and for running outside a pod. */
 const { env } = process;
@@ -25,6 +26,8 @@ const socketPath = env.DORMOUSE_TOOLS_SOCKET ?? paths.toolsSocket;
 const home = env.DORMOUSE_HOME ?? paths.home;
 const processes = env.DORMOUSE_PROCESSES ?? paths.processes;
 const transcripts = env.DORMOUSE_TRANSCRIPTS ?? paths.transcripts;
+/** hack/build.ts puts it beside this program. */
+const terminalHost = env.DORMOUSE_TERMINAL_HOST ?? join(import.meta.dirname, 'terminal-host');
 /** Says that every process of this user that can be seen is the workspace's, and may be ended with it. */
 const ownsProcesses = env.DORMOUSE_OWNS_PID_NAMESPACE === '1';
 
@@ -71,10 +74,12 @@ async function main(): Promise<void> {
     },
     sleepGraceMs,
   );
+  const terminals = new Terminals({ ...launch, program: terminalHost, limits: terminalLimits });
   const sleep = new Sleep({
     gate,
     services,
     background,
+    terminals,
     endLeftovers: async (graceMs) => {
       if (ownsProcesses) await endLeftovers(graceMs);
     },
@@ -90,7 +95,9 @@ async function main(): Promise<void> {
   };
   const exec = { ...launch, outputs: join(processes, 'outputs'), limits: execLimits };
   const bootId = randomUUID();
-  const routes = routesOf({ bootId, gate, exec, background, services, search, sleep, listeners });
+  const routes = routesOf({
+    ...{ bootId, gate, exec, background, services, terminals, search, sleep, listeners },
+  });
   const server = createToolsServer(routes, log);
   const end = async (signal: NodeJS.Signals) => {
     log.info('stopping', { signal });

@@ -60,7 +60,6 @@ async function readyPod(
   const found = pods.length === 0 ? 'there is no pod of it' : `none of its ${pods.length} pods is ready`;
   throw new Failure('unreachable', `the gateway is not there: ${found} in namespace "${namespace}"`, [
     `Look at them:  kubectl get pods --namespace ${namespace} --selector ${labelSelector}`,
-    'The chart installs it with gateway.enabled=true, which is the default.',
     'Where it is somewhere else:  --gateway URL, or $DORMOUSE_GATEWAY',
   ]);
 }

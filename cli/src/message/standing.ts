@@ -45,6 +45,8 @@ export function standing(message: AgentMessage): Standing {
         doing: 'waiting for the model',
         notes: [`The model's provider refuses the credential: ${said}`],
       };
+    case 'ModelCredentialMissing':
+      return { doing: 'waiting for the key of the model', notes: [said] };
     case 'ModelUnavailable':
       return { doing: 'waiting for the model', notes: [] };
   }

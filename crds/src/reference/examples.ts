@@ -30,6 +30,11 @@ export const examples: Record<string, object> = {
         default: 'claude-sonnet-4-5',
         allowed: ['claude-sonnet-4-5', 'claude-haiku-4-5'],
         secretRef: { name: 'anthropic' },
+        prices: [
+          { model: 'claude-sonnet-4-5', input: '3', output: '15', cacheRead: '0.30', cacheWrite: '3.75' },
+          { model: 'claude-haiku-4-5', input: '1', output: '5', cacheRead: '0.10', cacheWrite: '1.25' },
+        ],
+        maxCostPerDay: '50',
       },
       permissions: { allowedModes: ['default', 'acceptEdits'], allow: ['Read', 'Bash(git *)'] },
       ceilings: { storage: '20Gi', idleAfter: '1h', runAlways: false, maxTokensPerDay: 5_000_000 },
@@ -49,6 +54,28 @@ export const examples: Record<string, object> = {
       workspaceRef: { name: 'website' },
       from: 'the release pipeline',
       text: 'Version 1.4 is out. Update the download page.',
+    },
+  },
+  AgentUsage: {
+    apiVersion,
+    kind: 'AgentUsage',
+    metadata: { name: '0b4f0a51-8f5c-4a57-9d3c-6f3c9f0a7d11-2026-11-23', namespace: 'dormouse-system' },
+    spec: {
+      workspace: { namespace: 'team-a', name: 'website', uid: '0b4f0a51-8f5c-4a57-9d3c-6f3c9f0a7d11' },
+      day: '2026-11-23',
+      totalTokens: 48_200,
+      charges: [
+        {
+          class: 'standard',
+          calls: 12,
+          inputTokens: 3_100,
+          outputTokens: 5_100,
+          cacheReadTokens: 36_000,
+          cacheWriteTokens: 4_000,
+          cost: 111_600,
+        },
+      ],
+      reservations: [],
     },
   },
 };

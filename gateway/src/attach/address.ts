@@ -62,6 +62,16 @@ export function checkKeyTaken({ to, workspace }: Target, status: number | undefi
   );
 }
 
+/**
+ * What is answered in place of a WebSocket: an agent's error goes to the client as it is.
+ * @throws Refusal `bad_gateway` where it is a service's, or nobody's business but ours
+ */
+export function checkNotOpened(target: Target, status: number | undefined): void {
+  checkKeyTaken(target, status);
+  if (target.to.kind === 'service')
+    throw new Refusal('bad_gateway', `The service answered ${status} and opened no WebSocket.`);
+}
+
 function authority(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

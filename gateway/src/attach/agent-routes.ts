@@ -2,12 +2,14 @@ import type { Right } from '../auth/index.ts';
 
 /** One operation of agentd that people may reach, and the right that it takes. */
 export interface AgentRoute {
-  method: 'GET' | 'POST';
+  method: 'GET' | 'POST' | 'DELETE';
   /** As agentd has it, with `:name` for one segment; also the label in logs and metrics. */
   path: string;
   right: Right;
   /** An open one is no use of the workspace: it wakes it, and does not keep it awake. */
   watches?: boolean;
+  /** It is a terminal's WebSocket: what is typed comes as binary messages, its size as text. */
+  terminal?: boolean;
 }
 
 /**
@@ -24,6 +26,10 @@ const agentRoutes: readonly AgentRoute[] = [
   { method: 'POST', path: '/v1/sessions/:id/fork', right: 'message' },
   { method: 'POST', path: '/v1/sessions/:id/interrupt', right: 'approve' },
   { method: 'POST', path: '/v1/approvals/:id', right: 'approve' },
+  { method: 'GET', path: '/v1/terminals', right: 'attach' },
+  { method: 'POST', path: '/v1/terminals', right: 'attach' },
+  { method: 'GET', path: '/v1/terminals/:id', right: 'attach', terminal: true },
+  { method: 'DELETE', path: '/v1/terminals/:id', right: 'attach' },
 ];
 
 const compiled = agentRoutes.map((route) => ({

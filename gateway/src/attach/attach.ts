@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Clock, delay } from '@dormouse/operator/kube';
 import type { WorkspaceName } from '../auth/index.ts';
-import { type Address, addressOf, checkKeyTaken, relocate } from './address.ts';
+import { type Address, addressOf, checkKeyTaken, checkNotOpened, relocate } from './address.ts';
 import type { Attachments } from './attachments.ts';
 import { streamEvents } from './event-stream.ts';
 import { type Exchange, type ForwardLimits, forward, UnreachedError } from './forward.ts';
+import { keepAsking } from './lasting-right.ts';
 import type { Target } from './target.ts';
 import { tunnel, type Upgrade } from './tunnel.ts';
 import { unavailable, type WaitingRoom } from './waiting-room.ts';
@@ -20,6 +21,8 @@ export interface AttachOptions {
   limits: ForwardLimits & {
     /** Milliseconds that a request is held for its workspace. */
     hold: number;
+    /** Milliseconds after which it is asked again whether a stream or WebSocket may stay open. */
+    recheck: number;
   };
   /** Told of each request that was held. `seconds`; see the metric. */
   held: (outcome: 'running' | 'refused' | 'gone', seconds: number) => void;
@@ -57,7 +60,7 @@ export class Attach {
     attaching: Attaching & { response: ServerResponse },
     check: () => Promise<void>,
   ): Promise<void> {
-    const { target, request, response, signal } = attaching;
+    const { target, request, response } = attaching;
     const { attachments, workspaces, clock, limits, count, room } = this.#options;
     if (
       target.to.kind === 'service' &&
@@ -68,62 +71,94 @@ export class Attach {
       answerWakingPage(response, target.workspace);
       return;
     }
-    await this.#reach(attaching, (address, done) => {
-      const exchange: Exchange = {
-        request,
-        response,
-        path: target.path,
-        signal,
-        clock,
-        count,
-        // Only the agent's API has a bound: what a service takes is its own business.
-        limits: target.to.kind === 'agent' ? limits : { ...limits, body: Number.POSITIVE_INFINITY },
-        checkStatus: (status) => checkKeyTaken(target, status),
-        rewriteLocation: (location) => relocate(target, address, location),
-        streams: () => {
-          done();
-          attaching.streams();
-        },
-      };
-      if (!target.watches) return forward(exchange, address);
-      return streamEvents(address, {
-        exchange,
-        check,
-        whenever: async () => this.#address(target, await room.whenever(target.workspace, signal), request),
-      });
-    });
+    await this.#whileAllowed(attaching, check, (allowed, opened) =>
+      this.#reach(allowed, (address, done) => {
+        const exchange: Exchange = {
+          request,
+          response,
+          path: target.path,
+          signal: allowed.signal,
+          clock,
+          count,
+          // Only the agent's API has a bound: what a service takes is its own business.
+          limits: target.to.kind === 'agent' ? limits : { ...limits, body: Number.POSITIVE_INFINITY },
+          checkStatus: (status) => checkKeyTaken(target, status),
+          rewriteLocation: (location) => relocate(target, address, location),
+          streams: () => {
+            done();
+            opened();
+          },
+        };
+        if (!target.watches) return forward(exchange, address);
+        const whenever = async () =>
+          this.#address(target, await room.whenever(target.workspace, allowed.signal), request);
+        return streamEvents(address, { exchange, check, whenever });
+      }),
+    );
   }
 
-  /** Joins a WebSocket. Resolves when it is closed. @throws as `serve` */
-  async join(attaching: Attaching, socket: Upgrade['socket'], head: Buffer): Promise<void> {
-    const { target, request, signal } = attaching;
+  /**
+   * Joins a WebSocket. Resolves when it is closed, with 101, or with the status of what was answered in its place.
+   * @throws as `serve`; what `check` rejects with when a right was lost meanwhile
+   */
+  async join(
+    attaching: Attaching,
+    socket: Upgrade['socket'],
+    head: Buffer,
+    check: () => Promise<void>,
+  ): Promise<number> {
+    const { target, request } = attaching;
     const { attachments, limits, count } = this.#options;
-    await this.#reach(attaching, (address, done) =>
-      tunnel(
-        {
-          request,
-          socket,
-          head,
-          path: target.path,
-          limits,
-          signal,
-          count,
-          opened: () => {
-            done();
-            attaching.streams();
+    return this.#whileAllowed(attaching, check, (allowed, opened) =>
+      this.#reach(allowed, (address, done) =>
+        tunnel(
+          {
+            ...{ request, socket, head, limits, count },
+            path: target.path,
+            signal: allowed.signal,
+            checkStatus: (status) => checkNotOpened(target, status),
+            typing: target.webSocket?.typed ?? 'all',
+            opened: () => {
+              done();
+              opened();
+            },
+            typed: () => attachments.touch(target.workspace),
           },
-          typed: () => attachments.touch(target.workspace),
-        },
-        address,
+          address,
+        ),
       ),
     );
   }
 
+  /** Carries out what may stay open for days: once it says that it is, it is asked now and then whether it still may. */
+  async #whileAllowed<T>(
+    attaching: Attaching,
+    check: () => Promise<void>,
+    carryOut: (allowed: Attaching, opened: () => void) => Promise<T>,
+  ): Promise<T> {
+    const { clock, limits } = this.#options;
+    const right = new AbortController();
+    const signal = AbortSignal.any([attaching.signal, right.signal]);
+    let leave: () => void = () => undefined;
+    const opened = () => {
+      attaching.streams();
+      const lost = (reason: unknown) => right.abort(reason);
+      leave = keepAsking({ clock, every: limits.recheck, check, lost });
+    };
+    try {
+      const result = await carryOut({ ...attaching, signal }, opened);
+      right.signal.throwIfAborted();
+      return result;
+    } finally {
+      leave();
+    }
+  }
+
   /** Wakes and waits, then sends; again where that did not reach the workspace. `done` ends the use of the workspace. */
-  async #reach(
+  async #reach<T>(
     { target, request, signal }: Attaching,
-    send: (address: Address, done: () => void) => Promise<void>,
-  ): Promise<void> {
+    send: (address: Address, done: () => void) => Promise<T>,
+  ): Promise<T> {
     const { attachments, clock, limits, workspaces } = this.#options;
     const { workspace } = target;
     // Who only looks on at a workspace that runs does not keep it awake.

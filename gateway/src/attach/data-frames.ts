@@ -1,13 +1,26 @@
+/** Which messages count: every one, or those that are binary. A terminal's text messages are its size. */
+export type Typed = 'all' | 'binary';
+
+/** Of RFC 6455, section 5.2. Opcodes of 8 and above are control frames. */
+const opcodes = { continuation: 0, binary: 2, control: 8 } as const;
+
 /**
  * Counts the data frames of one direction of a WebSocket (RFC 6455) as their bytes pass. Pings and pongs keep a connection
  * alive, and are no sign that somebody is there: browsers answer pings by themselves.
  */
 export class DataFrames {
+  readonly #typed: Typed;
+  /** Whether the message counts that a continuation would continue. */
+  #counts = false;
   #header: number[] = [];
   /** Bytes of a frame's mask and payload that are still to come. */
   #left = 0;
 
-  /** How many data frames begin in these bytes. */
+  constructor(typed: Typed) {
+    this.#typed = typed;
+  }
+
+  /** How many data frames that count begin in these bytes. */
   push(chunk: Uint8Array): number {
     let begun = 0;
     let at = 0;
@@ -22,12 +35,17 @@ export class DataFrames {
       at += 1;
       const left = leftAfter(this.#header);
       if (left === undefined) continue;
-      // Opcodes of 8 and above are control frames.
-      if (((this.#header[0] ?? 0) & 0x0f) < 8) begun += 1;
+      if (this.#isTyped((this.#header[0] ?? 0) & 0x0f)) begun += 1;
       this.#header = [];
       this.#left = left;
     }
     return begun;
+  }
+
+  #isTyped(opcode: number): boolean {
+    if (opcode >= opcodes.control) return false;
+    if (opcode !== opcodes.continuation) this.#counts = this.#typed === 'all' || opcode === opcodes.binary;
+    return this.#counts;
   }
 }
 

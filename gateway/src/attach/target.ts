@@ -1,6 +1,7 @@
 import type { Right, WorkspaceName } from '../auth/index.ts';
 import { Refusal } from '../http/refusal.ts';
 import { findAgentRoute } from './agent-routes.ts';
+import type { Typed } from './data-frames.ts';
 import { parseRequestPath } from './request-path.ts';
 
 /** What a request is for, before anybody was asked whether it may. */
@@ -14,6 +15,8 @@ export interface Target {
   route: string;
   /** Whether it only watches; see `AgentRoute`. */
   watches: boolean;
+  /** Where it can be a WebSocket: which messages of its client are what somebody typed. */
+  webSocket?: { typed: Typed };
 }
 
 const label = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
@@ -50,6 +53,7 @@ function agentTarget(workspace: WorkspaceName, method: string, rest: string[], q
     path: path + query,
     route: `${found.method} ${found.path}`,
     watches: found.watches ?? false,
+    ...(found.terminal === true ? { webSocket: { typed: 'binary' } } : {}),
   };
 }
 
@@ -66,6 +70,7 @@ function serviceTarget(workspace: WorkspaceName, rest: string[], query: string):
     path: `/${path.join('/')}${query}`,
     route: 'port',
     watches: false,
+    webSocket: { typed: 'all' },
   };
 }
 

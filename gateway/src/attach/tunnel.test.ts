@@ -145,8 +145,21 @@ describe('data frames', () => {
       frame(2, ''),
     ]);
     for (let at = 0; at <= bytes.length; at++) {
-      const frames = new DataFrames();
+      const frames = new DataFrames('all');
       expect(frames.push(bytes.subarray(0, at)) + frames.push(bytes.subarray(at))).toBe(3);
     }
+  });
+
+  it('are those of binary messages alone where text is no typing; a continuation is what it continues', () => {
+    const part = (opcode: number, text: string) => {
+      const whole = frame(opcode, text);
+      whole.writeUInt8(opcode, 0);
+      return whole;
+    };
+    const typed = (...sent: Buffer[]) => new DataFrames('binary').push(Buffer.concat(sent));
+    expect(typed(frame(1, 'resize'))).toBe(0);
+    expect(typed(frame(2, 'a'), frame(1, 'resize'), frame(2, 'b'))).toBe(2);
+    expect(typed(part(1, 'res'), frame(9, ''), frame(0, 'ize'))).toBe(0);
+    expect(typed(part(2, 'a'), frame(9, ''), frame(0, 'b'))).toBe(2);
   });
 });

@@ -1,10 +1,11 @@
 import { type IncomingMessage, request as open } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { offeredSubprotocols } from '../auth/index.ts';
+import { answerUpgrade } from '../http/answer.ts';
 import { Refusal } from '../http/refusal.ts';
 import { Meter } from '../limits/index.ts';
 import type { Address } from './address.ts';
-import { DataFrames } from './data-frames.ts';
+import { DataFrames, type Typed } from './data-frames.ts';
 import { UnreachedError, whenConnected } from './forward.ts';
 import { requestHeaders, responseHeaders } from './headers.ts';
 
@@ -18,6 +19,10 @@ export interface Upgrade {
   /** Milliseconds until the workspace takes the connection, and until it answers. */
   limits: { connect: number; idle: number };
   signal: AbortSignal;
+  /** Throws where the answer, which opens no WebSocket, is none for the client. */
+  checkStatus: (status: number | undefined) => void;
+  /** Which of the client's messages somebody typed. */
+  typing: Typed;
   /** Both sides have agreed. */
   opened: () => void;
   /** The client said something, by more than a sign of life. */
@@ -26,18 +31,29 @@ export interface Upgrade {
 }
 
 /**
- * Opens the same WebSocket to the workspace and joins the two sockets until either ends.
+ * Opens the same WebSocket to the workspace and joins the two sockets until either ends, or passes the answer on that
+ * came instead. Resolves with the status.
  *
- * @throws UnreachedError where the workspace did not take it; Refusal where it answers something else than an upgrade.
+ * @throws UnreachedError where the workspace did not take it; what `checkStatus` throws.
  */
-export async function tunnel(upgrade: Upgrade, address: Address): Promise<void> {
+export async function tunnel(upgrade: Upgrade, address: Address): Promise<number> {
   const { socket, head, signal, count, typed } = upgrade;
-  const { answer, upstream, upstreamHead } = await switchProtocols(upgrade, address);
+  const switched = await switchProtocols(upgrade, address);
+  const { answer } = switched;
+  if ('body' in switched) {
+    const headers = responseHeaders(answer.rawHeaders, (location) => location);
+    const own = headers.filter(
+      (_, index) => headers[index - (index % 2)]?.toLowerCase() !== 'content-length',
+    );
+    answerUpgrade(socket, `${answer.statusCode} ${answer.statusMessage}`, own, switched.body);
+    return answer.statusCode ?? 502;
+  }
+  const { upstream, upstreamHead } = switched;
   upgrade.opened();
   socket.write(head101(answer));
   if (upstreamHead.length > 0) upstream.unshift(upstreamHead);
   if (head.length > 0) socket.unshift(head);
-  const frames = new DataFrames();
+  const frames = new DataFrames(upgrade.typing);
   const fromClient = new Meter(Number.POSITIVE_INFINITY, (bytes) => count('in', bytes));
   fromClient.on('data', (chunk: Buffer) => {
     if (frames.push(chunk) > 0) typed();
@@ -56,16 +72,18 @@ export async function tunnel(upgrade: Upgrade, address: Address): Promise<void> 
     socket.pipe(fromClient).pipe(upstream);
     upstream.pipe(fromWorkspace).pipe(socket);
   });
+  return 101;
 }
 
-interface Switched {
-  answer: IncomingMessage;
-  upstream: Duplex;
-  upstreamHead: Buffer;
-}
+type Switched =
+  | { answer: IncomingMessage; upstream: Duplex; upstreamHead: Buffer }
+  | { answer: IncomingMessage; body: Buffer };
+
+/** Bytes of an answer that opens no WebSocket. */
+const longestAnswer = 64 * 1024;
 
 function switchProtocols(
-  { request, path, limits, signal }: Upgrade,
+  { request, path, limits, signal, checkStatus }: Upgrade,
   { host, port, headers }: Address,
 ): Promise<Switched> {
   const protocols = offeredSubprotocols(request.rawHeaders);
@@ -90,7 +108,8 @@ function switchProtocols(
     ],
   });
   const timer = setTimeout(
-    () => asked.destroy(new Refusal('gateway_timeout', `The service did not answer for ${limits.idle} ms.`)),
+    () =>
+      asked.destroy(new Refusal('gateway_timeout', `The workspace did not answer for ${limits.idle} ms.`)),
     limits.idle,
   );
   whenConnected(asked, limits.connect, () => asked.end());
@@ -99,9 +118,12 @@ function switchProtocols(
     resolve({ answer, upstream, upstreamHead });
   });
   asked.once('response', (answer) => {
-    clearTimeout(timer);
-    reject(new Refusal('bad_gateway', `The service answered ${answer.statusCode} and opened no WebSocket.`));
-    answer.destroy();
+    wholeAnswer(answer, checkStatus)
+      .then(resolve, (error: unknown) => {
+        reject(error);
+        answer.destroy();
+      })
+      .finally(() => clearTimeout(timer));
   });
   asked.on('error', (error: Error) => {
     clearTimeout(timer);
@@ -109,6 +131,24 @@ function switchProtocols(
     else reject(error instanceof Refusal ? error : new UnreachedError(error.message, { cause: error }));
   });
   return promise;
+}
+
+/** The whole of an answer that the client may have. */
+async function wholeAnswer(answer: IncomingMessage, checkStatus: Upgrade['checkStatus']): Promise<Switched> {
+  checkStatus(answer.statusCode);
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of answer as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > longestAnswer) break;
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw new Refusal('bad_gateway', `The workspace broke off its answer: ${(error as Error).message}.`);
+  }
+  if (bytes > longestAnswer) throw new Refusal('bad_gateway', 'The workspace answered too much.');
+  return { answer, body: Buffer.concat(chunks) };
 }
 
 function head101(answer: IncomingMessage): string {

@@ -22,16 +22,22 @@ function projectPod({ metadata, status }: Pod): Pod {
   };
 }
 
-/** Of a workspace: its services, and where it stands. System prompts and environments stay out of memory. */
+/** Of a workspace: its services, its class, its limit, and where it stands. System prompts and environments stay out of memory. */
 function projectWorkspace({ apiVersion, kind, metadata, spec, status }: AgentWorkspace): AgentWorkspace {
-  const { runPolicy, services } = spec;
+  const { runPolicy, services, classRef } = spec;
+  const maxTokensPerDay = spec.agent?.maxTokensPerDay;
   const ready = status?.conditions?.filter(({ type }) => type === 'Ready');
   return {
     apiVersion,
     kind,
     metadata: projectMetadata(metadata),
     // The gateway reads nothing else of a spec.
-    spec: { runPolicy, ...(services === undefined ? {} : { services }) } as AgentWorkspace['spec'],
+    spec: {
+      runPolicy,
+      ...(services === undefined ? {} : { services }),
+      ...(classRef === undefined ? {} : { classRef }),
+      agent: maxTokensPerDay === undefined ? {} : { maxTokensPerDay },
+    } as AgentWorkspace['spec'],
     status: {
       ...(status?.phase === undefined ? {} : { phase: status.phase }),
       ...(status?.podUID === undefined ? {} : { podUID: status.podUID }),
@@ -60,10 +66,18 @@ export class Workspaces {
     return this.informers[0].get(name);
   }
 
+  /** The pod of a workspace, which has its name. */
+  pod(name: WorkspaceName): Pod | undefined {
+    return this.informers[1].get(name);
+  }
+
+  /** The same, from the API server where the cache does not have it yet. @throws KubeError */
+  async fetch(name: WorkspaceName): Promise<AgentWorkspace> {
+    return this.get(name) ?? projectWorkspace(await this.#kube.get(resources.workspaces, name));
+  }
+
   standing(name: WorkspaceName): Standing {
-    const [workspaces, pods] = this.informers;
-    // The pod of a workspace has its name.
-    return standingOf(workspaces.get(name), pods.get(name));
+    return standingOf(this.get(name), this.pod(name));
   }
 
   /** Whether the API server knows it: for one that is so new that the cache does not. */

@@ -23,13 +23,26 @@ export function answerRefusal(response: ServerResponse, refusal: Refusal): void 
 
 /** The same on a socket that asked for an upgrade. */
 export function refuseUpgrade(socket: Duplex, refusal: Refusal): void {
-  const text = JSON.stringify(refusal.body());
-  const headers = {
-    ...refusal.headers,
-    'content-type': 'application/json',
-    'content-length': String(Buffer.byteLength(text)),
-    connection: 'close',
-  };
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`HTTP/1.1 ${refusal.status} ${refusal.code}\r\n${lines.join('')}\r\n${text}`);
+  const headers = Object.entries({ ...refusal.headers, 'content-type': 'application/json' }).flat();
+  answerUpgrade(socket, `${refusal.status} ${refusal.code}`, headers, JSON.stringify(refusal.body()));
+}
+
+/**
+ * Answers in place of an upgrade, where nothing has been said yet, and closes the connection.
+ *
+ * @param status code and reason
+ * @param headers names and values in turn; the length of the body is added
+ */
+export function answerUpgrade(
+  socket: Duplex,
+  status: string,
+  headers: readonly string[],
+  body: string | Uint8Array,
+): void {
+  if (socket.destroyed) return;
+  const lines = [...headers, 'content-length', String(Buffer.byteLength(body)), 'connection', 'close'].map(
+    (part, index) => (index % 2 === 0 ? `${part}: ` : `${part}\r\n`),
+  );
+  socket.write(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n`);
+  socket.end(body);
 }

@@ -3,9 +3,10 @@ import { attachedUntilAnnotation, workspaceLabel } from '@dormouse/crds';
 import { HttpKubeClient, systemClock } from '@dormouse/operator/kube';
 import { createLogger } from '@dormouse/operator/telemetry';
 import { ApiServer } from '../../../test/support/api-server/index.ts';
-import { assemble } from '../assemble.ts';
+import { type AssembleOptions, assemble } from '../assemble.ts';
 import { type Config, readConfig } from '../config.ts';
 import type { Gateway } from '../gateway.ts';
+import type { ModelGateway } from '../model-proxy/model-gateway.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { WorkspaceAgent } from './workspace-agent.ts';
 
@@ -18,12 +19,17 @@ export class World implements AsyncDisposable {
   readonly metrics = new Metrics();
   readonly lines: Record<string, unknown>[] = [];
   gateway!: Gateway;
+  model!: ModelGateway;
   port = 0;
+  /** Of the listener for agents that ask the model. */
+  modelPort = 0;
   /** Who has which token; nobody else is known. */
   readonly users = new Map([
     ['ada-token', 'ada'],
     ['eve-token', 'eve'],
   ]);
+  /** Tokens that were mounted into pods, and for which audience. */
+  readonly podTokens = new Map<string, { audience: string; namespace: string; pod: string; uid: string }>();
   /** `USER RIGHT`. */
   readonly rights = new Set(['ada attach', 'ada message', 'ada approve']);
   /** Reviews that the API server was asked for. */
@@ -31,16 +37,20 @@ export class World implements AsyncDisposable {
   /** Whether the API server can say anything about tokens and rights. */
   reviewing = true;
   #skipped = 0;
+  #informers: ReturnType<typeof assemble>['informers'] = [];
   #close: () => Promise<void> = async () => undefined;
 
-  static async open(settings: Record<string, string> = {}): Promise<World> {
+  static async open(
+    settings: Record<string, string> = {},
+    more: Pick<AssembleOptions, 'recheck'> = {},
+  ): Promise<World> {
     const world = new World();
     const env = { DORMOUSE_MASTER_KEY_FILE: 'unused', ...settings };
-    await world.#open(readConfig([], env) as Config);
+    await world.#open(readConfig([], env) as Config, more);
     return world;
   }
 
-  async #open(config: Config): Promise<void> {
+  async #open(config: Config, more: Pick<AssembleOptions, 'recheck'>): Promise<void> {
     this.#answerReviews();
     const server = await this.api.start();
     await this.agent.start();
@@ -55,14 +65,18 @@ export class World implements AsyncDisposable {
       clock: { ...systemClock, monotonic: () => systemClock.monotonic() + this.#skipped },
       log,
       metrics: this.metrics,
+      ...more,
       locate: (address) => ({ ...address, host: '127.0.0.1', port: this.agent.port }),
     });
+    this.#informers = parts.informers;
     for (const each of parts.informers) each.start();
     await Promise.all(parts.informers.map((each) => each.synced));
     this.gateway = parts.gateway;
     this.port = await this.gateway.listen(0);
+    this.model = parts.model.gateway;
+    this.modelPort = await this.model.listen(0);
     this.#close = async () => {
-      await this.gateway.drain(0);
+      await Promise.all([this.gateway.drain(0), this.model.drain(0)]);
       parts.attachments.close();
       await Promise.all(parts.informers.map((each) => each.stop()));
       await kube.close();
@@ -89,17 +103,47 @@ export class World implements AsyncDisposable {
         const kind = collection.split('/').at(-1) ?? '';
         this.reviews.push({ kind, spec });
         if (!this.reviewing) return void response.writeHead(500).end('{}');
-        const username = this.users.get(spec.token as string);
         const status =
           kind === 'tokenreviews'
-            ? username === undefined
-              ? { authenticated: false, error: 'no such token' }
-              : { authenticated: true, user: { username, groups: ['people'] } }
+            ? this.#review(spec)
             : { allowed: this.rights.has(`${spec.user} ${spec.resourceAttributes?.verb}`) };
         response.writeHead(201, { 'content-type': 'application/json' });
         response.end(JSON.stringify({ metadata: {}, status }));
       },
     });
+  }
+
+  /** As the API server does: a token is good for its own audience, and without one for that of the API server. */
+  #review({ token, audiences }: Record<string, unknown>): object {
+    const refused = { authenticated: false, error: 'no such token for these audiences' };
+    const bound = this.podTokens.get(token as string);
+    if (bound !== undefined) {
+      if (!(audiences as string[] | undefined)?.includes(bound.audience)) return refused;
+      const extra = {
+        'authentication.kubernetes.io/pod-name': [bound.pod],
+        'authentication.kubernetes.io/pod-uid': [bound.uid],
+      };
+      const username = `system:serviceaccount:${bound.namespace}:default`;
+      return { authenticated: true, audiences: [bound.audience], user: { username, groups: [], extra } };
+    }
+    const username = this.users.get(token as string);
+    if (username === undefined || audiences !== undefined) return refused;
+    return { authenticated: true, user: { username, groups: ['people'] } };
+  }
+
+  /** Resolves when the gateway's caches show an object of the API server as it is. */
+  async shown(plural: string, name: { namespace?: string; name: string }): Promise<void> {
+    const informer = this.#informers.find(({ resource }) => resource.plural === plural);
+    const wanted = () =>
+      this.api.objects
+        .list(`apis/dormouse.dev/v1alpha1/${plural}`)
+        .find(({ metadata }) => metadata.name === name.name);
+    const done = () => informer?.get(name)?.metadata.resourceVersion === wanted()?.metadata.resourceVersion;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const stop = informer?.subscribe(() => done() && resolve());
+    if (done()) resolve();
+    await promise;
+    stop?.();
   }
 
   /** Puts workspace `team/home` into a phase, with its pod where it is one that has a pod. */
@@ -126,7 +170,15 @@ export class World implements AsyncDisposable {
         namespace: 'team',
         name: 'home',
         labels: { [workspaceLabel]: 'home' },
-        ownerReferences: [{ kind: 'AgentWorkspace', name: 'home', uid: owner, controller: true }],
+        ownerReferences: [
+          {
+            apiVersion: 'dormouse.dev/v1alpha1',
+            kind: 'AgentWorkspace',
+            name: 'home',
+            uid: owner,
+            controller: true,
+          },
+        ],
       },
       status: { podIP: '10.1.1.1' },
     };

@@ -52,6 +52,19 @@ describe('expectations', () => {
     expect(expectations.pending(ada)).toBeUndefined();
   });
 
+  it('know the echo of a create, and what came after it', () => {
+    const versioned = (uid: string, resourceVersion: string) => ({
+      metadata: { ...ada, uid, resourceVersion },
+    });
+    expect(expectations.isEcho(versioned('new', '7'))).toBe(false);
+    expectations.created(versioned('new', '7'));
+    expect(expectations.isEcho(versioned('new', '7'))).toBe(true);
+    expect(expectations.isEcho(versioned('new', '8'))).toBe(false);
+    expect(expectations.isEcho(versioned('newer', '7'))).toBe(false);
+    expectations.deleted(versioned('new', '7'));
+    expect(expectations.isEcho(versioned('new', '7'))).toBe(false);
+  });
+
   it('end when the object came and went unseen', () => {
     expectations.created(pod('new'));
     tell({ type: 'deleted', object: pod('new'), initial: false });

@@ -8,6 +8,8 @@ export interface Expectation {
 }
 
 interface Entry extends Expectation {
+  /** The version that the write left. */
+  version: string | undefined;
   /** The uid that the cache showed when the write was accepted. */
   before: string | undefined;
   expires: number;
@@ -50,6 +52,14 @@ export class Expectations {
     this.#expect('delete', object);
   }
 
+  /** Whether an object that comes from a watch is what a create here left, and says nothing new. */
+  isEcho({ metadata }: KubeObject): boolean {
+    const entry = this.#expected.get(keyOf(metadata));
+    return (
+      entry?.verb === 'create' && entry.uid === metadata.uid && entry.version === metadata.resourceVersion
+    );
+  }
+
   /** What is expected of that object and not yet seen. */
   pending(name: ObjectName): Expectation | undefined {
     const key = keyOf(name);
@@ -71,6 +81,7 @@ export class Expectations {
     this.#expected.set(keyOf(metadata), {
       verb,
       uid: metadata.uid ?? '',
+      version: metadata.resourceVersion,
       before: this.#cache.get(metadata)?.metadata.uid,
       expires: this.#clock.monotonic() + this.#timeout,
     });

@@ -1,4 +1,10 @@
-import type { AgentCheckpoint, AgentMessage, AgentWorkspace, AgentWorkspaceClass } from '@dormouse/crds';
+import type {
+  AgentCheckpoint,
+  AgentMessage,
+  AgentUsage,
+  AgentWorkspace,
+  AgentWorkspaceClass,
+} from '@dormouse/crds';
 import { group, version } from '@dormouse/crds';
 import type {
   CoreV1Event,
@@ -60,6 +66,7 @@ export const resources = {
   classes: resource<AgentWorkspaceClass>(own, 'agentworkspaceclasses', 'AgentWorkspaceClass', 'Cluster'),
   checkpoints: resource<AgentCheckpoint>(own, 'agentcheckpoints', 'AgentCheckpoint'),
   messages: resource<AgentMessage>(own, 'agentmessages', 'AgentMessage'),
+  usages: resource<AgentUsage>(own, 'agentusages', 'AgentUsage'),
   pods: resource<Pod>('v1', 'pods', 'Pod'),
   persistentVolumeClaims: resource<PersistentVolumeClaim>(
     'v1',

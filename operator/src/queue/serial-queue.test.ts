@@ -70,6 +70,33 @@ describe('the work queue', () => {
     expect(begun).toHaveLength(2);
   });
 
+  it('does not work once more for what came before the worker looked', async () => {
+    const looks: (() => void)[] = [];
+    const ends: (() => void)[] = [];
+    const { queue, clock } = manual({
+      worker: (_key, _signal, look) => {
+        looks.push(look);
+        return new Promise((resolve) => ends.push(() => resolve(undefined)));
+      },
+    });
+    queue.start();
+    queue.add('a');
+    await clock.advance(0);
+    queue.add('a');
+    looks[0]?.();
+    ends[0]?.();
+    await clock.advance(0);
+    expect(looks).toHaveLength(1);
+
+    queue.add('a');
+    await clock.advance(0);
+    looks[1]?.();
+    queue.add('a');
+    ends[1]?.();
+    await clock.advance(0);
+    expect(looks).toHaveLength(3);
+  });
+
   it('serves live keys before those of the first listing, and lets a listed key overtake when it turns live', async () => {
     const { queue, clock, begun, finish } = manual({ concurrency: 1 });
     queue.add('listed-1', 'initial');

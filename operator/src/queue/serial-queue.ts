@@ -137,7 +137,9 @@ export class SerialQueue implements WorkQueue {
   async #run(key: string, work: Work, since: number): Promise<void> {
     let result: 'ok' | 'requeued' | 'retried' | 'failed' = 'ok';
     try {
-      const outcome = await this.#options.worker(key, this.#aborting.signal);
+      const outcome = await this.#options.worker(key, this.#aborting.signal, () => {
+        work.dirty = undefined;
+      });
       if (this.#settle(key, outcome)) result = 'requeued';
     } catch (error) {
       result = this.#failed(key, error);

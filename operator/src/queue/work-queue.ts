@@ -15,12 +15,13 @@ export class TerminalError extends Error {
 /**
  * Does the work of one key. Never called twice at the same time for the same key. Throwing means: again, with
  * exponential back-off; {@link TerminalError} means: not again by itself. `signal` aborts when the queue is stopped hard.
+ * `looks` is for the worker to call when it reads what is known of the key: what made others add the key until then is known to it.
  */
-export type Worker = (key: string, signal: AbortSignal) => Promise<Outcome | undefined>;
+export type Worker = (key: string, signal: AbortSignal, looks: () => void) => Promise<Outcome | undefined>;
 
 /** A deduplicating queue of keys with its workers. */
 export interface WorkQueue {
-  /** Added while it waits: once. Added while it is worked on: once more afterwards. */
+  /** Added while it waits: once. Added while it is worked on, and not looked at since: once more afterwards. */
   add(key: string, priority?: Priority): void;
   /**
    * Adds the key after `milliseconds`; of several deadlines for one key the earliest counts. Work on the key that starts

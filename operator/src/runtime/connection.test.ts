@@ -106,6 +106,24 @@ describe('the connection to an agent', () => {
     expect(agent.view().records.size).toBe(0);
   });
 
+  it('lets an answer that comes late take nothing back of what events have said', async () => {
+    const agent = open();
+    await connected(agent);
+    const completed = { ...record, phase: 'Completed', completedAt: '2026-01-01T00:00:02.000Z' };
+    // The answer is written after the turn has ended: on two connections it may be read that late.
+    answer = (_request, response) => {
+      streams[0]?.write(frame('message', completed, 5));
+      void vi
+        .waitFor(() => expect(agent.view().records.get('message-uid')?.phase).toBe('Completed'))
+        .then(() => response.end(JSON.stringify({ ...record, phase: 'Queued' })));
+    };
+    agent.noteRecord(
+      'message-uid',
+      await agent.client.postMessage({ key: 'message-uid', session: 'default', text: 'hi' }),
+    );
+    expect(agent.view().records.get('message-uid')?.phase).toBe('Completed');
+  });
+
   it('takes silence for death', async () => {
     open(60);
     await vi.waitFor(() => expect(streams.length).toBeGreaterThan(1));

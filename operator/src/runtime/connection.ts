@@ -12,7 +12,7 @@ import {
 } from './client.ts';
 import { EventStreamParser, type ServerSentEvent } from './sse.ts';
 import type { AgentChannel, AgentTarget, AgentTransport } from './transport.ts';
-import { activityAfter, isNews, noRuntime, type RuntimeView, withCheckpoint } from './view.ts';
+import { activityAfter, furtherRecord, isNews, noRuntime, type RuntimeView, withCheckpoint } from './view.ts';
 
 /** Milliseconds. */
 export interface ConnectionTimings {
@@ -80,9 +80,9 @@ export class AgentConnection {
     return this.#view;
   }
 
-  /** What a request was answered is known before the event says the same. */
+  /** What a request was answered is known before the event says the same, and never takes back what events said since. */
   noteRecord(uid: string, record: MessageRecord): void {
-    this.#records.set(uid, record);
+    this.#records.set(uid, furtherRecord(this.#records.get(uid), record));
   }
 
   /** Lets go of messages that need nothing more. */

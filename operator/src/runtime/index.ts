@@ -4,4 +4,4 @@ export { AgentConnections } from './connections.ts';
 export { AgentRefusedError, AgentUnreachableError } from './errors.ts';
 export { cutText } from './reply.ts';
 export { type AgentTransport, directTransport, proxyTransport } from './transport.ts';
-export { noRuntime, type RuntimeView, withCheckpoint } from './view.ts';
+export { noRuntime, type RuntimeView, withAnsweredCheckpoint } from './view.ts';

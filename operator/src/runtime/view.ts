@@ -41,7 +41,29 @@ export function activityAfter(
   return before.state.lastActivityAt === reported.lastActivityAt ? before.activityAt : now;
 }
 
-/** A state with what a checkpoint event or answer said put in. */
+/** How far a message is. */
+const progress = { Queued: 0, Working: 1, Completed: 2, Failed: 2 } as const;
+
+/**
+ * The record to keep when a request was answered with `answered`. Answers and events come on two connections: the event
+ * that a message is completed may be read before the answer that it was taken.
+ */
+export function furtherRecord(known: MessageRecord | undefined, answered: MessageRecord): MessageRecord {
+  return known !== undefined && progress[known.phase] > progress[answered.phase] ? known : answered;
+}
+
+/** A state with the answer to a request for a checkpoint put in, unless events have told already what became of it. */
+export function withAnsweredCheckpoint(state: RuntimeState, answered: CheckpointState): RuntimeState {
+  const known = state.checkpoint;
+  const overtaken =
+    known !== undefined &&
+    (known.sequence > answered.sequence ||
+      // Asked for again after it failed, the same sequence begins anew, at another time.
+      (known.startedAt === answered.startedAt && known.phase !== 'InProgress'));
+  return overtaken ? state : withCheckpoint(state, answered);
+}
+
+/** A state with what a checkpoint event said put in. */
 export function withCheckpoint(state: RuntimeState, checkpoint: CheckpointState): RuntimeState {
   return { ...state, checkpoint, lastSequence: Math.max(state.lastSequence, checkpoint.sequence) };
 }

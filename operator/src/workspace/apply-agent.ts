@@ -1,4 +1,4 @@
-import { AgentRefusedError, AgentUnreachableError, withCheckpoint } from '../runtime/index.ts';
+import { AgentRefusedError, AgentUnreachableError, withAnsweredCheckpoint } from '../runtime/index.ts';
 import type { Action } from './actions.ts';
 import type { Work } from './apply.ts';
 import { LearntError, StaleError, type Surroundings } from './surroundings.ts';
@@ -89,7 +89,7 @@ async function ask(
     case 'pushConfig': {
       const { config } = action;
       try {
-        await agent.client.putConfig({ config, credential: around.credential(snapshot.class.found) });
+        await agent.client.putConfig({ config });
         agent.note((state) => ({ ...state, configRevision: config.revision }));
         delete memory.configRejected;
       } catch (error) {
@@ -105,7 +105,7 @@ async function ask(
       const { sequence, trigger, hold } = action;
       try {
         const taken = await agent.client.requestCheckpoint({ sequence, trigger, hold });
-        agent.note((state) => withCheckpoint(state, taken));
+        agent.note((state) => withAnsweredCheckpoint(state, taken));
       } catch (error) {
         if (!(error instanceof AgentRefusedError)) throw error;
         memory.checkpointRefused = { sequence, message: error.message };
@@ -132,7 +132,8 @@ async function ask(
       const state = await agent.client.state();
       const taken = state.checkpoint;
       if (taken?.sequence === action.sequence && taken.phase === 'Completed' && taken.hold) return;
-      agent.note(() => state);
+      // A report with a later cursor came while this one was on its way.
+      agent.note((known) => (known.cursor > state.cursor ? known : state));
       throw new LearntError('the agent no longer holds the checkpoint');
     }
     case 'verifyCheckpoint': {

@@ -85,12 +85,7 @@ async function applySecret(
   around: Surroundings,
 ): Promise<void> {
   if (workspace === undefined) throw new StaleError('the workspace is gone');
-  const secret = buildSecret(
-    workspace,
-    config,
-    around.agentKey(workspace),
-    around.credential(snapshot.class.found),
-  );
+  const secret = buildSecret(workspace, config, around.agentKey(workspace));
   try {
     await around.kube.apply(resources.secrets, secret);
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { AgentCheckpoint, AgentMessage, AgentWorkspace, AgentWorkspaceClass } from '@dormouse/crds';
 import { projectMetadata, type Store } from '../cache/index.ts';
-import type { PersistentVolumeClaim, Pod, Secret } from '../kube/index.ts';
+import type { PersistentVolumeClaim, Pod } from '../kube/index.ts';
 
 /** The index by `NAMESPACE/NAME` of the workspace that an object's `spec.workspaceRef` names. */
 export const byReference = 'workspaceRef';
@@ -15,8 +15,6 @@ export interface Caches {
   checkpoints: Store<AgentCheckpoint>;
   /** With the index {@link byReference}. */
   messages: Store<AgentMessage>;
-  /** Of the operator's own namespace. */
-  secrets: Store<Secret>;
 }
 
 /** The key of the workspace that a message or a checkpoint names. */
@@ -86,13 +84,5 @@ export function projectMessage(message: AgentMessage): AgentMessage {
             ? ({ phase: status.phase, completedAt: status.completedAt } as AgentMessage['status'] & object)
             : status,
         }),
-  };
-}
-
-/** Helm keeps whole releases in Secrets of this type: up to 1 MiB each, and no credential of a model. */
-export function projectSecret({ metadata, type, data }: Secret): Secret {
-  return {
-    metadata: projectMetadata(metadata),
-    ...(data === undefined || type === 'helm.sh/release.v1' ? {} : { data }),
   };
 }

@@ -36,6 +36,18 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/**
+ * The tokens that a workspace may use on one UTC day: what it asks for, at most what its class allows. Undefined: as many as it
+ * likes.
+ */
+export function tokensPerDay(
+  { maxTokensPerDay: asked }: { maxTokensPerDay?: number | undefined },
+  { maxTokensPerDay: ceiling }: { maxTokensPerDay?: number | undefined },
+): number | undefined {
+  if (asked === undefined || ceiling === undefined) return asked ?? ceiling;
+  return Math.min(asked, ceiling);
+}
+
 /** What a workspace gets: its spec narrowed by its class, every default filled in. */
 export interface EffectiveSpec {
   class: AgentWorkspaceClass;
@@ -93,6 +105,9 @@ export function narrow(spec: AgentWorkspaceSpec, of: AgentWorkspaceClass): Effec
     say(field, asked, ceiling);
     return ceiling;
   };
+  const maxTokensPerDay = tokensPerDay(spec.agent, ceilings);
+  if (spec.agent.maxTokensPerDay !== undefined && spec.agent.maxTokensPerDay !== maxTokensPerDay)
+    say('spec.agent.maxTokensPerDay', spec.agent.maxTokensPerDay, maxTokensPerDay);
   const oneOf = <T extends string>(
     field: string,
     asked: T | undefined,
@@ -119,11 +134,7 @@ export function narrow(spec: AgentWorkspaceSpec, of: AgentWorkspaceClass): Effec
       permissions.defaultMode,
     ),
     maxTurns: atMost('spec.agent.maxTurns', spec.agent.maxTurns, ceilings.maxTurns),
-    maxTokensPerDay: atMost(
-      'spec.agent.maxTokensPerDay',
-      spec.agent.maxTokensPerDay,
-      ceilings.maxTokensPerDay,
-    ),
+    maxTokensPerDay,
     services,
     clamped,
   };

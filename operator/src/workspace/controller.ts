@@ -1,5 +1,5 @@
 import { type AgentWorkspace, type WorkspacePhase, workspaceLabel, workspacePhases } from '@dormouse/crds';
-import type { Change, Informer } from '../cache/index.ts';
+import type { Change, Expectations, Informer } from '../cache/index.ts';
 import { type KubeObject, keyOf } from '../kube/index.ts';
 import type { Priority, WorkQueue } from '../queue/index.ts';
 import { type Caches, referenceOf } from './caches.ts';
@@ -22,9 +22,11 @@ export function feed(
   informers: Informers,
   queue: Pick<WorkQueue, 'add'>,
   reconciler: Pick<Reconciler, 'isEcho' | 'noteGone'>,
+  expected: { pods: Pick<Expectations, 'isEcho'>; claims: Pick<Expectations, 'isEcho'> },
 ): () => void {
   const priority = ({ initial }: { initial: boolean }): Priority => (initial ? 'initial' : 'live');
-  const owned = (change: Change<KubeObject>) => {
+  const owned = (change: Change<KubeObject>, own: Pick<Expectations, 'isEcho'>) => {
+    if (change.type === 'added' && own.isEcho(change.object)) return;
     const { namespace, labels } = change.object.metadata;
     const workspace = labels?.[workspaceLabel];
     if (workspace !== undefined) queue.add(`${namespace}/${workspace}`, priority(change));
@@ -47,8 +49,8 @@ export function feed(
       if (change.type === 'modified' && reconciler.isEcho(key, change.object)) return;
       queue.add(key, priority(change));
     }),
-    informers.pods.subscribe(owned),
-    informers.claims.subscribe(owned),
+    informers.pods.subscribe((change) => owned(change, expected.pods)),
+    informers.claims.subscribe((change) => owned(change, expected.claims)),
     informers.checkpoints.subscribe(referring),
     informers.messages.subscribe(referring),
     informers.classes.subscribe(({ type, object, previous, initial }) => {
@@ -62,17 +64,6 @@ export function feed(
       awake(({ spec, status }) =>
         spec.classRef === undefined ? true : spec.classRef.name === name || status?.className === name,
       );
-    }),
-    informers.secrets.subscribe(({ object, initial }) => {
-      if (initial) return;
-      const users = new Set(
-        informers.classes
-          .list()
-          .filter((each) => each.spec.model.secretRef?.name === object.metadata.name)
-          .map((each) => each.metadata.name),
-      );
-      if (users.size === 0) return;
-      awake(({ status }) => status?.className === undefined || users.has(status.className));
     }),
   ];
   return () => {

@@ -52,6 +52,14 @@ export function diagnosePod(pod: Pod, className: string): Diagnosis<'PodRunning'
   };
 }
 
+/**
+ * Whether a pod that does not run may be waiting for its volume. Where no node takes it for another reason nobody has tried to
+ * make one, and the events of the claim say no more than that.
+ */
+export function mayLackVolume({ reason, message }: Finding): boolean {
+  return reason !== 'Unschedulable' || /volume|storage/i.test(message ?? '');
+}
+
 /** Milliseconds after which a claim without a volume is asked for its events; and after which again, doubled each time. */
 const claimPatience = { first: 5_000, again: 10_000, longest: 300_000 };
 

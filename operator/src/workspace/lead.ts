@@ -6,7 +6,6 @@ import { SerialQueue, type WorkObserver, type WorkQueue } from '../queue/index.t
 import { AgentConnections, type AgentTransport } from '../runtime/index.ts';
 import type { EventNote, Logger } from '../telemetry/index.ts';
 import { feed, type Informers } from './controller.ts';
-import { ProviderCredentials } from './credentials.ts';
 import { RateLimit } from './rate-limit.ts';
 import { Reconciler } from './reconciler.ts';
 import type { Settings } from './snapshot.ts';
@@ -17,7 +16,6 @@ export interface LeadOptions {
   informers: Informers;
   transport: AgentTransport;
   masterKey: Uint8Array | string;
-  operatorNamespace: string;
   /** The namespace that agents are reached from; undefined: from outside, through the API server. */
   reachedFrom: string | undefined;
   settings: Settings;
@@ -40,8 +38,7 @@ const grace = 2_000;
  * else (the queue, what is remembered, the connections to agents) begins and ends with it.
  */
 export async function lead(options: LeadOptions, signal: AbortSignal): Promise<void> {
-  const { kube, informers, transport, masterKey, operatorNamespace, settings, clock, log } = options;
-  const credentials = new ProviderCredentials(informers.secrets, operatorNamespace, masterKey);
+  const { kube, informers, transport, masterKey, settings, clock, log } = options;
   const expect = {
     pods: new Expectations(informers.pods, { clock }),
     claims: new Expectations(informers.claims, { clock }),
@@ -50,7 +47,7 @@ export async function lead(options: LeadOptions, signal: AbortSignal): Promise<v
   const connections = new AgentConnections({ transport, clock, log }, (key) => queue.add(key));
   const reconciler = new Reconciler({
     log,
-    sources: { now, caches: informers, expected: expect, credentials, settings },
+    sources: { now, caches: informers, expected: expect, settings },
     connections,
     surroundings: {
       kube,
@@ -58,7 +55,6 @@ export async function lead(options: LeadOptions, signal: AbortSignal): Promise<v
       expect,
       agent: (name) => connections.get(keyOf(name)),
       agentKey: (workspace) => agentKey(masterKey, workspace.metadata),
-      credential: (of) => credentials.value(of) ?? '',
       reachedFrom: options.reachedFrom,
       record: options.record,
       measure: options.measure,
@@ -67,14 +63,14 @@ export async function lead(options: LeadOptions, signal: AbortSignal): Promise<v
     },
   });
   const queue: WorkQueue = new SerialQueue({
-    worker: (key, stopping) => reconciler.reconcile(key, stopping),
+    worker: (key, stopping, looks) => reconciler.reconcile(key, stopping, looks),
     log,
     concurrency: options.concurrency,
     observer: options.observer,
     clock,
   });
   options.watchQueue(queue);
-  const stopFeeding = feed(informers, queue, reconciler);
+  const stopFeeding = feed(informers, queue, reconciler, expect);
   queue.start();
   log.info('leading');
   await new Promise<void>((resolve) => {

@@ -70,6 +70,8 @@ describe('the pod', () => {
     const [agent, tools] = specOf().containers;
     expect(agent?.volumeMounts?.map((each) => each.name)).toContain('runtime');
     expect(tools?.volumeMounts?.map((each) => each.name)).not.toContain('runtime');
+    expect(agent?.volumeMounts?.map((each) => each.name)).toContain('gateway-token');
+    expect(tools?.volumeMounts?.map((each) => each.name)).not.toContain('gateway-token');
     const claim = (of: typeof agent) =>
       of?.volumeMounts
         ?.filter((each) => each.name === 'claim')
@@ -79,6 +81,13 @@ describe('the pod', () => {
       ['home', false],
       ['processes', false],
       ['state/transcripts', true],
+    ]);
+  });
+
+  it('carries one token: for the gateway alone, and of an hour', () => {
+    const tokens = specOf().volumes?.flatMap((each) => each.projected?.sources ?? []);
+    expect(tokens).toEqual([
+      { serviceAccountToken: { audience: 'dormouse-gateway', expirationSeconds: 3600, path: 'token' } },
     ]);
   });
 

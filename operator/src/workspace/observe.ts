@@ -4,7 +4,6 @@ import { byCreation } from '../message/order.ts';
 import type { RuntimeView } from '../runtime/index.ts';
 import { byReference, type Caches } from './caches.ts';
 import { findClass } from './class.ts';
-import type { ProviderCredentials } from './credentials.ts';
 import type { Memory, Settings, Snapshot } from './snapshot.ts';
 import type { Written } from './written.ts';
 
@@ -13,13 +12,12 @@ export interface Sources {
   now(): number;
   caches: Caches;
   expected: { pods: Pick<Expectations, 'pending'>; claims: Pick<Expectations, 'pending'> };
-  credentials: Pick<ProviderCredentials, 'lookUp'>;
   settings: Settings;
 }
 
 /** Everything that is known of one workspace at this moment. Reads memory only. */
 export function observe(
-  { now, caches, expected, credentials, settings }: Sources,
+  { now, caches, expected, settings }: Sources,
   name: ObjectName & { namespace: string },
   { memory, written, runtime }: { memory: Memory; written: Written; runtime: RuntimeView },
 ): Snapshot {
@@ -40,7 +38,6 @@ export function observe(
     name,
     workspace,
     class: lookup,
-    credential: credentials.lookUp(lookup.found),
     pod: caches.pods.get(name),
     claim: caches.claims.get(name),
     expected: { ...expectation('pod', pod), ...expectation('claim', claim) },

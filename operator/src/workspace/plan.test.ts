@@ -237,6 +237,49 @@ describe('a message to a workspace that does not exist', () => {
   });
 });
 
+describe('a pod that does not start', () => {
+  const unschedulable = (message: string) => ({
+    conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }],
+  });
+
+  it('has the events of its claim read only where a volume may be what it lacks', async () => {
+    const world = new World();
+    world.createWorkspace();
+    await look(world);
+    await look(world);
+    world.server.changeStatus(resources.persistentVolumeClaims, name, { phase: 'Pending' });
+    world.server.changeStatus(
+      resources.pods,
+      name,
+      unschedulable("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."),
+    );
+    world.now += 60_000;
+    await look(world);
+    expect(condition(world, 'PodRunning')?.reason).toBe('Unschedulable');
+    expect(world.server.requests.lists).toBe(0);
+
+    const unbound = 'pod has unbound immediate PersistentVolumeClaims. not found';
+    world.server.changeStatus(resources.pods, name, unschedulable(unbound));
+    await look(world);
+    expect(world.server.requests.lists).toBe(1);
+  });
+
+  it('is not asked for again at once where its namespace is being deleted', async () => {
+    const world = await awake();
+    world.server.terminating = true;
+    world.deletePod();
+    world.kubelet();
+    for (let looks = 0; looks < 20; looks += 1) {
+      world.now += 100;
+      await look(world);
+    }
+    expect(world.server.requests.refused).toBe(1);
+    world.now += 5_000;
+    await look(world);
+    expect(world.server.requests.refused).toBe(2);
+  });
+});
+
 describe('an operator that restarts', () => {
   it('says at once that a workspace starts whose pod was created before', async () => {
     const world = new World();

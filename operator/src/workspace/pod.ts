@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { agentPort, identities, paths } from '@dormouse/agent-runtime/protocol';
+import { agentPort, gatewayAudience, identities, paths } from '@dormouse/agent-runtime/protocol';
 import {
   type AgentWorkspace,
   apiVersion,
@@ -34,7 +34,7 @@ export function isOwnedBy(
   );
 }
 
-/** The Secret of a workspace: `config.json`, `key` and `credential` for the container `agent`. */
+/** The Secret of a workspace: `config.json` and `key` for the container `agent`. */
 export function secretName(workspace: string): string {
   return `${workspace}-runtime`;
 }
@@ -45,6 +45,12 @@ const confined = {
   runAsNonRoot: true,
   seccompProfile: { type: 'RuntimeDefault' },
 };
+
+/**
+ * Says to the gateway which pod it is, and is good for nothing else: its audience is not the API server's. The kubelet renews it
+ * when four fifths of its time are over.
+ */
+const gatewayToken = { audience: gatewayAudience, expirationSeconds: 3600, path: 'token' };
 
 type Tolerations = NonNullable<NonNullable<Pod['spec']>['tolerations']>;
 type Quantities = Record<string, string> | undefined;
@@ -65,7 +71,14 @@ function requirements(
 export function podSpec(workspace: AgentWorkspace, effective: EffectiveSpec): NonNullable<Pod['spec']> {
   const { images, resources, runtimeClassName, nodeSelector, tolerations } = effective.class.spec;
   const { name } = workspace.metadata;
-  const volume = { claim: 'claim', secret: 'runtime', socket: 'run', agentTmp: 'agent-tmp', tmp: 'tmp' };
+  const volume = {
+    claim: 'claim',
+    secret: 'runtime',
+    token: 'gateway-token',
+    socket: 'run',
+    agentTmp: 'agent-tmp',
+    tmp: 'tmp',
+  };
   return {
     automountServiceAccountToken: false,
     enableServiceLinks: false,
@@ -107,6 +120,7 @@ export function podSpec(workspace: AgentWorkspace, effective: EffectiveSpec): No
         volumeMounts: [
           { name: volume.claim, mountPath: paths.state, subPath: 'state' },
           { name: volume.secret, mountPath: paths.secrets, readOnly: true },
+          { name: volume.token, mountPath: paths.gatewayToken, readOnly: true },
           { name: volume.socket, mountPath: '/run/dormouse' },
           { name: volume.agentTmp, mountPath: '/tmp' },
         ],
@@ -131,6 +145,7 @@ export function podSpec(workspace: AgentWorkspace, effective: EffectiveSpec): No
     volumes: [
       { name: volume.claim, persistentVolumeClaim: { claimName: name } },
       { name: volume.secret, secret: { secretName: secretName(name), defaultMode: 0o440 } },
+      { name: volume.token, projected: { sources: [{ serviceAccountToken: gatewayToken }] } },
       { name: volume.socket, emptyDir: {} },
       { name: volume.agentTmp, emptyDir: { sizeLimit: '256Mi' } },
       { name: volume.tmp, emptyDir: {} },

@@ -33,22 +33,37 @@ interface Entry {
 const longestRow = 12;
 /** Milliseconds until a look that found its view to be old is repeated, if the watch does not bring news before. */
 const stale = 150;
+/** Milliseconds until something is created again in a namespace that was being deleted. */
 const namespaceGoing = 5_000;
+
+function creates({ do: what }: Action): boolean {
+  return what === 'createPod' || what === 'createClaim' || what === 'applySecret';
+}
 
 /** Brings one workspace closer to what it shall be: observe, plan, apply, until there is nothing to do. */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #entries = new Map<string, Entry>();
+  /**
+   * Namespaces that are being deleted, and until when nothing is created in them. A thousand workspaces whose pods went first
+   * would otherwise ask for a thousand new ones, again and again, and be refused.
+   */
+  readonly #going = new Map<string, number>();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
   }
 
   /** The worker of the queue. */
-  async reconcile(key: string, signal: AbortSignal): Promise<Outcome | undefined> {
+  async reconcile(
+    key: string,
+    signal: AbortSignal,
+    looks: () => void = () => undefined,
+  ): Promise<Outcome | undefined> {
     const name = workspaceName(key);
     const entry = this.#entry(key);
     for (let row = 0; row < longestRow; row += 1) {
+      looks();
       const snapshot = this.#observe(key, name, entry);
       const next = plan(snapshot);
       this.#connect(key, next, snapshot);
@@ -58,6 +73,9 @@ export class Reconciler {
           ? undefined
           : { requeueAfter: Math.max(0, next.deadline - this.#options.sources.now()) };
       }
+      const going = this.#going.get(name.namespace) ?? 0;
+      const left = going - this.#options.sources.now();
+      if (left > 0 && next.steps.some((step) => step.some(creates))) return { requeueAfter: left };
       this.#tell(key, next.steps, snapshot);
       const outcome = await this.#apply(next.steps, snapshot, entry, signal);
       if (outcome !== undefined) return outcome;
@@ -137,6 +155,7 @@ export class Reconciler {
       }
       if (error instanceof ForbiddenError && error.namespaceTerminating) {
         log.info({ workspace }, 'namespace is going away');
+        this.#going.set(snapshot.name.namespace, this.#options.sources.now() + namespaceGoing);
         return { requeueAfter: namespaceGoing };
       }
       throw error;

@@ -3,10 +3,10 @@ import type { Action } from './actions.ts';
 import { growth } from './claim.ts';
 import type { Finding } from './conditions.ts';
 import { conditionOf } from './conditions.ts';
-import { missingCredential } from './credentials.ts';
 import type { Decision } from './decision.ts';
 import { diagnoseClaim, diagnosePod } from './diagnosis.ts';
 import { instant, millisecondsAt } from './instant.ts';
+import { modelProblem } from './model-problem.ts';
 import { hadFiles, isParked, outdated, quietSince, type Situation, wantedConfig } from './situation.ts';
 import { classFinding } from './start.ts';
 
@@ -121,7 +121,7 @@ function upToDate(situation: Situation): { actions: Action[]; findings: Finding[
 
 /** What the conditions say of a workspace whose agent answers. */
 function running(situation: Situation): Finding[] {
-  const { agent, ownPod, effective, memory, status, credential } = situation;
+  const { agent, ownPod, effective, memory, status } = situation;
   if (agent === undefined || ownPod === undefined) return [];
   const findings: Finding[] = [classFinding(situation), { type: 'PodRunning', reason: 'ContainersRunning' }];
   findings.push(
@@ -134,22 +134,11 @@ function running(situation: Situation): Finding[] {
         },
   );
   const model = agent.modelProblem;
-  const className = effective?.class.metadata.name ?? status.className ?? '';
-  if (credential.state === 'missing')
-    findings.push({
-      type: 'ModelReachable',
-      reason: 'CredentialMissing',
-      message: missingCredential(credential, className),
-    });
-  else if (model !== undefined)
+  if (model !== undefined)
     findings.push({
       type: 'ModelReachable',
       reason: model.reason,
-      message: `${effective?.class.spec.model.baseUrl ?? 'The provider'} answered${model.status === undefined ? '' : ` ${model.status}`}: ${model.message}${
-        model.reason === 'Unauthorized'
-          ? `. The credential is in Secret ${effective?.class.spec.model.secretRef?.name ?? '(none: spec.model.secretRef is not set)'}, named by AgentWorkspaceClass ${className}.`
-          : ''
-      }`,
+      message: modelProblem(model, effective?.class, status.className),
     });
   else if (conditionOf(status.conditions, 'ModelReachable')?.status === 'False')
     findings.push({ type: 'ModelReachable', reason: 'Answering' });

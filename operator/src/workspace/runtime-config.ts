@@ -11,14 +11,11 @@ import { ownerReference, secretName } from './pod.ts';
  */
 export const secretType = 'dormouse.dev/runtime';
 
-/**
- * What agentd is told. `fingerprint` stands for the credential, which is not part of the document: a new credential
- * gives a new revision, so that one comparison says whether the agent is current.
- */
+/** What agentd is told. Providers and their keys are no part of it: `modelUrl` is the gateway's. */
 export function buildRuntimeConfig(
   workspace: AgentWorkspace,
   effective: EffectiveSpec,
-  fingerprint: string,
+  modelUrl: string,
 ): RuntimeConfig {
   const { name, namespace = '', uid = '' } = workspace.metadata;
   const { spec } = effective.class;
@@ -26,7 +23,7 @@ export function buildRuntimeConfig(
     workspace: { namespace, name, uid },
     model: {
       name: effective.model,
-      baseUrl: spec.model.baseUrl,
+      baseUrl: modelUrl,
       ...(effective.maxTokensPerDay === undefined ? {} : { maxTokensPerDay: effective.maxTokensPerDay }),
       ...(effective.maxTurns === undefined ? {} : { maxTurns: effective.maxTurns }),
     },
@@ -46,17 +43,12 @@ export function buildRuntimeConfig(
     })),
     checkpoint: { keep: effective.keep, processes: workspace.spec.checkpoint.processes },
   };
-  const revision = createHash('sha256').update(JSON.stringify(config)).update(fingerprint).digest('hex');
+  const revision = createHash('sha256').update(JSON.stringify(config)).digest('hex');
   return { revision, ...config };
 }
 
 /** The Secret that is mounted into the container `agent`. */
-export function buildSecret(
-  workspace: AgentWorkspace,
-  config: RuntimeConfig,
-  key: string,
-  credential: string,
-): Desired<Secret> {
+export function buildSecret(workspace: AgentWorkspace, config: RuntimeConfig, key: string): Desired<Secret> {
   const { name, namespace } = workspace.metadata;
   const base64 = (text: string) => Buffer.from(text).toString('base64');
   return {
@@ -70,7 +62,6 @@ export function buildSecret(
     data: {
       'config.json': base64(JSON.stringify(config)),
       key: base64(key),
-      credential: base64(credential),
     },
   };
 }

@@ -4,13 +4,6 @@ import type { RuntimeView } from '../runtime/index.ts';
 import type { AccessMode } from './claim.ts';
 import type { ClassLookup } from './class.ts';
 
-/** What is known of the credential of the model. The value itself never enters a plan. */
-export type CredentialLookup =
-  | { state: 'none' }
-  | { state: 'found'; fingerprint: string }
-  /** `secret` is NAMESPACE/NAME. */
-  | { state: 'missing'; secret: string; key: string };
-
 export interface Problem<Reason extends string> {
   reason: Reason;
   message: string;
@@ -72,6 +65,8 @@ export interface Settings {
   accessMode: AccessMode;
   /** After which a checkpoint under way is given up. */
   checkpointTimeout: number;
+  /** Where the agents ask for the model: the gateway, which knows the providers and their keys. */
+  gatewayModelUrl: string;
 }
 
 /** Everything that is known of one workspace at one moment: all that `plan` sees. */
@@ -81,7 +76,6 @@ export interface Snapshot {
   name: ObjectName & { namespace: string };
   workspace: AgentWorkspace | undefined;
   class: ClassLookup;
-  credential: CredentialLookup;
   /** As the cache shows it; whether it belongs to the workspace is for the plan to see. */
   pod: Pod | undefined;
   claim: PersistentVolumeClaim | undefined;

@@ -2,9 +2,8 @@ import { workspaceFinalizer } from '@dormouse/crds';
 import type { Action } from './actions.ts';
 import { buildClaim } from './claim.ts';
 import type { Finding } from './conditions.ts';
-import { missingCredential } from './credentials.ts';
 import type { Decision } from './decision.ts';
-import { claimEventsDue, diagnoseClaim, diagnosePod } from './diagnosis.ts';
+import { claimEventsDue, diagnoseClaim, diagnosePod, mayLackVolume } from './diagnosis.ts';
 import { instant } from './instant.ts';
 import { buildPod } from './pod.ts';
 import { hadFiles, outdated, type Situation, wantedConfig } from './situation.ts';
@@ -59,17 +58,10 @@ function blocked(
  * workspace that is new it is the finalizer, and the status follows when there is more to say.
  */
 export function start(situation: Situation, changes: Decision['changes'] = {}): Decision {
-  const { status, memory, now, effective, name, workspace, settings, claim, credential } = situation;
+  const { status, memory, now, effective, name, workspace, settings, claim } = situation;
   const findings: Finding[] = [classFinding(situation)];
-  if (effective === undefined) return blocked(situation, noClass.ready, findings);
-
   const config = wantedConfig(situation);
-  if (config === undefined) {
-    const message =
-      credential.state === 'missing' ? missingCredential(credential, effective.class.metadata.name) : '';
-    findings.push({ type: 'ModelReachable', reason: 'CredentialMissing', message });
-    return blocked(situation, { reason: 'ModelNotReady', message }, findings);
-  }
+  if (effective === undefined || config === undefined) return blocked(situation, noClass.ready, findings);
 
   const storage = diagnoseClaim(situation, hadFiles(situation), effective.storageSize);
   findings.push(storage.finding);
@@ -209,7 +201,10 @@ export function starting(situation: Situation): Decision {
       ready: { reason: 'PodNotRunning', message: pod.finding.message ?? '' },
       asleep: { reason: 'Blocked' },
     };
-  const eventsDue = claim === undefined ? undefined : claimEventsDue(claim, memory.claimEvents);
+  const eventsDue =
+    claim === undefined || !mayLackVolume(pod.finding)
+      ? undefined
+      : claimEventsDue(claim, memory.claimEvents);
   const readEvents: Action[][] =
     claim !== undefined && eventsDue !== undefined && eventsDue <= now
       ? [[{ do: 'readClaimEvents', uid: claim.metadata.uid ?? '' }]]

@@ -1,4 +1,4 @@
-import type { AgentWorkspace, AgentWorkspaceClass } from '@dormouse/crds';
+import type { AgentWorkspace } from '@dormouse/crds';
 import type { KubeClient, KubeObject, ObjectName } from '../kube/index.ts';
 import type { AgentConnection } from '../runtime/index.ts';
 import type { EventNote } from '../telemetry/index.ts';
@@ -25,7 +25,6 @@ export interface Surroundings {
   agent(name: ObjectName): Pick<AgentConnection, 'client' | 'noteRecord' | 'note'> | undefined;
   /** The key that agentd of that workspace knows the operator by. */
   agentKey(workspace: AgentWorkspace): string;
-  credential(of: AgentWorkspaceClass | undefined): string;
   /** The namespace that agents are reached from; undefined: from outside, through the API server. */
   reachedFrom: string | undefined;
   record(object: KubeObject, note: EventNote): void;

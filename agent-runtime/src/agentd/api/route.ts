@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { z } from 'zod';
 
 export interface RouteCall {
@@ -9,6 +10,13 @@ export interface RouteCall {
   body: unknown;
   request: IncomingMessage;
   response: ServerResponse;
+}
+
+/** A call that asks for another protocol on its connection. */
+export interface UpgradeCall extends Pick<RouteCall, 'params' | 'request'> {
+  socket: Duplex;
+  /** What the client sent behind its request. */
+  head: Buffer;
 }
 
 /** What a handler answers: JSON, or nothing where it wrote the response itself. */
@@ -27,6 +35,8 @@ export interface Route {
   /** Status to its schema; a string is a media type that is no JSON. */
   answers: Record<number, { description: string; schema?: z.ZodType; mediaType?: string }>;
   handle(call: RouteCall): Promise<RouteAnswer> | RouteAnswer;
+  /** Takes the connection over where the request asks for that. What it throws is answered. */
+  upgrade?(call: UpgradeCall): Promise<void>;
 }
 
 /** A route whose handler knows the type of its body. */

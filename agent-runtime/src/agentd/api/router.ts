@@ -1,4 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
 import { CheckpointRefused } from '../checkpoint/checkpointer.ts';
@@ -37,6 +39,20 @@ export function createApiServer({ routes, key, log, onAnswer }: RouterOptions): 
       path = found;
     }).catch((error: unknown) => answerError(error, response, log));
   });
+  server.on('upgrade', (request, socket, head) => {
+    const started = performance.now();
+    // Until somebody takes it over nobody listens, and an error without a listener ends the process.
+    socket.on('error', () => socket.destroy());
+    upgrade(request, socket, head, compiled, authenticated)
+      .then(
+        (path) => ({ path, status: 101 }),
+        (error: unknown) => ({ path: 'none', status: refuseUpgrade(error, request, socket, log) }),
+      )
+      .then(({ path, status }) =>
+        onAnswer(request.method ?? '', path, status, (performance.now() - started) / 1000),
+      )
+      .catch((error: unknown) => log.error({ err: error }, 'request failed'));
+  });
   server.requestTimeout = 30_000;
   server.headersTimeout = 10_000;
   return server;
@@ -49,6 +65,37 @@ async function serve(
   authenticated: ReturnType<typeof keyCheck>,
   matched: (path: string) => void,
 ): Promise<void> {
+  const { url, found } = find(request, routes, authenticated, response);
+  matched(found.route.path);
+  const body = found.route.body === undefined ? undefined : await parseBody(request, found.route.body);
+  const params = decodeParams(found.pattern.exec(url.pathname)?.groups ?? {});
+  const answer = await found.route.handle({ params, query: url.searchParams, body, request, response });
+  if (answer !== undefined) answerJson(response, answer.status, answer.body);
+}
+
+/** Resolves with the route's path when the connection was taken over. */
+async function upgrade(
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  routes: readonly Compiled[],
+  authenticated: ReturnType<typeof keyCheck>,
+): Promise<string> {
+  const { url, found } = find(request, routes, authenticated);
+  if (found.route.upgrade === undefined || request.headers.upgrade?.toLowerCase() !== 'websocket')
+    throw new HttpError('invalid', `${url.pathname} is no WebSocket.`);
+  const params = decodeParams(found.pattern.exec(url.pathname)?.groups ?? {});
+  await found.route.upgrade({ params, request, socket, head });
+  return found.route.path;
+}
+
+/** The route of a request whose caller may know of it. */
+function find(
+  request: IncomingMessage,
+  routes: readonly Compiled[],
+  authenticated: ReturnType<typeof keyCheck>,
+  response?: ServerResponse,
+): { url: URL; found: Compiled } {
   const url = new URL(request.url ?? '/', 'http://agent');
   const here = routes.filter(({ pattern }) => pattern.test(url.pathname));
   const found = here.find(({ route }) => route.method === request.method);
@@ -63,14 +110,10 @@ async function serve(
     if (here.length === 0)
       throw new HttpError('not_found', `There is no ${url.pathname}. See /openapi.json.`);
     const allowed = here.map(({ route }) => route.method).join(', ');
-    response.setHeader('allow', allowed);
+    response?.setHeader('allow', allowed);
     throw new HttpError('invalid', `${url.pathname} takes ${allowed}.`, undefined, 405);
   }
-  matched(found.route.path);
-  const body = found.route.body === undefined ? undefined : await parseBody(request, found.route.body);
-  const params = decodeParams(found.pattern.exec(url.pathname)?.groups ?? {});
-  const answer = await found.route.handle({ params, query: url.searchParams, body, request, response });
-  if (answer !== undefined) answerJson(response, answer.status, answer.body);
+  return { url, found };
 }
 
 function patternOf(path: string): RegExp {
@@ -131,6 +174,16 @@ function answerError(error: unknown, response: ServerResponse, log: Logger): voi
   // The rest of a body that was refused is not read.
   if (http.status === 413) response.setHeader('connection', 'close');
   answerJson(response, http.status, http.body());
+}
+
+/** Answers on a socket that asked for an upgrade, and closes it. Returns the status. */
+function refuseUpgrade(error: unknown, request: IncomingMessage, socket: Duplex, log: Logger): number {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket as Socket);
+  response.once('finish', () => socket.end());
+  answerError(error, response, log);
+  return response.statusCode;
 }
 
 function asHttpError(error: unknown): HttpError {

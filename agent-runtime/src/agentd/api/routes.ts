@@ -11,6 +11,7 @@ import { HttpError } from './error.ts';
 import { streamEvents } from './event-stream.ts';
 import { openApiDocument } from './openapi.ts';
 import { type Route, route } from './route.ts';
+import { terminalRoutes } from './terminal-routes.ts';
 import { sendTranscript } from './transcript.ts';
 
 const none = z.object({});
@@ -27,6 +28,7 @@ export function routesOf(agent: Agent): Route[] {
     ...probes(agent),
     ...workspace(agent),
     ...conversation(agent),
+    ...terminalRoutes(agent),
     ...checkpoints(agent),
   ];
   let document: object | undefined;
@@ -112,7 +114,7 @@ function workspace(agent: Agent): Route[] {
     route({
       method: 'PUT',
       path: '/v1/config',
-      summary: 'Replaces the configuration, and the credential if one is given, at once.',
+      summary: 'Replaces the configuration at once.',
       body: configUpdate,
       answers: { 200: { description: 'In force.', schema: z.object({ revision: z.string() }) } },
       handle: async ({ body }) => {

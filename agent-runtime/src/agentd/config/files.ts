@@ -6,8 +6,6 @@ export interface MountedConfig {
   config: RuntimeConfig;
   /** What callers of the API must show. */
   key: string;
-  /** The key of the model's provider; empty when there is none. */
-  credential: string;
 }
 
 /** The folder of the workspace's Secret cannot be used; the message says which file and why. */
@@ -15,25 +13,23 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-/** Reads the mounted Secret: `config.json`, `key`, `credential`. */
+/** Reads the mounted Secret: `config.json`, `key`. */
 export async function readMountedConfig(folder: string): Promise<MountedConfig> {
-  const [text, key, credential] = await Promise.all([
+  const [text, key] = await Promise.all([
     readSecret(join(folder, 'config.json')),
     readSecret(join(folder, 'key')),
-    readSecret(join(folder, 'credential'), ''),
   ]);
   if (key.length < 16)
     throw new ConfigError(`${join(folder, 'key')} must hold a key of at least 16 characters`);
   const parsed = runtimeConfig.safeParse(parseJson(text, join(folder, 'config.json')));
   if (!parsed.success) throw new ConfigError(`${join(folder, 'config.json')}: ${parsed.error.message}`);
-  return { config: parsed.data, key, credential };
+  return { config: parsed.data, key };
 }
 
-async function readSecret(path: string, absent?: string): Promise<string> {
+async function readSecret(path: string): Promise<string> {
   try {
     return (await readFile(path, 'utf8')).trim();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && absent !== undefined) return absent;
     throw new ConfigError(`${path} cannot be read`, { cause: error });
   }
 }

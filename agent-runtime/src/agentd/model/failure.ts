@@ -1,3 +1,4 @@
+import { type GatewayReason, gatewayReasons, reasonHeader } from '../../protocol/gateway.ts';
 import type { RuntimeState } from '../../protocol/state.ts';
 
 type ProblemReason = NonNullable<RuntimeState['modelProblem']>['reason'];
@@ -5,6 +6,8 @@ type ProblemReason = NonNullable<RuntimeState['modelProblem']>['reason'];
 /** A model request that did not come to its end. */
 export interface ModelFailure {
   reason: ProblemReason;
+  /** The word of the gateway, where it refused by itself and the provider was not asked. */
+  gateway?: GatewayReason;
   status?: number;
   message: string;
   /** False where the same request would be refused again. */
@@ -18,6 +21,8 @@ interface ErrorShape {
   status?: unknown;
   type?: unknown;
   message?: unknown;
+  /** The sentence of the answer's body, without the JSON around it. */
+  apiMessage?: unknown;
   headers?: unknown;
 }
 
@@ -34,17 +39,32 @@ const statusOfType: Record<string, number> = {
   overloaded_error: 529,
 };
 
+/** What each refusal of the gateway itself comes to, where the status alone would mislead. */
+const ofGateway: Record<Exclude<GatewayReason, 'Refused'>, Pick<ModelFailure, 'reason' | 'retryable'>> = {
+  CredentialMissing: { reason: 'CredentialMissing', retryable: true },
+  CredentialRefused: { reason: 'Unauthorized', retryable: true },
+  TokenBudgetSpent: { reason: 'BudgetSpent', retryable: false },
+  CostBudgetSpent: { reason: 'BudgetSpent', retryable: false },
+};
+
 /** Sorts an error of the SDK by what is to be done about it. A stream that ended early has no status and is retried. */
 export function classify(error: unknown, now: number): ModelFailure {
   const shape = (typeof error === 'object' && error !== null ? error : {}) as ErrorShape;
+  const headers = shape.headers instanceof Headers ? shape.headers : undefined;
   const status = typeof shape.status === 'number' ? shape.status : statusOfType[String(shape.type)];
-  const message = String(shape.message ?? error).slice(0, 2_000);
-  const retryAfterMs = shape.headers instanceof Headers ? retryAfter(shape.headers, now) : undefined;
+  const message = String(shape.apiMessage ?? shape.message ?? error).slice(0, 2_000);
+  const retryAfterMs = headers === undefined ? undefined : retryAfter(headers, now);
+  const gateway = gatewayReasons.find((each) => each === headers?.get(reasonHeader));
   const more = {
     message,
+    ...(gateway !== undefined && { gateway }),
     ...(status !== undefined && { status }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   };
+  if (gateway !== undefined && gateway !== 'Refused') return { ...ofGateway[gateway], ...more };
+  // Its 401 speaks of the workspace's token, which the kubelet renews: no key of a provider is wrong.
+  if (gateway === 'Refused' && (status === 401 || status === 429))
+    return { reason: 'Unavailable', retryable: true, ...more };
   if (status === undefined || status >= 500 || status === 408 || status === 409) {
     return { reason: status === 529 ? 'Overloaded' : 'Unavailable', retryable: true, ...more };
   }

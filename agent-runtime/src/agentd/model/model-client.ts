@@ -2,11 +2,6 @@ import { z } from 'zod';
 import type { ApiMessage } from '../session/conversation.ts';
 import type { ToolDeclaration } from '../tools/registry.ts';
 
-export interface ModelEndpoint {
-  baseUrl: string;
-  credential: string;
-}
-
 export interface ModelRequest {
   model: string;
   system: string;
@@ -41,22 +36,28 @@ export interface Model {
 const maxOutputTokens = 16_384;
 const ephemeral = { type: 'ephemeral' } as const;
 
+/** What a request shows to be let in, read afresh for each: it changes. */
+export interface Bearer {
+  read(): Promise<string>;
+}
+
 /** The Messages API through the SDK, which is loaded with the first request: 80 ms that a wake does not wait for. */
 export class MessagesModel implements Model {
-  readonly #endpoint: () => ModelEndpoint;
+  readonly #baseUrl: () => string;
+  readonly #bearer: Bearer;
 
-  constructor(endpoint: () => ModelEndpoint) {
-    this.#endpoint = endpoint;
+  constructor(baseUrl: () => string, bearer: Bearer) {
+    this.#baseUrl = baseUrl;
+    this.#bearer = bearer;
   }
 
   async stream(request: ModelRequest, { signal, onText, retries }: StreamOptions): Promise<ModelAnswer> {
-    const { Anthropic } = await import('@anthropic-ai/sdk');
-    const { baseUrl, credential } = this.#endpoint();
+    const [{ Anthropic }, authToken] = await Promise.all([import('@anthropic-ai/sdk'), this.#bearer.read()]);
     const client = new Anthropic({
-      baseURL: baseUrl,
-      // The SDK would look for one in the environment and in files; ours is the only one, and "none" gets its 401.
-      apiKey: credential === '' ? 'none' : credential,
-      authToken: null,
+      baseURL: this.#baseUrl(),
+      authToken,
+      // The SDK would look for one in the environment and in files.
+      apiKey: null,
       maxRetries: 0,
       openTelemetry: false,
       logLevel: 'off',

@@ -25,6 +25,28 @@ describe('a failed model request', () => {
   });
 
   it.each([
+    ['CredentialMissing', 401, 'CredentialMissing', true],
+    ['CredentialRefused', 401, 'Unauthorized', true],
+    ['TokenBudgetSpent', 429, 'BudgetSpent', false],
+    ['CostBudgetSpent', 429, 'BudgetSpent', false],
+    // The workspace's own token was not taken: no key is wrong, and the kubelet renews it.
+    ['Refused', 401, 'Unavailable', true],
+    ['Refused', 429, 'Unavailable', true],
+    ['Refused', 400, 'InvalidRequest', false],
+    ['Refused', 502, 'Unavailable', true],
+  ] as const)('that the gateway itself refused as %s with %d is %s', (gateway, status, reason, retryable) => {
+    const headers = new Headers({ 'x-dormouse-reason': gateway, 'retry-after': '5' });
+    const error = { status, headers, message: '401 {"type":"error"}', apiMessage: 'what to mend' };
+    expect(classify(error, now)).toMatchObject({
+      gateway,
+      reason,
+      retryable,
+      message: 'what to mend',
+      retryAfterMs: 5_000,
+    });
+  });
+
+  it.each([
     [{ 'retry-after': '7' }, 7000],
     [{ 'retry-after-ms': '20', 'retry-after': '7' }, 20],
     [{ 'retry-after': 'Mon, 23 Nov 2026 00:00:09 GMT' }, 9000],

@@ -68,11 +68,17 @@ export class PatientModel {
   #set(failure: ModelFailure | undefined): void {
     if (failure === undefined && this.#problem === undefined) return;
     const since = this.#problem?.since ?? new Date().toISOString();
-    const { reason, status, message } = failure ?? {};
+    const { reason, status, message, gateway } = failure ?? {};
     this.#problem =
       reason === undefined
         ? undefined
-        : { reason, message: message ?? '', since, ...(status !== undefined && { status }) };
+        : {
+            reason,
+            message: message ?? '',
+            from: gateway === undefined ? 'provider' : 'gateway',
+            since,
+            ...(status !== undefined && { status }),
+          };
     this.#onChange();
   }
 

@@ -162,10 +162,7 @@ export class Turn {
     } catch (error) {
       if (!(error instanceof ModelRefused)) throw error;
       const { failure } = error;
-      return this.#settle(turn, {
-        reason: 'ModelRefused',
-        message: `The model provider refused the request: ${failure.message}`,
-      });
+      return this.#settle(turn, refused(failure));
     }
   }
 
@@ -255,7 +252,16 @@ function plainBlock(block: ContentBlock): ContentBlock {
   return plain;
 }
 
-function waitingFor(failure: ModelFailure): Failure {
-  const reason = failure.reason === 'Unauthorized' ? 'ModelUnauthorized' : 'ModelUnavailable';
-  return { reason, message: failure.message };
+/** Why a message waits for the model. */
+function waitingFor({ reason, message }: ModelFailure): Failure {
+  if (reason === 'Unauthorized') return { reason: 'ModelUnauthorized', message };
+  if (reason === 'CredentialMissing') return { reason: 'ModelCredentialMissing', message };
+  return { reason: 'ModelUnavailable', message };
+}
+
+/** Why a message failed, as the model would refuse it again. */
+function refused({ gateway, message }: ModelFailure): Failure {
+  if (gateway === 'TokenBudgetSpent' || gateway === 'CostBudgetSpent') return { reason: gateway, message };
+  const who = gateway === undefined ? 'The model provider' : 'The gateway';
+  return { reason: 'ModelRefused', message: `${who} refused the request: ${message}` };
 }

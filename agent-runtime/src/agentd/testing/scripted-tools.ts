@@ -158,7 +158,12 @@ export class ScriptedTools {
 
   #exec(body: ExecRequest, response: ServerResponse): void {
     this.commands.push(body.command);
-    const child = spawn('bash', ['-c', body.command], { cwd: this.#home, detached: true });
+    const child = spawn('bash', ['-c', body.command], {
+      cwd: this.#home,
+      detached: true,
+      // As workspaced does it. A bash that finds a socket as its input takes itself for a remote shell and reads ~/.bashrc.
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const send = (event: object) => response.write(`${JSON.stringify(event)}\n`);
     child.stdout.on('data', (text: Buffer) =>
       send({ type: 'output', stream: 'stdout', text: text.toString() }),

@@ -38,6 +38,7 @@ export class TestWorkspace {
   readonly tools: ScriptedTools;
   readonly model: ModelServer;
   config: RuntimeConfig;
+  /** What the agent shows to the model. */
   credential = 'model-key';
   readonly #agents: RunningAgent[] = [];
 
@@ -75,12 +76,12 @@ export class TestWorkspace {
   async start(model?: Model): Promise<RunningAgent> {
     const log = pino({ level: process.env.LOG_LEVEL ?? 'silent' });
     const agent = await Agent.open({
-      mounted: { config: this.config, key, credential: this.credential },
+      mounted: { config: this.config, key },
       stateFolder: this.state,
       socketPath: this.socketPath,
       home: '/home/agent',
       readable: ['/var/lib/dormouse-processes'],
-      model: (endpoint) => model ?? new MessagesModel(endpoint),
+      model: (baseUrl) => model ?? new MessagesModel(baseUrl, { read: async () => this.credential }),
       log,
     });
     const server = createApiServer({ routes: routesOf(agent), key, log, onAnswer: () => undefined });
@@ -108,12 +109,13 @@ export class TestWorkspace {
     await mkdir(secrets, { recursive: true });
     await writeFile(join(secrets, 'config.json'), JSON.stringify(this.config));
     await writeFile(join(secrets, 'key'), key);
-    await writeFile(join(secrets, 'credential'), this.credential);
+    await writeFile(join(secrets, 'token'), this.credential);
     const child = spawn(process.execPath, [join(import.meta.dirname, '../main.ts')], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: {
         PATH: process.env.PATH,
         DORMOUSE_SECRETS: secrets,
+        DORMOUSE_GATEWAY_TOKEN_FILE: join(secrets, 'token'),
         DORMOUSE_STATE: this.state,
         DORMOUSE_TOOLS_SOCKET: this.socketPath,
         DORMOUSE_HOST: '127.0.0.1',

@@ -1,4 +1,5 @@
-import { Agent, type IncomingMessage, request } from 'node:http';
+import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { z } from 'zod';
 import { type ExecRequest, execEvent, toolError } from '../../protocol/tools-api.ts';
 
@@ -38,6 +39,7 @@ export interface CallOptions {
 const maxAnswerBytes = 16 * 1024 * 1024;
 const maxLineBytes = 1024 * 1024;
 const retryDelayMs = 100;
+const upgradeTimeoutMs = 10_000;
 
 /** Speaks to `workspaced` over its Unix socket. Every answer is parsed and bounded. */
 export class ToolsClient {
@@ -90,22 +92,53 @@ export class ToolsClient {
     await readNdjson(response, schema, onEvent);
   }
 
-  async #open(
+  /** A connection that speaks `protocol` from now on. Throws as `call` does. */
+  upgrade(path: string, protocol: string): Promise<Duplex> {
+    return this.#patiently({}, () => this.#upgradeOnce(path, protocol));
+  }
+
+  #open(
     method: string,
     path: string,
     body: object | undefined,
     options: CallOptions,
   ): Promise<IncomingMessage> {
+    return this.#patiently(options, () => this.#openOnce(method, path, body, options));
+  }
+
+  /** Tries again as long as there is patience and nothing was sent. */
+  async #patiently<T>(options: CallOptions, attempt: () => Promise<T>): Promise<T> {
     const deadline = performance.now() + (options.patienceMs ?? 15_000);
     for (;;) {
       try {
-        return await this.#openOnce(method, path, body, options);
+        return await attempt();
       } catch (error) {
         const again = error instanceof ToolsUnavailable && !error.sent && performance.now() < deadline;
         if (!again) throw error;
         await pause(retryDelayMs, options.signal);
       }
     }
+  }
+
+  #upgradeOnce(path: string, protocol: string): Promise<Duplex> {
+    return new Promise((resolve, reject) => {
+      const headers = { connection: 'Upgrade', upgrade: protocol };
+      const outgoing = request({
+        ...{ socketPath: this.#socketPath, agent: false, path, headers },
+        timeout: upgradeTimeoutMs,
+      });
+      this.#watch(outgoing, {}, reject);
+      outgoing.on('response', (response) => {
+        readAll(response).then((text) => reject(refusal(response.statusCode ?? 500, text)), reject);
+      });
+      outgoing.on('upgrade', (_answer, socket, head) => {
+        outgoing.removeAllListeners('timeout');
+        socket.setTimeout(0);
+        if (head.length > 0) socket.unshift(head);
+        resolve(socket);
+      });
+      outgoing.end();
+    });
   }
 
   #openOnce(
@@ -129,26 +162,31 @@ export class ToolsClient {
             ? {}
             : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) },
       });
-      outgoing.on('timeout', () =>
-        outgoing.destroy(new ToolsUnavailable('the tools did not answer in time', true)),
-      );
-      outgoing.on('error', (error: NodeJS.ErrnoException) => {
-        if (options.signal?.aborted) reject(options.signal.reason);
-        else if (error instanceof ToolsUnavailable) reject(error);
-        else
-          reject(
-            new ToolsUnavailable(
-              'the tools of the workspace cannot be reached',
-              !isConnectFailure(error),
-              error,
-            ),
-          );
-      });
+      this.#watch(outgoing, options, reject);
       outgoing.on('response', (response) => {
         if ((response.statusCode ?? 500) < 400) return resolve(response);
         readAll(response).then((text) => reject(refusal(response.statusCode ?? 500, text)), reject);
       });
       outgoing.end(payload);
+    });
+  }
+
+  /** Rejects with what it means that the request broke or took too long. */
+  #watch(outgoing: ClientRequest, options: CallOptions, reject: (error: unknown) => void): void {
+    outgoing.on('timeout', () =>
+      outgoing.destroy(new ToolsUnavailable('the tools did not answer in time', true)),
+    );
+    outgoing.on('error', (error: NodeJS.ErrnoException) => {
+      if (options.signal?.aborted) reject(options.signal.reason);
+      else if (error instanceof ToolsUnavailable) reject(error);
+      else
+        reject(
+          new ToolsUnavailable(
+            'the tools of the workspace cannot be reached',
+            !isConnectFailure(error),
+            error,
+          ),
+        );
     });
   }
 }

@@ -9,6 +9,7 @@ const statuses: Record<ToolFailureCode, number> = {
   not_unique: 409,
   no_match: 409,
   changed: 409,
+  conflict: 409,
   too_large: 413,
   limit: 429,
   io: 500,

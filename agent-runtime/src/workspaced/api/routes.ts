@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { z } from 'zod';
+import { terminalRequest } from '../../protocol/terminals.ts';
 import {
   backgroundRequest,
   editRequest,
@@ -9,6 +11,7 @@ import {
   readRequest,
   restoreRequest,
   servicesRequest,
+  terminalUpgrade,
   writeRequest,
 } from '../../protocol/tools-api.ts';
 import type { BackgroundTasks } from '../background/tasks.ts';
@@ -21,6 +24,8 @@ import { readLines } from '../files/read.ts';
 import { writeWhole } from '../files/write.ts';
 import type { Gate } from '../gate.ts';
 import type { Supervisor } from '../services/supervisor.ts';
+import type { Terminals } from '../terminal/terminals.ts';
+import { ToolFailure } from '../tool-failure.ts';
 import { parse, readBody } from './body.ts';
 import { whenGone } from './gone.ts';
 import type { Listeners } from './listeners.ts';
@@ -33,6 +38,7 @@ export interface Workspace {
   exec: ExecContext;
   background: BackgroundTasks;
   services: Supervisor;
+  terminals: Terminals;
   search: GrepContext;
   sleep: Sleep;
   listeners: Listeners;
@@ -52,6 +58,11 @@ export interface Route {
   path: string;
   /** Resolves with the body of the answer, or with `undefined` when the route answers by itself. */
   handle: (call: Call) => unknown;
+  /**
+   * Where the path can also be upgraded to `terminalUpgrade`: throws what keeps it from that, or returns what takes the
+   * connection over.
+   */
+  upgrade?: (id: string) => (socket: Duplex, head: Buffer) => void;
 }
 
 /** Bytes of one slice: as JSON, at worst six times as much, which still is an answer that `agentd` takes. */
@@ -62,7 +73,7 @@ const sliceQuery = z.object({
 });
 
 export function routesOf(workspace: Workspace): Route[] {
-  return [...commands(workspace), ...files(workspace), ...lifecycle(workspace)];
+  return [...commands(workspace), ...terminals(workspace), ...files(workspace), ...lifecycle(workspace)];
 }
 
 function commands({ gate, exec, background }: Workspace): Route[] {
@@ -100,6 +111,36 @@ function commands({ gate, exec, background }: Workspace): Route[] {
       },
     },
     { method: 'DELETE', path: '/background/:id', handle: ({ id }) => background.kill(id) },
+  ];
+}
+
+function terminals({ gate, terminals }: Workspace): Route[] {
+  return [
+    {
+      method: 'POST',
+      path: '/terminals',
+      async handle({ request }) {
+        const body = await readBody(request, terminalRequest);
+        return gate.run(() => terminals.open(body));
+      },
+    },
+    { method: 'GET', path: '/terminals', handle: () => ({ terminals: terminals.list() }) },
+    {
+      method: 'GET',
+      path: '/terminals/:id',
+      handle() {
+        throw new ToolFailure('invalid', `a terminal is reached by an upgrade to ${terminalUpgrade}`);
+      },
+      upgrade: (id) => terminals.attach(id),
+    },
+    {
+      method: 'DELETE',
+      path: '/terminals/:id',
+      async handle({ id }) {
+        await terminals.end(id);
+        return {};
+      },
+    },
   ];
 }
 

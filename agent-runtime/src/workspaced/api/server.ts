@@ -1,4 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { terminalUpgrade } from '../../protocol/tools-api.ts';
 import type { Log } from '../log.ts';
 import { ToolFailure } from '../tool-failure.ts';
 import { sendFailure, sendJson } from './answer.ts';
@@ -7,9 +10,43 @@ import type { Route } from './routes.ts';
 /** Serves the routes. Every failure becomes a `toolError`, or a cut connection where the answer had begun. */
 export function createToolsServer(routes: readonly Route[], log: Log): Server {
   // The one client keeps its connections, and cannot tell one that we closed for idleness from a lost answer.
-  return createServer({ keepAliveTimeout: 0 }, (request, response) => {
+  const server = createServer({ keepAliveTimeout: 0 }, (request, response) => {
     serve(routes, request, response).catch((error: unknown) => fail(error, request, response, log));
   });
+  server.on('upgrade', (request, socket, head) => {
+    try {
+      upgrade(routes, request)(socket, head);
+    } catch (error) {
+      const response = new ServerResponse(request);
+      response.assignSocket(socket as Socket);
+      response.shouldKeepAlive = false;
+      response.once('finish', () => socket.end());
+      fail(error, request, response, log);
+    }
+  });
+  return server;
+}
+
+/** What takes the connection over. Throws where there is nothing that would. */
+function upgrade(routes: readonly Route[], { method, url, headers }: IncomingMessage) {
+  if (headers.upgrade?.toLowerCase() !== terminalUpgrade)
+    throw new ToolFailure('invalid', `workspaced upgrades to ${terminalUpgrade} and nothing else`);
+  const [path = ''] = (url ?? '').split('?', 1);
+  for (const route of routes) {
+    const id = route.method === method ? match(route.path, path) : undefined;
+    if (id === undefined || route.upgrade === undefined) continue;
+    const take = route.upgrade(id);
+    return (socket: Duplex, head: Buffer) => {
+      const lines = [
+        'HTTP/1.1 101 Switching Protocols',
+        'Connection: Upgrade',
+        `Upgrade: ${terminalUpgrade}`,
+      ];
+      socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+      take(socket, head);
+    };
+  }
+  throw new ToolFailure('not_found', `workspaced has nothing to upgrade at ${path}`);
 }
 
 async function serve(

@@ -4,12 +4,14 @@ import type { BackgroundTasks } from '../background/tasks.ts';
 import type { Gate } from '../gate.ts';
 import type { Log } from '../log.ts';
 import type { Supervisor } from '../services/supervisor.ts';
+import type { Terminals } from '../terminal/terminals.ts';
 
 export interface SleepContext {
   gate: Gate;
   services: Supervisor;
   background: BackgroundTasks;
-  /** Ends processes that belong to neither; where that cannot be told, it does nothing. */
+  terminals: Pick<Terminals, 'endAll'>;
+  /** Ends processes that belong to none of these; where that cannot be told, it does nothing. */
   endLeftovers: (graceMs: number) => Promise<void>;
   /** Resolves when what was written is on disk. */
   sync: () => Promise<void>;
@@ -18,6 +20,9 @@ export interface SleepContext {
   log: Log;
   changed: (task: BackgroundTask) => void;
 }
+
+/** What those who see a terminal are told. */
+const terminalsEnd = 'The workspace went to sleep or was stopped, and its terminals with it. Open a new one.';
 
 type StopResult = z.infer<typeof stopResult>;
 
@@ -44,9 +49,13 @@ export class Sleep {
 
   /** Ends every process, without the wait for the disk. */
   async stopProcesses(graceMs: number): Promise<void> {
-    const { gate, services, background, endLeftovers } = this.#context;
+    const { gate, services, background, terminals, endLeftovers } = this.#context;
     await gate.close();
-    const [names, tasks] = await Promise.all([services.stopAll(graceMs), background.stopAll(graceMs)]);
+    const [names, tasks] = await Promise.all([
+      services.stopAll(graceMs),
+      background.stopAll(graceMs),
+      terminals.endAll(graceMs, terminalsEnd),
+    ]);
     await endLeftovers(graceMs);
     this.#stopped = {
       services: [...this.#stopped.services, ...names],

@@ -107,28 +107,50 @@ export async function endOrphanedSession(leader: number, startTime: number, grac
   await endSession(() => sessionMembers(leader, false), graceMs);
 }
 
-function endSession(members: () => ProcessEntry[], graceMs: number): Promise<void> {
+function endSession(
+  members: () => ProcessEntry[],
+  graceMs: number,
+  first: NodeJS.Signals = 'SIGTERM',
+): Promise<void> {
   // By group, so that a process forked between the listing and the signal is reached too.
-  return endProcesses(members, graceMs, (entry) => -entry.group);
+  return endProcesses(members, graceMs, (entry) => -entry.group, first);
 }
 
 /**
- * TERM to everything listed, KILL to what is listed after `graceMs`, until nothing is. `target` is what to signal for an
- * entry, as `kill(2)` takes it: a pid, or a negative group.
+ * HUP to the session on a terminal, once more after half of `graceMs`, and KILL to what is left after the whole. Shells with
+ * a person before them ignore TERM; and one that was just about to wait for a key when HUP came acts on the next.
+ */
+export async function hangUpSession(
+  leader: number,
+  leaderEnded: () => boolean,
+  graceMs: number,
+): Promise<void> {
+  const members = () => sessionMembers(leader, leaderEnded());
+  const again = setTimeout(() => {
+    for (const group of new Set(members().map((entry) => entry.group))) signalOne(-group, 'SIGHUP');
+  }, graceMs / 2);
+  await endSession(members, graceMs, 'SIGHUP');
+  clearTimeout(again);
+}
+
+/**
+ * TERM to everything listed (or what is asked for in its place), KILL to what is listed after `graceMs`, until nothing is.
+ * `target` is what to signal for an entry, as `kill(2)` takes it: a pid, or a negative group.
  */
 export async function endProcesses(
   list: () => readonly ProcessEntry[],
   graceMs: number,
   target: (entry: ProcessEntry) => number,
+  first: NodeJS.Signals = 'SIGTERM',
 ): Promise<void> {
   const signalAll = (signal: NodeJS.Signals) => {
     const entries = list();
     for (const to of new Set(entries.map(target))) signalOne(to, signal);
-    // A stopped process acts on TERM only once it continues.
+    // A stopped process acts on the signal only once it continues.
     for (const entry of entries) if (entry.state === 'T') signalOne(target(entry), 'SIGCONT');
     return entries.length;
   };
-  if (signalAll('SIGTERM') === 0) return;
+  if (signalAll(first) === 0) return;
   if (await gone(list, graceMs)) return;
   signalAll('SIGKILL');
   await gone(list, killPatienceMs, () => signalAll('SIGKILL'));

@@ -4,6 +4,7 @@ import {
   AlreadyExistsError,
   ConflictError,
   type Desired,
+  ForbiddenError,
   type KubeClient,
   type KubeObject,
   keyOf,
@@ -42,6 +43,10 @@ export class SimulatedApiServer
   #uids = 0;
   /** Writes that the operator has left until it crashes; `after`: the last one still reaches the server. */
   fuse: { writes: number; after: boolean } | undefined;
+  /** The namespace is on its way out: nothing can be created in it. */
+  terminating = false;
+  /** Requests for lists, and creates that were refused. */
+  readonly requests = { lists: 0, refused: 0 };
   /** Called for every delete that is accepted, before it takes effect. */
   onDelete: (plural: string, object: Stored, grace: number | undefined) => void = () => undefined;
   /** Called after every write. */
@@ -67,11 +72,16 @@ export class SimulatedApiServer
   }
 
   list<T extends KubeObject>(of: Resource<T>) {
+    this.requests.lists += 1;
     return Promise.resolve({ resourceVersion: String(this.#version), items: this.all(of) });
   }
 
   create<T extends KubeObject>(of: Resource<T>, object: Desired<T>): Promise<T> {
-    return this.#write(() => this.insert(of, object));
+    return this.#write(() => {
+      if (!this.terminating) return this.insert(of, object);
+      this.requests.refused += 1;
+      throw new ForbiddenError(`${of.plural} cannot be created`, 403, 'Forbidden', true);
+    });
   }
 
   /** Without the operator's fuse: what people and the other parts of Kubernetes make. */

@@ -33,7 +33,6 @@ export class World {
     claims: new LaggingCache(this.server, resources.persistentVolumeClaims),
     checkpoints: new LaggingCache(this.server, resources.checkpoints, referenceOf),
     messages: new LaggingCache(this.server, resources.messages, referenceOf),
-    secrets: new LaggingCache(this.server, resources.secrets),
   };
   volume: Volume = emptyVolume();
   /** Processes on the volume; more than one only where an old one is at rest. */
@@ -330,8 +329,11 @@ export class World {
         now: () => this.now,
         caches: caches as never,
         expected: expect,
-        credentials: { lookUp: () => ({ state: 'none' }) },
-        settings: { accessMode: 'ReadWriteOncePod', checkpointTimeout: 120_000 },
+        settings: {
+          accessMode: 'ReadWriteOncePod',
+          checkpointTimeout: 120_000,
+          gatewayModelUrl: 'http://gateway.test:8082',
+        },
       },
       surroundings: {
         kube: server,
@@ -339,7 +341,6 @@ export class World {
         expect,
         agent: () => (this.#view.podUID === undefined ? undefined : connection) as never,
         agentKey: () => 'key',
-        credential: () => '',
         reachedFrom: 'dormouse-system',
         record: () => undefined,
         measure: () => undefined,

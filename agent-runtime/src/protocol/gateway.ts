@@ -1,0 +1,23 @@
+/**
+ * What `agentd` and the gateway agree on where a workspace asks the model: the token that says which workspace it is, and
+ * the header that says why the gateway itself refused.
+ */
+
+/** The audience of the token that the kubelet mounts into the container `agent`: good at the gateway and nowhere else. */
+export const gatewayAudience = 'dormouse-gateway';
+
+/** On each answer that is the gateway's own and not the provider's; the value is one of {@link gatewayReasons}. */
+export const reasonHeader = 'x-dormouse-reason';
+
+/**
+ * `CredentialMissing`: there is no key where the class says. `CredentialRefused`: the provider did not take the key a moment ago, so
+ * it was not asked again. `TokenBudgetSpent`, `CostBudgetSpent`: until midnight UTC. `Refused`: anything else; the status says what.
+ */
+export const gatewayReasons = [
+  'CredentialMissing',
+  'CredentialRefused',
+  'TokenBudgetSpent',
+  'CostBudgetSpent',
+  'Refused',
+] as const;
+export type GatewayReason = (typeof gatewayReasons)[number];

@@ -1,0 +1,94 @@
+import { reasonHeader } from '@dormouse/agent-runtime/protocol';
+import type { Clock, KubeClient } from '@dormouse/operator/kube';
+import type { Logger } from '@dormouse/operator/telemetry';
+import type { Workspaces } from '../attach/index.ts';
+import { auditTo } from '../audit/audit.ts';
+import { WorkspaceAuthenticator } from '../auth/index.ts';
+import type { Config } from '../config.ts';
+import { ConnectionLimits } from '../limits/index.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { BodyMemory } from './body.ts';
+import { Classes } from './classes.ts';
+import { Ledger, OldAccounts, UsageRecords } from './ledger/index.ts';
+import { ModelDoor } from './model-door.ts';
+import { ModelGateway } from './model-gateway.ts';
+import { ModelProxy } from './model-proxy.ts';
+import { ProviderChoice, ProviderKeys } from './provider/index.ts';
+import { ModelMetrics } from './telemetry/model-metrics.ts';
+
+export interface AssembleModelOptions {
+  config: Config;
+  kube: KubeClient;
+  clock: Clock;
+  log: Logger;
+  metrics: Metrics;
+  workspaces: Workspaces;
+}
+
+/** Milliseconds for the head of a request, for the whole of it, and until a provider takes a connection. */
+const timeouts = { headers: 10_000, request: 60_000 };
+const connectTimeout = 5_000;
+/** Days for which accounts are kept. */
+const keepDays = 8;
+
+/** All parts of the model proxy, joined. Its informers and the sweep of old accounts are to be started and stopped by the caller. */
+export function assembleModelProxy({ config, kube, clock, log, metrics, workspaces }: AssembleModelOptions) {
+  const { namespace } = config;
+  const around = { client: kube, log, observer: metrics, clock };
+  const own = new ModelMetrics(metrics.registry);
+  const random = Math.random;
+  const classes = new Classes(around);
+  const records = new UsageRecords(namespace, around);
+  const keys = new ProviderKeys({ kube, clock, namespace });
+  const memory = new BodyMemory(config['model-bodies']);
+  const ledger = new Ledger({
+    kube,
+    records,
+    namespace,
+    clock,
+    random,
+    lost: (error) => {
+      own.lost();
+      log.error({ err: error }, 'what a call used was not written; it is charged as reserved');
+    },
+  });
+  const limits = {
+    connect: connectTimeout,
+    idle: config['model-idle-timeout'],
+    total: config['model-total-timeout'],
+    body: config['model-max-body'],
+  };
+  const choice = new ProviderChoice({ keys, clock, asked: (...how) => own.asked(...how) });
+  const gateway = new ModelGateway({
+    door: new ModelDoor({
+      authenticator: new WorkspaceAuthenticator({ kube, clock, cached: workspaces }),
+      workspaces,
+      classes,
+      // Who asks is the workspace; there is no user besides.
+      connections: new ConnectionLimits({
+        user: Number.POSITIVE_INFINITY,
+        workspace: config['model-calls-per-workspace'],
+      }),
+    }),
+    proxy: new ModelProxy({ choice, keys, ledger, memory, clock, limits }),
+    written: () => ledger.idle(),
+    clock,
+    log,
+    audit: auditTo(log),
+    ended: (use, refusal) => own.ended(use, refusal, refusal?.headers[reasonHeader]),
+    timeouts,
+  });
+  own.watch({
+    get open() {
+      return gateway.open;
+    },
+    get bodies() {
+      return memory.taken;
+    },
+  });
+  return {
+    gateway,
+    informers: [classes.informer, records.informer],
+    oldAccounts: new OldAccounts({ kube, records, clock, keep: keepDays, random, log }),
+  };
+}

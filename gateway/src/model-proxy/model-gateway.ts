@@ -1,0 +1,175 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Clock, delay, ForbiddenError, KubeError, keyOf } from '@dormouse/operator/kube';
+import type { Logger } from '@dormouse/operator/telemetry';
+import { Refusal, refusalOf } from '../http/refusal.ts';
+import type { ModelAdmission, ModelDoor } from './model-door.ts';
+import { answerModelError } from './model-error.ts';
+import type { CallReport, ModelProxy } from './model-proxy.ts';
+import type { CredentialUse } from './telemetry/credential-use.ts';
+
+export interface ModelGatewayOptions {
+  door: Pick<ModelDoor, 'admit'>;
+  proxy: Pick<ModelProxy, 'serve'>;
+  /** Resolves when nothing is to be written any more. */
+  written: () => Promise<void>;
+  clock: Clock;
+  log: Logger;
+  audit: (use: CredentialUse) => void;
+  /** Told of each call that ended. */
+  ended: (use: CredentialUse, refusal: Refusal | undefined) => void;
+  /** Milliseconds for the headers of a request, and for the whole of it. */
+  timeouts: { headers: number; request: number };
+}
+
+/** Bytes of a request's head. */
+const longestHead = 16 * 1024;
+/** Milliseconds in which what was given up gets its answer, and what was counted is written. */
+const lastWords = 2_000;
+/** What a server says of a client that did not wait, since nginx. */
+const clientLeft = 499;
+
+class ClientLeft extends Error {}
+
+/** A call under way. */
+interface Visit {
+  controller: AbortController;
+  seen: Partial<ModelAdmission>;
+  report: CallReport;
+}
+
+/** The HTTP server for workspaces that ask the model, and nothing else. */
+export class ModelGateway {
+  readonly #options: ModelGatewayOptions;
+  readonly #server: Server;
+  readonly #visits = new Set<Visit>();
+  #draining = false;
+  #emptied: () => void = () => undefined;
+
+  constructor(options: ModelGatewayOptions) {
+    this.#options = options;
+    this.#server = createServer(
+      {
+        maxHeaderSize: longestHead,
+        headersTimeout: options.timeouts.headers,
+        requestTimeout: options.timeouts.request,
+        connectionsCheckingInterval: Math.min(1_000, options.timeouts.headers),
+        keepAliveTimeout: 65_000,
+      },
+      (request, response) => void this.#visit(request, response),
+    );
+  }
+
+  /** Calls under way. */
+  get open(): number {
+    return this.#visits.size;
+  }
+
+  /** The port that it listens on; 0 takes any. Rejects where it cannot. */
+  async listen(port: number): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, resolve);
+    });
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Takes no new connections and gives calls `grace` milliseconds; then ends them. Resolves when what they came to is written. */
+  async drain(grace: number): Promise<void> {
+    const { clock, written } = this.#options;
+    this.#draining = true;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    await this.#whenEmpty(grace);
+    for (const visit of this.#visits)
+      visit.controller.abort(
+        new Refusal('unavailable', 'The gateway is being restarted. Send it again.', { 'retry-after': '1' }),
+      );
+    await this.#whenEmpty(lastWords);
+    this.#server.closeAllConnections();
+    await closed;
+    // What is not written is charged as it was reserved.
+    const enough = new AbortController();
+    await Promise.race([written(), delay(clock, lastWords, enough.signal)]);
+    enough.abort();
+  }
+
+  async #whenEmpty(limit: number): Promise<void> {
+    if (this.#visits.size === 0) return;
+    const empty = new AbortController();
+    this.#emptied = () => empty.abort();
+    await delay(this.#options.clock, limit, empty.signal);
+  }
+
+  /** From the first look at a request until it is accounted for. */
+  async #visit(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { door, proxy, clock, log } = this.#options;
+    const since = clock.monotonic();
+    const visit: Visit = { controller: new AbortController(), seen: {}, report: { asked: 0 } };
+    this.#visits.add(visit);
+    if (this.#draining) response.shouldKeepAlive = false;
+    response.once('close', () => {
+      if (!response.writableFinished) visit.controller.abort(new ClientLeft());
+    });
+    const { signal } = visit.controller;
+    let outcome = 'answered';
+    let refusal: Refusal | undefined;
+    try {
+      const admission = await door.admit(request, (what) => Object.assign(visit.seen, what));
+      try {
+        await proxy.serve(admission, { request, response, signal, report: visit.report });
+      } finally {
+        admission.leave();
+      }
+    } catch (error) {
+      // A body that broke off is a client that left, whatever it looks like to who reads it.
+      if (signal.aborted && signal.reason instanceof ClientLeft) outcome = 'left';
+      else {
+        refusal = refusalOfModel(error);
+        if (refusal.code === 'internal') log.error({ err: error }, 'model call failed');
+        outcome = refusal.code;
+        answerModelError(response, refusal);
+      }
+    } finally {
+      this.#visits.delete(visit);
+      if (this.#visits.size === 0) this.#emptied();
+      const status = outcome === 'left' && !response.headersSent ? clientLeft : response.statusCode;
+      this.#account(visit, outcome, status, Math.round(clock.monotonic() - since), refusal);
+    }
+  }
+
+  #account(
+    { seen, report }: Visit,
+    outcome: string,
+    status: number,
+    milliseconds: number,
+    refusal: Refusal | undefined,
+  ): void {
+    const { audit, ended } = this.#options;
+    const { workspace } = seen;
+    const use: CredentialUse = {
+      action: 'model',
+      ...(workspace === undefined
+        ? {}
+        : { workspace: keyOf({ namespace: workspace.namespace, name: workspace.name }) }),
+      ...(seen.class === undefined ? {} : { class: seen.class.metadata.name }),
+      route: seen.route?.path ?? 'none',
+      ...report,
+      outcome,
+      status,
+      milliseconds,
+    };
+    // Nobody in particular asked: the metrics count those.
+    if (workspace !== undefined) audit(use);
+    ended(use, refusal);
+  }
+}
+
+/** What the API server could not answer is no fault of the caller. */
+function refusalOfModel(error: unknown): Refusal {
+  if (!(error instanceof KubeError) || error instanceof ForbiddenError) return refusalOf(error);
+  return new Refusal(
+    'unavailable',
+    `The API server, which says who asks and keeps what was used, does not take the call now: ${error.message}`,
+    { 'retry-after': '2' },
+  );
+}
