@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { GatewayStandIn } from '../testing/gateway-stand-in.ts';
+import { GatewayStandIn, refuse } from '../testing/gateway-stand-in.ts';
 import { Person, type Running } from '../testing/person.ts';
 import { TerminalStandIn } from '../testing/terminal-stand-in.ts';
 
@@ -130,6 +130,36 @@ describe('shell, in a script', () => {
     };
     expect(await person.run('shell', 'ada')).toMatchObject({ code: 0, out: 'done\r\n' });
     expect(terminal.typed).toBe('echo ~.\n\x04');
+  });
+
+  it('ends a line that has no end, for the end of input counts at the beginning of one only', async () => {
+    person.input = 'echo no end';
+    terminal.onTyped = (text) => text.includes('\x04') && terminal.exit({ code: 0 });
+    expect((await person.run('shell', 'ada')).code).toBe(0);
+    expect(terminal.typed).toBe('echo no end\n\x04');
+  });
+
+  it('opens its terminal once a checkpoint is over, and asks once where it is not known whether one was opened', async () => {
+    const { intercept } = gateway;
+    const refusals: [number, string][] = [
+      [409, 'checkpointing'],
+      [502, 'bad_gateway'],
+    ];
+    gateway.intercept = (asked, response) => {
+      const [status, code] = (asked.method === 'POST' && refusals.shift()) || [];
+      if (status === undefined) return intercept(asked, response);
+      refuse(response, status, code ?? '', 'Not now.');
+      return true;
+    };
+    const running = person.start('shell', 'ada');
+    await expect
+      .poll(async () => {
+        await person.clock.advance(1_000);
+        return running.err();
+      })
+      .toContain('error: Not now');
+    expect((await running.ended).code).toBe(6);
+    expect(gateway.asked.filter(({ method }) => method === 'POST')).toHaveLength(2);
   });
 
   it('does not show twice what it has shown: it ends when the connection is lost', async () => {

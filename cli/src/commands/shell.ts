@@ -1,13 +1,20 @@
+import {
+  type TerminalRequest,
+  type TerminalState,
+  terminalList,
+  terminalState,
+} from '@dormouse/agent-runtime/protocol';
 import { Command } from 'commander';
 import { Exited, Failure } from '../failure.ts';
 import { pathAt } from '../gateway/gateway.ts';
 import type { Opened } from '../gateway/open.ts';
+import { patiently } from '../gateway/patiently.ts';
 import { GatewayRefusal } from '../gateway/refusal.ts';
 import { age } from '../output/age.ts';
 import { data } from '../output/format.ts';
 import { printable } from '../output/printable.ts';
 import { type Column, table } from '../output/table.ts';
-import { exitCodeOf, type TerminalState, terminalList, terminalState } from '../shell/terminal.ts';
+import { exitCodeOf } from '../shell/exit.ts';
 import { useTerminal } from '../shell/use.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { formatOption, timeoutOption, withExamples } from './command.ts';
@@ -79,7 +86,7 @@ function columns(now: number): Column<TerminalState>[] {
     { name: 'NAME', cell: ({ name = '' }) => name },
     { name: 'COMMAND', cell: ({ command }) => command.join(' ') },
     { name: 'SIZE', cell: (each) => `${each.columns}x${each.rows}` },
-    { name: 'CLIENTS', cell: ({ clients = 0 }) => String(clients) },
+    { name: 'CLIENTS', cell: ({ clients }) => String(clients) },
     { name: 'AGE', cell: ({ startedAt }) => age(startedAt, now) },
   ];
 }
@@ -95,17 +102,17 @@ async function shell(
   const { attach: joined, directory, label } = options;
   let id = joined;
   if (id === undefined) {
-    const opened = await gateway.json(terminalState, pathAt(at, 'agent/terminals'), {
-      method: 'POST',
-      body: {
-        ...tty.size(),
-        ...(env.TERM && terminal.out && { term: env.TERM }),
-        ...(words.length > 0 && { command: words }),
-        ...(directory !== undefined && { directory }),
-        ...(label !== undefined && { name: label }),
-      },
-      signal,
-    });
+    const body: TerminalRequest = {
+      ...tty.size(),
+      ...(env.TERM && terminal.out && { term: env.TERM }),
+      ...(words.length > 0 && { command: [...words] }),
+      ...(directory !== undefined && { directory }),
+      ...(label !== undefined && { name: label }),
+    };
+    const path = pathAt(at, 'agent/terminals');
+    const opened = await patiently({ clock, signal, told: mustBeRefused }, () =>
+      gateway.json(terminalState, path, { method: 'POST', body, signal }),
+    );
     id = opened.id;
   }
   const again = `dormouse shell ${at.name} --attach ${id} --namespace ${at.namespace}`;
@@ -133,4 +140,9 @@ async function shell(
   if (exit.message !== undefined) around.err(`\n${printable(exit.message)}\n`);
   const code = exitCodeOf(exit);
   if (code !== 0) throw new Exited(code);
+}
+
+/** Where it is not known whether a terminal was opened, asking again could open a second one. */
+function mustBeRefused(error: Error): void {
+  if (!(error instanceof GatewayRefusal) || error.status === 502) throw error;
 }

@@ -22,9 +22,9 @@ export class GatewayRefusal extends Error {
     this.retryAfter = Number.isFinite(seconds) ? seconds * 1000 : undefined;
   }
 
-  /** Whether asking again may help: it is busy, restarts, or the workspace does not run yet. */
+  /** Whether asking again may help: it is busy, restarts, takes a checkpoint, or does not run yet. */
   get passing(): boolean {
-    return this.status === 429 || this.status >= 502;
+    return this.status === 429 || this.status >= 502 || this.code === 'checkpointing';
   }
 }
 

@@ -1,7 +1,8 @@
 import type { Writable } from 'node:stream';
+import type { ExitMessage, ResizeMessage } from '@dormouse/agent-runtime/protocol';
 import type { WebSocket } from 'ws';
 import type { Size } from '../terminal/tty.ts';
-import { type ExitMessage, parseExit } from './terminal.ts';
+import { parseExit } from './exit.ts';
 
 /** How a connection to a terminal ended: with its command, or without it, which goes on. */
 export type Parting = { exit: ExitMessage } | { lost: string };
@@ -38,7 +39,8 @@ export class Joined {
   }
 
   resize({ columns, rows }: Size): void {
-    this.#socket.send(JSON.stringify({ type: 'resize', columns, rows }));
+    const message: ResizeMessage = { type: 'resize', columns, rows };
+    this.#socket.send(JSON.stringify(message));
   }
 
   leave(): void {

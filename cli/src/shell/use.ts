@@ -1,3 +1,4 @@
+import { type ExitMessage, terminalProtocol } from '@dormouse/agent-runtime/protocol';
 import { type Clock, delay } from '@dormouse/operator/kube';
 import { Failure } from '../failure.ts';
 import { type Gateway, pathAt } from '../gateway/gateway.ts';
@@ -6,7 +7,6 @@ import { GatewayRefusal } from '../gateway/refusal.ts';
 import type { Tty } from '../terminal/tty.ts';
 import { Escape } from './escape.ts';
 import { Joined, type Parting } from './joined.ts';
-import { type ExitMessage, terminalProtocol } from './terminal.ts';
 
 export interface UseOptions {
   gateway: Gateway;
@@ -24,7 +24,9 @@ export interface UseOptions {
 
 /** Milliseconds between two tries to join a terminal again. */
 const pauses = { first: 250, longest: 5_000 };
-const endOfInput = Buffer.of(4);
+/** Ctrl-D ends the input at the beginning of a line only. */
+const endOfInput = { atStart: Buffer.from('\x04'), inLine: Buffer.from('\n\x04') };
+const newline = 10;
 /** What the terminal shows is sent anew to who joins again. */
 const clearScreen = '\x1b[H\x1b[2J';
 /** Leaves whatever a program that goes on has switched on: the other screen, the mouse, pasting with marks, no cursor. */
@@ -45,18 +47,20 @@ export async function useTerminal(options: UseOptions): Promise<ExitMessage | un
   const left = new AbortController();
   const ends = AbortSignal.any([signal, left.signal]);
   let joined: Joined | undefined;
+  let inLine = false;
   const typed = (chunk: Buffer | string) => {
     const bytes = Buffer.from(chunk);
     const { pass, told: said } = terminal.in ? escapes.push(bytes) : { pass: bytes, told: undefined };
     if (said === 'help') told(help);
     if (joined !== undefined && pass.length > 0) {
+      inLine = pass.at(-1) !== newline;
       tty.input.pause();
       // While nobody is joined, what is typed is of no use; a file waits.
       joined.type(pass).then(() => joined !== undefined && tty.input.resume());
     }
     if (said === 'detach') left.abort();
   };
-  const ended = () => void joined?.type(endOfInput);
+  const ended = () => void joined?.type(inLine ? endOfInput.inLine : endOfInput.atStart);
   const resized = () => joined?.resize(tty.size());
   using _raw = tty.raw();
   tty.input.on('data', typed).on('end', ended).pause();

@@ -18,13 +18,19 @@ export interface Tty {
   raw(): Disposable;
 }
 
+/** Characters across or down that a terminal of a workspace has at most. */
+const largest = 1000;
+
 /** The terminal of a process. What it changes is changed back when the process ends, whatever ends it but SIGKILL. */
 export function ttyOf(process: NodeJS.Process): Tty {
   const { stdin, stdout } = process;
   return {
     input: stdin,
     output: stdout,
-    size: () => ({ columns: stdout.columns || 80, rows: stdout.rows || 24 }),
+    size: () => ({
+      columns: Math.min(stdout.columns || 80, largest),
+      rows: Math.min(stdout.rows || 24, largest),
+    }),
     resized(changed) {
       stdout.on('resize', changed);
       return () => void stdout.off('resize', changed);

@@ -1,17 +1,25 @@
 import { once } from 'node:events';
+import {
+  type ExitMessage,
+  resizeMessage,
+  type TerminalRequest,
+  type TerminalState,
+  terminalProtocol,
+  terminalRequest,
+} from '@dormouse/agent-runtime/protocol';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { answer, type GatewayStandIn } from './gateway-stand-in.ts';
 
 /** One terminal `t1` of the stand-in's workspace, played by a test. */
 export class TerminalStandIn {
   /** What was asked for when it was opened. */
-  readonly opened: Record<string, unknown>[] = [];
+  readonly opened: TerminalRequest[] = [];
   /** All that was typed. */
   typed = '';
   /** Each size that it was told, `COLUMNSxROWS`. */
   readonly sizes: string[] = [];
   /** Told of each byte string that is typed. */
-  onTyped: (text: string) => void = () => undefined;
+  onTyped: (text: string) => unknown = () => undefined;
   /** Whether it is open still. */
   open = true;
   readonly #clients = new Set<WebSocket>();
@@ -20,14 +28,15 @@ export class TerminalStandIn {
   constructor(gateway: GatewayStandIn) {
     const server = new WebSocketServer({
       noServer: true,
-      handleProtocols: (offered) => offered.has('dormouse.terminal.v1') && 'dormouse.terminal.v1',
+      handleProtocols: (offered) => offered.has(terminalProtocol) && terminalProtocol,
     });
-    const state = {
+    const state: TerminalState = {
       id: 't1',
       columns: 80,
       rows: 24,
       command: ['bash', '-l'],
       startedAt: '2030-01-01T00:00:00Z',
+      clients: 0,
     };
     const before = gateway.intercept;
     gateway.intercept = (asked, response) => {
@@ -35,7 +44,7 @@ export class TerminalStandIn {
       if (asked.method === 'GET')
         answer(response, 200, { terminals: this.open ? [{ ...state, clients: this.clients }] : [] });
       else {
-        this.opened.push(JSON.parse(asked.body));
+        this.opened.push(terminalRequest.parse(JSON.parse(asked.body)));
         answer(response, 201, state);
       }
       return true;
@@ -61,7 +70,7 @@ export class TerminalStandIn {
   }
 
   /** The command ends. */
-  exit(how: { code?: number; signal?: string; message?: string }): void {
+  exit(how: Omit<ExitMessage, 'type'>): void {
     this.open = false;
     for (const client of this.#clients) {
       client.send(JSON.stringify({ type: 'exit', ...how }));
@@ -85,7 +94,7 @@ export class TerminalStandIn {
         this.typed += data.toString();
         this.onTyped(data.toString());
       } else {
-        const { columns, rows } = JSON.parse(data.toString());
+        const { columns, rows } = resizeMessage.parse(JSON.parse(data.toString()));
         this.sizes.push(`${columns}x${rows}`);
       }
     });
