@@ -279,6 +279,23 @@ describe('attach, without a terminal', () => {
     expect(err).toContain('→ Bash date');
   });
 
+  it('shows nothing twice of an answer that is written down before its text has come', async () => {
+    const told = (uuid: string, role: string) =>
+      gateway.emit({ type: 'entry', data: { session: 'default', uuid, role, summary: '' } });
+    gateway.onMessage = ({ key, text }) => {
+      gateway.entries.set('default', [
+        { uuid: 'u', messageKey: key, message: { role: 'user', content: text } },
+        { uuid: 'a', message: { role: 'assistant', content: [{ type: 'text', text: 'Quick.' }] } },
+      ]);
+      told('u', 'user');
+      gateway.delta('Quick.');
+      told('a', 'assistant');
+      gateway.message({ key });
+    };
+    person.input = 'go\n';
+    expect(await person.run('attach', 'ada')).toMatchObject({ code: 0, out: 'Quick.\n' });
+  });
+
   it('ends with 1 where a message failed', async () => {
     gateway.onMessage = ({ key }) =>
       gateway.message({ key, phase: 'Failed', reason: 'MaxTurns', message: 'too many' });

@@ -107,7 +107,7 @@ async function attach(
   const shared = { conversation, attachment, events, newKey: () => `attach-${around.random(20)}` };
   try {
     if (!atTerminal) {
-      const told = (error: Error) => note(`not delivered yet: ${error.message}`);
+      const told = (hindrance: string) => note(`not delivered yet: ${hindrance}`);
       await attachInLines({ ...shared, input: tty.input, told });
       return;
     }

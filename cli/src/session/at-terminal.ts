@@ -77,19 +77,24 @@ function actions({ view, conversation, attachment, newKey, signal }: TerminalOpt
       if (!signal.aborted) view.show({ kind: 'error', text: error.message });
     });
   };
+  /** Tells what stands in the way of a delivery, each thing once. */
+  const hindered = () => {
+    let told = '';
+    return (hindrance: string) => {
+      if (hindrance !== told) note(`not delivered yet: ${hindrance}`);
+      told = hindrance;
+    };
+  };
   const send = async (text: string) => {
     const key = newKey();
     conversation.typed(key, text);
-    let told = '';
-    await attachment.send(key, text, ({ message }) => {
-      if (message !== told) note(`not delivered yet: ${message}`);
-      told = message;
-    });
+    await attachment.send(key, text, hindered());
   };
   const answer = async (decision: 'allow' | 'deny', reason: string) => {
     const [question] = conversation.questions;
-    if (question === undefined) note('nothing waits for an answer');
-    else if (!(await attachment.answer(question, decision, reason))) note('it has been answered already');
+    if (question === undefined) return note('nothing waits for an answer');
+    const given = { decision, ...(reason !== '' && { reason }) };
+    if (!(await attachment.answer(question, given, hindered()))) note('it has been answered already');
   };
   const interrupt = async () => {
     if (!(await attachment.interrupt())) note('there is no turn to stop');

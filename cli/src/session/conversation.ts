@@ -27,6 +27,8 @@ export class Conversation {
   readonly #typed = new Set<string>();
   readonly #shown = new Set<string>();
   readonly #settled = new Map<string, MessageRecord>();
+  /** Entries that were read and not told of yet: text of them that streamed in may still be on its way. */
+  readonly #ahead: TranscriptEntry[] = [];
   #entries: number;
   #streamed = '';
   #status: Status = 'idle';
@@ -69,7 +71,7 @@ export class Conversation {
       this.#streamed += event.data.text;
       view.stream(event.data.text);
     } else if (event.type === 'entry' && event.data.session === session) {
-      if (!this.#shown.has(event.data.uuid)) await this.catchUp();
+      await this.#showUntil(event.data.uuid);
     } else if (event.type === 'message' && event.data.session === session) this.#message(event.data);
     else if (event.type === 'approval' && event.data.session === session) this.#approval(event.data);
     else if (event.type === 'background' && event.data.session === session) {
@@ -80,14 +82,32 @@ export class Conversation {
       const state = event.data.sessions.find(({ id }) => id === session);
       this.#status = state?.status ?? 'idle';
       for (const request of event.data.approvals) this.#question(request);
-      // Its entry may have been told of while nobody listened.
-      if ((state?.entries ?? 0) > this.#entries) await this.catchUp();
+      // Entries may have been told of while nobody listened.
+      await this.#showUpTo(state?.entries ?? 0);
     }
   }
 
-  /** Shows what the transcript has besides. */
-  async catchUp(): Promise<void> {
-    for (const entry of await this.#options.read(this.#entries)) {
+  /** Shows the transcript up to an entry. */
+  async #showUntil(uuid: string): Promise<void> {
+    if (this.#shown.has(uuid)) return;
+    const place = () => this.#ahead.findIndex((entry) => entry.uuid === uuid);
+    if (place() < 0) await this.#readOn();
+    // One that is not there was shown at an earlier time.
+    this.#showNext(place() + 1);
+  }
+
+  /** Shows the first so many entries of the transcript. */
+  async #showUpTo(entries: number): Promise<void> {
+    if (entries > this.#entries + this.#ahead.length) await this.#readOn();
+    this.#showNext(Math.max(0, entries - this.#entries));
+  }
+
+  async #readOn(): Promise<void> {
+    this.#ahead.push(...(await this.#options.read(this.#entries + this.#ahead.length)));
+  }
+
+  #showNext(count: number): void {
+    for (const entry of this.#ahead.splice(0, count)) {
       if (this.#entries === this.#options.missedFrom) this.#tell('while you were away:');
       this.#entries += 1;
       this.#shown.add(entry.uuid);

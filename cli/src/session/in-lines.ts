@@ -12,7 +12,7 @@ export interface LinesOptions {
   events: AsyncGenerator<SeenEvent>;
   /** The key of a new message. */
   newKey: () => string;
-  told: (error: Error) => void;
+  told: (hindrance: string) => void;
 }
 
 /**
