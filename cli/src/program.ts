@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { approveCommand } from './commands/approve.ts';
 import { attachCommand } from './commands/attach.ts';
 import { checkpointCommand } from './commands/checkpoint.ts';
 import { checkpointsCommand } from './commands/checkpoints.ts';
@@ -8,6 +9,7 @@ import { cpCommand } from './commands/cp.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { describeCommand } from './commands/describe.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { forkCommand } from './commands/fork.ts';
 import { logsCommand } from './commands/logs.ts';
 import { lsCommand } from './commands/ls.ts';
 import { messagesCommand } from './commands/messages.ts';
@@ -30,6 +32,8 @@ const commands: ((around: Surroundings) => Command)[] = [
   describeCommand,
   sendCommand,
   attachCommand,
+  approveCommand,
+  forkCommand,
   shellCommand,
   portForwardCommand,
   cpCommand,
