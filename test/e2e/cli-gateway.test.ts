@@ -122,6 +122,24 @@ describe('the command line, through the gateway', () => {
     expect(await terminal.ended).toBe(0);
   });
 
+  it('answers from elsewhere what the agent asks, also after it fell asleep over it, and forks the session', async () => {
+    const { workspaces } = here;
+    await workspaces.create('careful', { agent: { permissionMode: 'default' } });
+    const terminal = new AtTerminal('attach', 'careful');
+    await terminal.sees('careful › ');
+    terminal.type('run: echo "it is $((6 * 7))"\r');
+    await terminal.sees('waits for approval: Bash');
+    await workspaces.asleep('careful');
+    const [question] = JSON.parse((await dormouse(['approve', 'careful', '-o', 'json'])).stdout);
+    expect(await dormouse(['approve', 'careful', question.id])).toMatchObject({ code: 0 });
+    await terminal.sees('allowed: Bash');
+    await terminal.sees('it is 42');
+    const { stdout } = await dormouse(['fork', 'careful', 'other']);
+    expect(stdout).toMatch(/^session other begins with \d+ entries of default\n$/);
+    terminal.type('\x04');
+    expect(await terminal.ended).toBe(0);
+  });
+
   it('opens a shell: keys, size, exit code, and again after it was left', async () => {
     const { workspaces } = here;
     await workspaces.create('shell');
