@@ -4,8 +4,10 @@ import type { AttachOptions } from './attach/attach.ts';
 import { Attach, Attachments, WaitingRoom, Workspaces } from './attach/index.ts';
 import { auditTo } from './audit/audit.ts';
 import { Authenticator, Authorizer } from './auth/index.ts';
+import { Classes } from './classes.ts';
 import type { Config } from './config.ts';
 import { Door } from './door.ts';
+import { assembleEgress, type EgressAssembly } from './egress/index.ts';
 import { Gateway } from './gateway.ts';
 import { ConnectionLimits } from './limits/index.ts';
 import type { Metrics } from './telemetry/metrics.ts';
@@ -17,7 +19,10 @@ export interface AssembleOptions {
   clock: Clock;
   log: Logger;
   metrics: Metrics;
+  /** This replica, in Events. */
+  identity: string;
   locate?: AttachOptions['locate'];
+  network?: EgressAssembly['network'];
 }
 
 /** Milliseconds for the head of a request, and until a pod takes a connection. */
@@ -25,8 +30,11 @@ const headTimeout = 10_000;
 const connectTimeout = 2_000;
 
 /** All parts of a gateway, joined. Its informers are to be started and stopped by the caller. */
-export function assemble({ config, kube, masterKey, clock, log, metrics, locate }: AssembleOptions) {
-  const workspaces = new Workspaces({ client: kube, log, observer: metrics, clock });
+export function assemble({ config, kube, masterKey, clock, log, metrics, ...more }: AssembleOptions) {
+  const { identity, locate, network } = more;
+  const around = { client: kube, log, observer: metrics, clock };
+  const workspaces = new Workspaces(around);
+  const classes = new Classes(around);
   const attachments = new Attachments({
     kube,
     clock,
@@ -67,17 +75,23 @@ export function assemble({ config, kube, masterKey, clock, log, metrics, locate 
     }),
     origins: config.origins,
   });
+  const audit = auditTo(log);
   const gateway = new Gateway({
     door,
     attach,
     clock,
     log,
-    audit: auditTo(log),
+    audit,
     ended: (route, status, refusal) => {
       metrics.requests.inc({ route, code: String(status) });
       if (refusal !== undefined) metrics.refusals.inc({ reason: refusal.code });
     },
     timeouts: { headers: headTimeout, request: config['hold-timeout'] + config['total-timeout'] },
+  });
+  const { egress, events } = assembleEgress({
+    ...{ config, kube, masterKey, clock, log, metrics, audit, identity, network },
+    workspace: (name) => workspaces.get(name),
+    classOf: (workspace) => classes.of(workspace),
   });
   metrics.watch({
     get held() {
@@ -86,6 +100,9 @@ export function assemble({ config, kube, masterKey, clock, log, metrics, locate 
     get open() {
       return gateway.open;
     },
+    get egress() {
+      return egress.open;
+    },
   });
-  return { gateway, attachments, informers: workspaces.informers };
+  return { gateway, egress, events, attachments, informers: [...workspaces.informers, classes.informer] };
 }

@@ -21,7 +21,10 @@ async function open(config: Config, signal: AbortSignal): Promise<void> {
     userAgent: 'dormouse-gateway',
     fieldManager: 'dormouse-gateway',
   });
-  const { gateway, attachments, informers } = assemble({ config, kube, masterKey, clock, log, metrics });
+  const { gateway, egress, events, attachments, informers } = assemble({
+    ...{ config, kube, masterKey, clock, log, metrics },
+    identity: process.env.POD_NAME ?? process.env.HOSTNAME ?? 'gateway',
+  });
   const health = await serveHealth(config['health-port'], {
     metrics,
     unready: () => {
@@ -33,14 +36,19 @@ async function open(config: Config, signal: AbortSignal): Promise<void> {
   for (const each of informers) each.start();
   try {
     const port = await gateway.listen(config.port);
-    log.info({ server: credentials.server, port, health: health.port }, 'gateway is open');
+    const egressPort = await egress.listen(config['egress-port']);
+    log.info(
+      { server: credentials.server, port, egress: egressPort, health: health.port },
+      'gateway is open',
+    );
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
       else signal.addEventListener('abort', () => resolve(), { once: true });
     });
-    await gateway.drain(config['drain-timeout']);
+    await Promise.all([gateway, egress].map((each) => each.drain(config['drain-timeout'])));
   } finally {
     attachments.close();
+    await events.flush();
     await Promise.all(informers.map((each) => each.stop()));
     await health.close();
     await kube.close();

@@ -22,16 +22,20 @@ function projectPod({ metadata, status }: Pod): Pod {
   };
 }
 
-/** Of a workspace: its services, and where it stands. System prompts and environments stay out of memory. */
+/** Of a workspace: its class, its services, and where it stands. System prompts and environments stay out of memory. */
 function projectWorkspace({ apiVersion, kind, metadata, spec, status }: AgentWorkspace): AgentWorkspace {
-  const { runPolicy, services } = spec;
+  const { runPolicy, classRef, services } = spec;
   const ready = status?.conditions?.filter(({ type }) => type === 'Ready');
   return {
     apiVersion,
     kind,
     metadata: projectMetadata(metadata),
     // The gateway reads nothing else of a spec.
-    spec: { runPolicy, ...(services === undefined ? {} : { services }) } as AgentWorkspace['spec'],
+    spec: {
+      runPolicy,
+      ...(classRef === undefined ? {} : { classRef }),
+      ...(services === undefined ? {} : { services }),
+    } as AgentWorkspace['spec'],
     status: {
       ...(status?.phase === undefined ? {} : { phase: status.phase }),
       ...(status?.podUID === undefined ? {} : { podUID: status.podUID }),

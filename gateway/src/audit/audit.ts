@@ -1,4 +1,5 @@
 import type { Right } from '../auth/index.ts';
+import type { EgressRecord } from '../egress/index.ts';
 
 /** Who did what to which workspace, and what came of it. No token, no path parameter, no body. */
 export interface AuditRecord {
@@ -19,6 +20,8 @@ export interface AuditRecord {
 }
 
 /** Writes audit records as log lines that a collector can select by `audit: true`. */
-export function auditTo(log: { info(fields: object, message: string): void }): (record: AuditRecord) => void {
+export function auditTo(log: {
+  info(fields: object, message: string): void;
+}): (record: AuditRecord | EgressRecord) => void {
   return (record) => log.info({ audit: true, ...record }, record.action);
 }

@@ -21,7 +21,10 @@ export function answerRefusal(response: ServerResponse, refusal: Refusal): void 
   response.end(text);
 }
 
-/** The same on a socket that asked for an upgrade. */
+/** Milliseconds in which a client that was refused closes its side. */
+const lastWords = 1_000;
+
+/** The same on a socket that asked for an upgrade or a tunnel. */
 export function refuseUpgrade(socket: Duplex, refusal: Refusal): void {
   const text = JSON.stringify(refusal.body());
   const headers = {
@@ -32,4 +35,8 @@ export function refuseUpgrade(socket: Duplex, refusal: Refusal): void {
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(`HTTP/1.1 ${refusal.status} ${refusal.code}\r\n${lines.join('')}\r\n${text}`);
+  // What else it sends is thrown away: were it left unread, closing would take the answer back.
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), lastWords);
+  socket.once('close', () => clearTimeout(timer));
 }

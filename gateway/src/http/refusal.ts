@@ -5,6 +5,7 @@ const statusOf = {
   forbidden: 403,
   not_found: 404,
   method_not_allowed: 405,
+  proxy_unauthorized: 407,
   timeout: 408,
   too_large: 413,
   too_many: 429,

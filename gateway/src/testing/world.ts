@@ -1,15 +1,19 @@
 import { connect, type Socket } from 'node:net';
+import { egressProxy } from '@dormouse/agent-runtime/protocol';
 import { attachedUntilAnnotation, workspaceLabel } from '@dormouse/crds';
 import { HttpKubeClient, systemClock } from '@dormouse/operator/kube';
 import { createLogger } from '@dormouse/operator/telemetry';
 import { ApiServer } from '../../../test/support/api-server/index.ts';
 import { assemble } from '../assemble.ts';
 import { type Config, readConfig } from '../config.ts';
+import type { EgressProxy } from '../egress/proxy.ts';
 import type { Gateway } from '../gateway.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { WorkspaceAgent } from './workspace-agent.ts';
 
 const workspaces = 'apis/dormouse.dev/v1alpha1/agentworkspaces';
+const classes = 'apis/dormouse.dev/v1alpha1/agentworkspaceclasses';
+const masterKey = Buffer.from('master');
 
 /** A whole gateway over real sockets, before a stand-in API server that knows two tokens and one workspace's agent. */
 export class World implements AsyncDisposable {
@@ -19,6 +23,13 @@ export class World implements AsyncDisposable {
   readonly lines: Record<string, unknown>[] = [];
   gateway!: Gateway;
   port = 0;
+  /** What every address outside leads to, and which were connected to, as HOST:PORT. */
+  readonly outside = new WorkspaceAgent();
+  readonly dialed: string[] = [];
+  /** What DNS knows. */
+  readonly names = new Map<string, string[]>();
+  egress!: EgressProxy;
+  egressPort = 0;
   /** Who has which token; nobody else is known. */
   readonly users = new Map([
     ['ada-token', 'ada'],
@@ -44,6 +55,7 @@ export class World implements AsyncDisposable {
     this.#answerReviews();
     const server = await this.api.start();
     await this.agent.start();
+    await this.outside.start();
     const kube = new HttpKubeClient({
       credentials: { server, proof: async () => ({ tls: {}, headers: {} }) },
     });
@@ -51,18 +63,29 @@ export class World implements AsyncDisposable {
     const parts = assemble({
       config,
       kube,
-      masterKey: Buffer.from('master'),
+      masterKey,
       clock: { ...systemClock, monotonic: () => systemClock.monotonic() + this.#skipped },
       log,
       metrics: this.metrics,
+      identity: 'gateway-0',
+      network: {
+        resolve: async (host) => this.names.get(host) ?? [],
+        open: ({ host, port }) => {
+          this.dialed.push(`${host}:${port}`);
+          return connect({ host: '127.0.0.1', port: this.outside.port, allowHalfOpen: true });
+        },
+      },
       locate: (address) => ({ ...address, host: '127.0.0.1', port: this.agent.port }),
     });
     for (const each of parts.informers) each.start();
     await Promise.all(parts.informers.map((each) => each.synced));
     this.gateway = parts.gateway;
     this.port = await this.gateway.listen(0);
+    this.egress = parts.egress;
+    this.egressPort = await this.egress.listen(0);
     this.#close = async () => {
-      await this.gateway.drain(0);
+      await Promise.all([this.gateway.drain(0), this.egress.drain(0)]);
+      await parts.events.flush();
       parts.attachments.close();
       await Promise.all(parts.informers.map((each) => each.stop()));
       await kube.close();
@@ -72,6 +95,7 @@ export class World implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#close();
     await this.agent.stop();
+    await this.outside.stop();
     await this.api.close();
   }
 
@@ -120,6 +144,24 @@ export class World implements AsyncDisposable {
     objects.put(workspaces, 'team/home', workspace);
   }
 
+  /** Puts the default class, which allows these destinations. */
+  allow(...allow: { host: string; ports: number[] }[]): void {
+    const metadata = { name: 'standard', annotations: { 'dormouse.dev/is-default-class': 'true' } };
+    this.api.objects.put(classes, 'standard', { metadata, spec: { egress: { allow } } });
+  }
+
+  /** The proxy that workspace `team/home` finds in its environment. */
+  get proxy(): URL {
+    const metadata = this.api.objects.get(workspaces, 'team/home')?.metadata;
+    return new URL(
+      egressProxy(`http://127.0.0.1:${this.egressPort}`, masterKey, {
+        namespace: 'team',
+        name: 'home',
+        uid: metadata?.uid ?? '',
+      }),
+    );
+  }
+
   #putPod(owner: string): string {
     const pod = {
       metadata: {
@@ -159,17 +201,17 @@ export class World implements AsyncDisposable {
   }
 
   /** Bytes straight to the gateway. */
-  socket(text = ''): Socket {
-    const socket = connect(this.port, '127.0.0.1');
+  socket(text = '', port = this.port): Socket {
+    const socket = connect(port, '127.0.0.1');
     socket.on('error', () => undefined);
     socket.write(text);
     return socket;
   }
 
   /** Sends bytes, and reads all that comes until the gateway closes the connection. */
-  async exchange(text: string): Promise<string> {
+  async exchange(text: string, port = this.port): Promise<string> {
     const chunks: Buffer[] = [];
-    const socket = this.socket(text).on('data', (chunk: Buffer) => chunks.push(chunk));
+    const socket = this.socket(text, port).on('data', (chunk: Buffer) => chunks.push(chunk));
     await new Promise((resolve) => socket.once('close', resolve));
     return Buffer.concat(chunks).toString();
   }
