@@ -92,6 +92,7 @@ export function assemble({ config, kube, masterKey, clock, log, metrics, ...more
     ...{ config, kube, masterKey, clock, log, metrics, audit, identity, network },
     workspace: (name) => workspaces.get(name),
     classOf: (workspace) => classes.of(workspace),
+    runsAt: (address) => workspaces.runsAt(address),
   });
   metrics.watch({
     get held() {

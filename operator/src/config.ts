@@ -40,6 +40,11 @@ const flags = {
     variable: 'DORMOUSE_CHECKPOINT_TIMEOUT',
     help: 'After which a checkpoint is given up. Default: 2m.',
   },
+  'gateway-egress-url': {
+    value: 'URL',
+    variable: 'DORMOUSE_GATEWAY_EGRESS_URL',
+    help: 'The proxy that workspaces go out by. Default: http://dormouse-gateway.NAMESPACE.svc:8083.',
+  },
   concurrency: {
     value: 'NUMBER',
     variable: 'DORMOUSE_CONCURRENCY',
@@ -73,6 +78,7 @@ const schema = z.object({
     .regex(/^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$/, 'must be a duration such as 90s or 2m')
     .default('2m')
     .transform(milliseconds),
+  'gateway-egress-url': z.url({ protocol: /^https?$/, error: 'must be a URL' }).optional(),
   concurrency: z.coerce.number().int().min(1).max(1024).default(16),
   port: z.coerce.number().int().min(0).max(65535).default(8080),
   'log-level': z.enum(logLevels).default('info'),
@@ -88,6 +94,7 @@ export interface Config {
   masterKeySecret: string;
   accessMode: 'ReadWriteOncePod' | 'ReadWriteOnce';
   checkpointTimeout: number;
+  gatewayEgressUrl: string;
   concurrency: number;
   port: number;
   logLevel: (typeof logLevels)[number];
@@ -118,6 +125,7 @@ export function readConfig(args: string[], env: Record<string, string | undefine
     masterKeySecret: data['master-key-secret'],
     accessMode: data['access-mode'],
     checkpointTimeout: data['checkpoint-timeout'],
+    gatewayEgressUrl: data['gateway-egress-url'] ?? `http://dormouse-gateway.${data.namespace}.svc:8083`,
     concurrency: data.concurrency,
     port: data.port,
     logLevel: data['log-level'],

@@ -25,6 +25,8 @@ export interface EgressAssembly {
   /** The workspace as the cache knows it, and the class in force for it. */
   workspace: (name: WorkspaceName) => AgentWorkspace | undefined;
   classOf: (workspace: AgentWorkspace) => AgentWorkspaceClass | undefined;
+  /** Whether an address is that of a workspace's pod. */
+  runsAt: (address: string) => boolean;
   /** This replica, in Events. */
   identity: string;
   /** For tests: other name servers, other wires. */
@@ -54,11 +56,13 @@ export function assembleEgress(around: EgressAssembly): { egress: EgressProxy; e
     }),
     refused: (workspace, to, message) => first.note(workspace, to, message),
   });
+  const addresses = new Addresses({
+    deny: config['egress-deny-cidrs'],
+    allowPrivate: config['egress-allow-private-cidrs'],
+  });
   const dialer = new Dialer({
-    addresses: new Addresses({
-      deny: config['egress-deny-cidrs'],
-      allowPrivate: config['egress-allow-private-cidrs'],
-    }),
+    // Workspaces admit the gateway on every port: it must lead none of them to another.
+    permits: (address) => addresses.permits(address) && !around.runsAt(address),
     resolve: nameServers(),
     patience: connectTimeout,
     ...network,

@@ -1,10 +1,10 @@
 import { connect, type Socket } from 'node:net';
-import type { Addresses } from './addresses.ts';
 import type { Destination } from './destination.ts';
 import { EgressRefusal } from './refusal.ts';
 
 export interface DialerOptions {
-  addresses: Pick<Addresses, 'permits'>;
+  /** Whether a connection may go to an address. */
+  permits: (address: string) => boolean;
   /** The addresses of a name, in the order in which they are to be tried; none where it has none. */
   resolve: (host: string) => Promise<string[]>;
   /** Milliseconds for all attempts together. */
@@ -50,9 +50,9 @@ export class Dialer {
   }
 
   async #permitted(to: Destination, signal: AbortSignal): Promise<string[]> {
-    const { addresses, resolve } = this.#options;
+    const { permits, resolve } = this.#options;
     const known = to.literal ? [to.host] : await unlessAborted(this.#lookUp(to.host, resolve), signal);
-    const permitted = known.filter((address) => addresses.permits(address));
+    const permitted = known.filter((address) => permits(address));
     if (permitted.length === 0)
       throw new EgressRefusal(
         'prohibited_address',

@@ -136,6 +136,20 @@ describe('a workspace that goes out', () => {
     expect(await outcomes()).toMatchObject({ prohibited_address: 8 });
   });
 
+  it('does not reach another workspace, even where the range of the pods is open and the class names the address', async () => {
+    await using open = await World.open({ DORMOUSE_EGRESS_ALLOW_PRIVATE_CIDRS: '10.0.0.0/8' });
+    // Its pod has 10.1.1.1.
+    open.put('Running');
+    open.allow({ host: '*', ports: [443] });
+    const tunnel = (to: string) =>
+      open.exchange(
+        `${head(`CONNECT ${to}`, proof(open.proxy.username, open.proxy.password))}\r\nGET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`,
+        open.egressPort,
+      );
+    await vi.waitFor(async () => expect(await tunnel('10.1.1.2:443')).toMatch(/^HTTP\/1.1 200/));
+    await vi.waitFor(async () => expect(await tunnel('10.1.1.1:443')).toMatch(/^HTTP\/1.1 403/));
+  });
+
   it('is not led inside by a redirect: it gets the redirect, and its next request is judged', async () => {
     world.outside.onRequest = (_request, response) =>
       response.writeHead(302, { location: 'http://169.254.169.254/latest/meta-data/' }).end();

@@ -147,7 +147,8 @@ export class World implements AsyncDisposable {
   /** Puts the default class, which allows these destinations. */
   allow(...allow: { host: string; ports: number[] }[]): void {
     const metadata = { name: 'standard', annotations: { 'dormouse.dev/is-default-class': 'true' } };
-    this.api.objects.put(classes, 'standard', { metadata, spec: { egress: { allow } } });
+    const standard = { metadata, spec: { egress: { allow } } };
+    this.api.objects.put(classes, 'standard', standard);
   }
 
   /** The proxy that workspace `team/home` finds in its environment. */

@@ -75,7 +75,7 @@ async function ensureNetworkPolicy({ snapshot }: Work, around: Surroundings): Pr
   const now = around.now();
   const applied = around.policies.get(namespace);
   if (applied !== undefined && now - applied < policyLifetime) return;
-  await around.kube.apply(resources.networkPolicies, buildNetworkPolicy(namespace, around.reachedFrom));
+  await around.kube.apply(resources.networkPolicies, buildNetworkPolicy(namespace, around.release));
   around.policies.set(namespace, now);
 }
 
@@ -90,6 +90,7 @@ async function applySecret(
     config,
     around.agentKey(workspace),
     around.credential(snapshot.class.found),
+    around.egressProxy(workspace),
   );
   try {
     await around.kube.apply(resources.secrets, secret);

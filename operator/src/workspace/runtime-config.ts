@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { RuntimeConfig } from '@dormouse/agent-runtime/protocol';
+import { egressProxyEntry, type RuntimeConfig } from '@dormouse/agent-runtime/protocol';
 import { type AgentWorkspace, workspaceLabel } from '@dormouse/crds';
 import type { Desired, Secret } from '../kube/index.ts';
 import type { EffectiveSpec } from './class.ts';
@@ -50,12 +50,13 @@ export function buildRuntimeConfig(
   return { revision, ...config };
 }
 
-/** The Secret that is mounted into the container `agent`. */
+/** The Secret that is mounted into the container `agent`. `egressProxy` is the one thing in it that the container `workspace` sees. */
 export function buildSecret(
   workspace: AgentWorkspace,
   config: RuntimeConfig,
   key: string,
   credential: string,
+  egressProxy: string,
 ): Desired<Secret> {
   const { name, namespace } = workspace.metadata;
   const base64 = (text: string) => Buffer.from(text).toString('base64');
@@ -71,6 +72,7 @@ export function buildSecret(
       'config.json': base64(JSON.stringify(config)),
       key: base64(key),
       credential: base64(credential),
+      [egressProxyEntry]: base64(egressProxy),
     },
   };
 }
