@@ -25,6 +25,9 @@ export interface Outgoing {
 export async function forward(outgoing: Outgoing): Promise<void> {
   const { request, response, upstream, signal, count } = outgoing;
   try {
+    // The body is framed anew, and any other coding would have to be undone.
+    if (!/^(chunked)?$/i.test(request.headers['transfer-encoding'] ?? ''))
+      throw new EgressRefusal('invalid', 'Transfer-Encoding can be nothing but chunked.');
     const answer = await send(outgoing);
     response.writeHead(answer.statusCode ?? 502, endToEnd(answer.rawHeaders).flat());
     response.flushHeaders();

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { Agent, get } from 'node:http';
 import { egressKey } from '@dormouse/agent-runtime/protocol';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { World } from '../testing/world.ts';
@@ -76,6 +77,16 @@ describe('a workspace that goes out', () => {
     expect(world.dialed).toEqual(['8.8.8.8:80']);
   });
 
+  it('is served by what a program finds in its environment', async () => {
+    const agent = new Agent({ proxyEnv: { HTTP_PROXY: world.proxy.href }, keepAlive: true });
+    for (const path of ['/first', '/second']) {
+      const [answer] = await once(get(`http://allowed.example${path}`, { agent }), 'response');
+      expect(answer.statusCode).toBe(200);
+      expect((await answer.toArray()).join('')).toBe(`{"path":"${path}"}`);
+    }
+    agent.destroy();
+  });
+
   it('has bodies passed on in both framings', async () => {
     const post = (framing: string, body: string) =>
       world.exchange(
@@ -84,13 +95,18 @@ describe('a workspace that goes out', () => {
       );
     await post('content-length: 5', 'hello');
     await post('transfer-encoding: chunked', '5\r\nhello\r\n0\r\n\r\n');
+    expect(await post('transfer-encoding: gzip, chunked', '5\r\nhello\r\n0\r\n\r\n')).toMatch(
+      /^HTTP\/1.1 400/,
+    );
     expect(world.outside.received.slice(-2).map(({ body }) => body)).toEqual(['hello', 'hello']);
   });
 
   it('is told what to ask for where its class does not allow it, and so is whoever looks at Events, once', async () => {
     for (let time = 0; time < 3; time += 1) {
       const text = await tunnelled('other.example:8443');
-      expect(text).toMatch(/^HTTP\/1.1 403/);
+      expect(text).toMatch(
+        /^HTTP\/1.1 403 Not allowed by spec\.egress\.allow of the AgentWorkspaceClass\r\n/,
+      );
       expect(text).toMatch(
         /proxy-status: dormouse; error=http_request_denied; details="AgentWorkspace team\/home/,
       );
@@ -297,6 +313,19 @@ describe('the bounds of the way out', () => {
     await once(socket, 'close');
     await draining;
     expect(world.egress.open).toBe(0);
+  });
+
+  it('leave sockets to others: one address takes a quarter of them', async () => {
+    await using small = await World.open({ DORMOUSE_EGRESS_CONNECTIONS: '4' });
+    const silent = [small.socket('', small.egressPort), small.socket('', small.egressPort)];
+    await Promise.all(silent.map((each) => once(each, 'connect')));
+    await once(small.socket('', small.egressPort), 'close');
+    for (const each of silent) each.destroy();
+    await vi.waitFor(async () =>
+      expect(
+        await small.exchange('GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', small.egressPort),
+      ).toContain('407'),
+    );
   });
 
   it('cut off who does not finish its head', async () => {

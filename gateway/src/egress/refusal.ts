@@ -1,21 +1,29 @@
 import { Refusal, type RefusalCode } from '../http/refusal.ts';
 
 /**
- * Why a workspace does not get out: the code of the answer, and the error of the header Proxy-Status (RFC 9209), which clients show
- * where they hide the body of an answer to CONNECT.
+ * Why a workspace does not get out: the code of the answer, and the error of the header Proxy-Status (RFC 9209). Clients hide the body of
+ * an answer to CONNECT; `curl -v` shows the header, and Python's show the phrase.
  */
 const outcomes = {
   invalid: { code: 'invalid', error: 'http_request_error' },
   unauthorized: { code: 'proxy_unauthorized', error: 'http_request_denied' },
-  not_allowed: { code: 'forbidden', error: 'http_request_denied' },
-  prohibited_address: { code: 'forbidden', error: 'destination_ip_prohibited' },
+  not_allowed: {
+    code: 'forbidden',
+    error: 'http_request_denied',
+    phrase: 'Not allowed by spec.egress.allow of the AgentWorkspaceClass',
+  },
+  prohibited_address: {
+    code: 'forbidden',
+    error: 'destination_ip_prohibited',
+    phrase: 'The address is not public',
+  },
   too_many: { code: 'too_many', error: 'connection_limit_reached' },
   unresolved: { code: 'bad_gateway', error: 'dns_error' },
   unreachable: { code: 'bad_gateway', error: 'destination_unavailable' },
   broken: { code: 'bad_gateway', error: 'connection_terminated' },
   timeout: { code: 'gateway_timeout', error: 'connection_timeout' },
   unavailable: { code: 'unavailable', error: 'proxy_internal_error' },
-} as const satisfies Record<string, { code: RefusalCode; error: string }>;
+} as const satisfies Record<string, { code: RefusalCode; error: string; phrase?: string }>;
 
 export type EgressOutcome = keyof typeof outcomes;
 
@@ -25,12 +33,13 @@ export class EgressRefusal extends Refusal {
   readonly outcome: EgressOutcome;
 
   constructor(outcome: EgressOutcome, message: string) {
-    const { code, error } = outcomes[outcome];
-    super(code, message, {
+    const { code, error, phrase }: { code: RefusalCode; error: string; phrase?: string } = outcomes[outcome];
+    const headers = {
       'proxy-status': `dormouse; error=${error}; details="${quotable(message)}"`,
       ...(outcome === 'unauthorized' ? { 'proxy-authenticate': 'Basic realm="dormouse"' } : {}),
       ...(code === 'too_many' || code === 'unavailable' ? { 'retry-after': '5' } : {}),
-    });
+    };
+    super(code, message, headers, phrase);
     this.outcome = outcome;
   }
 }

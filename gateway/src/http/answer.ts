@@ -9,7 +9,7 @@ export function answerRefusal(response: ServerResponse, refusal: Refusal): void 
     return;
   }
   const text = JSON.stringify(refusal.body());
-  response.writeHead(refusal.status, {
+  response.writeHead(refusal.status, refusal.phrase, {
     ...refusal.headers,
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(text),
@@ -34,7 +34,7 @@ export function refuseUpgrade(socket: Duplex, refusal: Refusal): void {
     connection: 'close',
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`HTTP/1.1 ${refusal.status} ${refusal.code}\r\n${lines.join('')}\r\n${text}`);
+  socket.end(`HTTP/1.1 ${refusal.status} ${refusal.phrase}\r\n${lines.join('')}\r\n${text}`);
   // What else it sends is thrown away: were it left unread, closing would take the answer back.
   socket.resume();
   const timer = setTimeout(() => socket.destroy(), lastWords);
