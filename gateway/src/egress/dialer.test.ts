@@ -1,4 +1,4 @@
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Addresses } from './addresses.ts';
 import { Dialer } from './dialer.ts';
@@ -31,6 +31,8 @@ function dialer(answers: string[][], patience = 5_000) {
     },
     open: ({ host }) => {
       dialed.push(host);
+      // At 9.9.9.10 somebody keeps silent.
+      if (host === '9.9.9.10') return new Socket();
       return connect({ host: '127.0.0.1', port: host === '9.9.9.9' ? 1 : port });
     },
     patience,
@@ -81,9 +83,20 @@ describe('a destination', () => {
     expect(dialed).toEqual(['9.9.9.9', '8.8.8.8']);
   });
 
+  it('is reached by another of its addresses where one keeps silent', async () => {
+    const { dialer: it, dialed } = dialer([['9.9.9.10', '8.8.8.8']], 200);
+    (await it.dial(name, never)).destroy();
+    expect(dialed).toEqual(['9.9.9.10', '8.8.8.8']);
+  });
+
   it('is said to be unreachable where none answers, and unknown where it has none', async () => {
     await expect(dialer([['9.9.9.9']]).dialer.dial(name, never)).rejects.toEqual(refusedAs('unreachable'));
     await expect(dialer([[]]).dialer.dial(name, never)).rejects.toEqual(refusedAs('unresolved'));
+  });
+
+  it('is given up in time where all of its addresses keep silent', async () => {
+    const { dialer: it } = dialer([['9.9.9.10', '9.9.9.10']], 20);
+    await expect(it.dial(name, never)).rejects.toThrow(/no connection/);
   });
 
   it('is given up where its name servers keep silent', async () => {

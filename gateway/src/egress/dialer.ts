@@ -33,8 +33,11 @@ export class Dialer {
     const either = AbortSignal.any([signal, patience]);
     let last = 'no address answered';
     try {
-      for (const address of (await this.#permitted(to, either)).slice(0, mostAttempts)) {
-        const socket = await this.#connect({ host: address, port: to.port }, either);
+      const attempts = (await this.#permitted(to, either)).slice(0, mostAttempts);
+      for (const address of attempts) {
+        // One that keeps silent leaves the others their time.
+        const limit = this.#options.patience / attempts.length;
+        const socket = await this.#connect({ host: address, port: to.port }, limit, either);
         if (socket.readyState === 'open') return socket;
         last = socket.errored?.message ?? last;
       }
@@ -69,17 +72,20 @@ export class Dialer {
   }
 
   /** Resolves with the socket, open or failed; rejects where the signal aborts. */
-  #connect(to: { host: string; port: number }, signal: AbortSignal): Promise<Socket> {
+  #connect(to: { host: string; port: number }, limit: number, signal: AbortSignal): Promise<Socket> {
     const open = this.#options.open ?? ((at) => connect({ ...at, allowHalfOpen: true }));
     const socket = open(to);
+    const timer = setTimeout(() => socket.destroy(new Error('it does not answer')), limit);
     const connected = new Promise<Socket>((resolve) => {
       socket.once('error', () => resolve(socket));
       socket.once('connect', () => resolve(socket));
     });
-    return unlessAborted(connected, signal).catch((error: unknown) => {
-      socket.destroy();
-      throw error;
-    });
+    return unlessAborted(connected, signal)
+      .catch((error: unknown) => {
+        socket.destroy();
+        throw error;
+      })
+      .finally(() => clearTimeout(timer));
   }
 }
 

@@ -6,7 +6,7 @@ import { World } from '../testing/world.ts';
 
 let world: World;
 beforeEach(async () => {
-  world = await World.open({ DORMOUSE_EGRESS_CONNECTIONS_PER_WORKSPACE: '3' });
+  world = await World.open();
   world.put('Running');
   world.allow({ host: 'allowed.example', ports: [80, 443] }, { host: 'inside.example', ports: [80, 443] });
   world.names.set('allowed.example', ['8.8.8.8']);
@@ -220,116 +220,5 @@ describe('who is let out', () => {
     expect(await plain('/healthz')).toMatch(/^HTTP\/1.1 400[\s\S]*This is a proxy/);
     expect(await plain('https://allowed.example/')).toMatch(/^HTTP\/1.1 400/);
     expect(await tunnelled('allowed.example')).toMatch(/^HTTP\/1.1 400/);
-  });
-});
-
-describe('the bounds of the way out', () => {
-  const open = async () => {
-    const socket = world.socket(`${head('CONNECT allowed.example:443')}\r\n`, world.egressPort);
-    const [first] = await once(socket, 'data');
-    return { socket, first: String(first) };
-  };
-
-  it('are so many connections of one workspace', async () => {
-    const tunnels = await Promise.all([open(), open(), open()]);
-    expect(tunnels.every(({ first }) => first.includes(' 200 '))).toBe(true);
-    const more = await open();
-    expect(more.first).toMatch(/^HTTP\/1.1 429[\s\S]*workspace team\/home has 3 connections open/);
-    tunnels[0]?.socket.destroy();
-    await vi.waitFor(async () => {
-      const { socket, first } = await open();
-      socket.destroy();
-      expect(first).toContain(' 200 ');
-    });
-    for (const { socket } of [...tunnels, more]) socket.destroy();
-    await vi.waitFor(() => expect(world.egress.open).toBe(0));
-  });
-
-  it('close one side of a tunnel with the other', async () => {
-    const ends = Promise.withResolvers<void>();
-    world.outside.onRequest = (request) => request.socket.once('close', () => ends.resolve());
-    const { socket } = await open();
-    socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
-    await vi.waitFor(() => expect(world.egress.open).toBe(1));
-    socket.destroy();
-    await ends.promise;
-    await vi.waitFor(() => expect(world.egress.open).toBe(0));
-    expect(decisions().at(-1)).toMatchObject({ outcome: 'ended' });
-    const other = await open();
-    await world.outside.stop();
-    await once(other.socket, 'close');
-  });
-
-  it('end a tunnel that nobody uses', async () => {
-    await using idle = await World.open({ DORMOUSE_EGRESS_IDLE_TIMEOUT: '50ms' });
-    idle.put('Running');
-    idle.allow({ host: 'allowed.example', ports: [443] });
-    idle.names.set('allowed.example', ['8.8.8.8']);
-    const { username, password } = idle.proxy;
-    const text = `${head('CONNECT allowed.example:443', proof(username, password))}\r\n`;
-    await vi.waitFor(async () => {
-      expect(await idle.exchange(text, idle.egressPort)).toBe('HTTP/1.1 200 Connection established\r\n\r\n');
-    });
-    expect(idle.audits.at(-1)).toMatchObject({ outcome: 'timeout' });
-  });
-
-  it('send no faster than the workspace reads', async () => {
-    let sent = 0;
-    world.outside.onRequest = (_request, response) => {
-      const more = () => {
-        do sent += 1;
-        while (sent < 256 && response.write(Buffer.alloc(1 << 20)));
-      };
-      response.on('drain', more);
-      more();
-    };
-    const { socket } = await open();
-    socket.pause();
-    socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
-    await vi.waitFor(() => expect(sent).toBeGreaterThan(0));
-    let before = -1;
-    // What fits into the buffers of the sockets is sent, and then nothing any more.
-    await vi.waitFor(
-      () => {
-        const now = sent;
-        const still = now === before;
-        before = now;
-        expect(still).toBe(true);
-      },
-      { interval: 200, timeout: 5_000 },
-    );
-    expect(sent).toBeLessThan(64);
-    socket.destroy();
-  });
-
-  it('leave a tunnel its time when the gateway is stopped, and then end it', async () => {
-    const { socket } = await open();
-    socket.on('data', () => undefined);
-    let drained = false;
-    const draining = world.egress.drain(100).then(() => {
-      drained = true;
-    });
-    expect(drained).toBe(false);
-    await once(socket, 'close');
-    await draining;
-    expect(world.egress.open).toBe(0);
-  });
-
-  it('leave sockets to others: one address takes a quarter of them', async () => {
-    await using small = await World.open({ DORMOUSE_EGRESS_CONNECTIONS: '4' });
-    const silent = [small.socket('', small.egressPort), small.socket('', small.egressPort)];
-    await Promise.all(silent.map((each) => once(each, 'connect')));
-    await once(small.socket('', small.egressPort), 'close');
-    for (const each of silent) each.destroy();
-    await vi.waitFor(async () =>
-      expect(
-        await small.exchange('GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n', small.egressPort),
-      ).toContain('407'),
-    );
-  });
-
-  it('cut off who does not finish its head', async () => {
-    const big = `${head('CONNECT allowed.example:443')}x-big: ${'x'.repeat(20_000)}\r\n\r\n`;
-    expect(await world.exchange(big, world.egressPort)).toMatch(/^(HTTP\/1.1 431|$)/);
   });
 });

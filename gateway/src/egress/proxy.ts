@@ -173,6 +173,7 @@ export class EgressProxy {
     let leave: () => void = () => undefined;
     let rest: () => void = () => undefined;
     let outcome: EgressRecord['outcome'] = 'ended';
+    let open = false;
     try {
       if (this.#draining) throw new EgressRefusal('unavailable', restarting);
       trip.workspace = gate.identify(request.headers['proxy-authorization']);
@@ -181,6 +182,7 @@ export class EgressProxy {
       leave = gate.admit(trip.workspace, to);
       const upstream = await dialer.dial(to, signal);
       trip.address = upstream.remoteAddress;
+      open = true;
       decided('allowed');
       this.#account(trip, 'allowed');
       rest = this.#watch(trip);
@@ -193,7 +195,7 @@ export class EgressProxy {
         outcome = 'internal';
         this.#options.log.error({ err: error }, 'egress failed');
       }
-      if (trip.address === undefined) decided(outcome);
+      if (!open) decided(outcome);
       return error instanceof ClientLeft ? undefined : refusalOf(error);
     } finally {
       rest();

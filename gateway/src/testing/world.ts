@@ -163,6 +163,12 @@ export class World implements AsyncDisposable {
     );
   }
 
+  /** What a client of that proxy sends along: a line of a head. */
+  get proxyHeader(): string {
+    const { username, password } = this.proxy;
+    return `proxy-authorization: Basic ${Buffer.from(`${username}:${password}`).toString('base64')}\r\n`;
+  }
+
   #putPod(owner: string): string {
     const pod = {
       metadata: {
