@@ -1,3 +1,4 @@
+import { gatewayPorts } from '@dormouse/agent-runtime/protocol';
 import { milliseconds } from '@dormouse/crds';
 import { z } from 'zod';
 import { readFlags, usageOf } from './flags.ts';
@@ -43,7 +44,12 @@ const flags = {
   'gateway-model-url': {
     value: 'URL',
     variable: 'DORMOUSE_GATEWAY_MODEL_URL',
-    help: 'Where agents ask for the model. Default: http://dormouse-gateway.NAMESPACE.svc:8082.',
+    help: `Where agents ask for the model. Default: http://dormouse-gateway.NAMESPACE.svc:${gatewayPorts.model}.`,
+  },
+  'gateway-egress-url': {
+    value: 'URL',
+    variable: 'DORMOUSE_GATEWAY_EGRESS_URL',
+    help: `The proxy that workspaces go out by. Default: http://dormouse-gateway.NAMESPACE.svc:${gatewayPorts.egress}.`,
   },
   concurrency: {
     value: 'NUMBER',
@@ -79,6 +85,7 @@ const schema = z.object({
     .default('2m')
     .transform(milliseconds),
   'gateway-model-url': z.url({ protocol: /^https?$/, error: 'must be a URL' }).optional(),
+  'gateway-egress-url': z.url({ protocol: /^https?$/, error: 'must be a URL' }).optional(),
   concurrency: z.coerce.number().int().min(1).max(1024).default(16),
   port: z.coerce.number().int().min(0).max(65535).default(8080),
   'log-level': z.enum(logLevels).default('info'),
@@ -95,6 +102,7 @@ export interface Config {
   accessMode: 'ReadWriteOncePod' | 'ReadWriteOnce';
   checkpointTimeout: number;
   gatewayModelUrl: string;
+  gatewayEgressUrl: string;
   concurrency: number;
   port: number;
   logLevel: (typeof logLevels)[number];
@@ -125,7 +133,10 @@ export function readConfig(args: string[], env: Record<string, string | undefine
     masterKeySecret: data['master-key-secret'],
     accessMode: data['access-mode'],
     checkpointTimeout: data['checkpoint-timeout'],
-    gatewayModelUrl: data['gateway-model-url'] ?? `http://dormouse-gateway.${data.namespace}.svc:8082`,
+    gatewayModelUrl:
+      data['gateway-model-url'] ?? `http://dormouse-gateway.${data.namespace}.svc:${gatewayPorts.model}`,
+    gatewayEgressUrl:
+      data['gateway-egress-url'] ?? `http://dormouse-gateway.${data.namespace}.svc:${gatewayPorts.egress}`,
     concurrency: data.concurrency,
     port: data.port,
     logLevel: data['log-level'],

@@ -76,7 +76,8 @@ async function operate(config: Config, signal: AbortSignal): Promise<void> {
               informers,
               transport: config.reachAgents === 'direct' ? directTransport() : proxyTransport(kube),
               masterKey,
-              reachedFrom: config.reachAgents === 'direct' ? config.namespace : undefined,
+              release: { namespace: config.namespace, operatorOutside: config.reachAgents === 'proxy' },
+              gatewayEgressUrl: config.gatewayEgressUrl,
               settings: {
                 accessMode: config.accessMode,
                 checkpointTimeout: config.checkpointTimeout,

@@ -73,9 +73,8 @@ export class Reconciler {
           ? undefined
           : { requeueAfter: Math.max(0, next.deadline - this.#options.sources.now()) };
       }
-      const going = this.#going.get(name.namespace) ?? 0;
-      const left = going - this.#options.sources.now();
-      if (left > 0 && next.steps.some((step) => step.some(creates))) return { requeueAfter: left };
+      const pause = this.#pause(name.namespace);
+      if (pause > 0 && next.steps.some((step) => step.some(creates))) return { requeueAfter: pause };
       this.#tell(key, next.steps, snapshot);
       const outcome = await this.#apply(next.steps, snapshot, entry, signal);
       if (outcome !== undefined) return outcome;
@@ -85,6 +84,13 @@ export class Reconciler {
     }
     this.#options.log.warn({ workspace: key }, 'workspace does not settle');
     return { requeueAfter: 1_000 };
+  }
+
+  /** Milliseconds for which nothing is created in a namespace, because it is going away. */
+  #pause(namespace: string): number {
+    const left = (this.#going.get(namespace) ?? 0) - this.#options.sources.now();
+    if (left <= 0) this.#going.delete(namespace);
+    return left;
   }
 
   /** Whether a change that a watch brings is nothing but what this process wrote. */
