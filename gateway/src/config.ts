@@ -1,3 +1,4 @@
+import { gatewayPorts } from '@dormouse/agent-runtime/protocol';
 import { milliseconds } from '@dormouse/crds';
 import { readFlags, usageOf } from '@dormouse/operator/flags';
 import { logLevels } from '@dormouse/operator/telemetry';
@@ -29,7 +30,7 @@ const flags = {
   'egress-port': {
     value: 'NUMBER',
     variable: 'DORMOUSE_EGRESS_PORT',
-    help: 'The proxy that workspaces go out by; 0: any. Default: 8083.',
+    help: `The proxy that workspaces go out by; 0: any. Default: ${gatewayPorts.egress}.`,
   },
   'egress-deny-cidrs': {
     value: 'CIDR,…',
@@ -109,7 +110,7 @@ const flags = {
   'model-port': {
     value: 'NUMBER',
     variable: 'DORMOUSE_MODEL_PORT',
-    help: 'For agents that ask the model; 0: any. Default: 8082.',
+    help: `For agents that ask the model; 0: any. Default: ${gatewayPorts.model}.`,
   },
   'model-max-body': {
     value: 'BYTES',
@@ -191,7 +192,7 @@ const schema = z.object({
     .default('dormouse-system'),
   port: port(8080),
   'health-port': port(8081),
-  'egress-port': port(8083),
+  'egress-port': port(gatewayPorts.egress),
   'egress-deny-cidrs': cidrs,
   'egress-allow-private-cidrs': cidrs,
   'egress-connections-per-workspace': count(256),
@@ -207,7 +208,7 @@ const schema = z.object({
   'max-body': count(8 << 20),
   'idle-timeout': duration('60s'),
   'total-timeout': duration('10m'),
-  'model-port': port(8082),
+  'model-port': port(gatewayPorts.model),
   'model-max-body': count(32 << 20),
   'model-bodies': count(128 << 20),
   'model-calls-per-workspace': count(32),

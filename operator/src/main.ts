@@ -77,11 +77,10 @@ async function operate(config: Config, signal: AbortSignal): Promise<void> {
               transport: config.reachAgents === 'direct' ? directTransport() : proxyTransport(kube),
               masterKey,
               release: { namespace: config.namespace, operatorOutside: config.reachAgents === 'proxy' },
-              gatewayEgressUrl: config.gatewayEgressUrl,
               settings: {
                 accessMode: config.accessMode,
                 checkpointTimeout: config.checkpointTimeout,
-                gatewayModelUrl: config.gatewayModelUrl,
+                gatewayHost: config.gatewayHost,
               },
               concurrency: config.concurrency,
               clock,

@@ -125,6 +125,7 @@ describe('a workspace, directly', () => {
     const address = gateways[0]?.status?.podIP;
     expect(await directly(`http://${address}:8080/`)).toMatch(nothing);
     expect(await directly(`http://${address}:8081/metrics`)).toMatch(nothing);
+    expect(await directly(`http://${address}:8082/`)).toMatch(/exit=0\b/);
     expect(await directly(`http://${address}:8083/`)).toMatch(/exit=0\b/);
   });
 });

@@ -1,8 +1,5 @@
 import { createHmac } from 'node:crypto';
 
-/** Ports of the gateway that workspaces reach, and the only ones: the model and the proxy to the outside. */
-export const gatewayPorts = { model: 8082, egress: 8083 } as const;
-
 /** The entry of a workspace's Secret that holds its {@link egressProxy}. */
 export const egressProxyEntry = 'egress-proxy';
 

@@ -1,4 +1,4 @@
-import { agentKey, egressProxy } from '@dormouse/agent-runtime/protocol';
+import { agentKey, egressProxy, gatewayUrl } from '@dormouse/agent-runtime/protocol';
 import { Expectations } from '../cache/index.ts';
 import { LeadershipLostError } from '../election/index.ts';
 import { type Clock, type KubeClient, type KubeObject, keyOf } from '../kube/index.ts';
@@ -18,8 +18,6 @@ export interface LeadOptions {
   transport: AgentTransport;
   masterKey: Uint8Array | string;
   release: Release;
-  /** Where workspaces find the gateway's proxy. */
-  gatewayEgressUrl: string;
   settings: Settings;
   /** Workspaces worked on at the same time. */
   concurrency: number;
@@ -57,7 +55,8 @@ export async function lead(options: LeadOptions, signal: AbortSignal): Promise<v
       expect,
       agent: (name) => connections.get(keyOf(name)),
       agentKey: (workspace) => agentKey(masterKey, workspace.metadata),
-      egressProxy: (workspace) => egressProxy(options.gatewayEgressUrl, masterKey, workspace.metadata),
+      egressProxy: (workspace) =>
+        egressProxy(gatewayUrl(settings.gatewayHost, 'egress'), masterKey, workspace.metadata),
       release: options.release,
       record: options.record,
       measure: options.measure,

@@ -88,9 +88,14 @@ export class Reconciler {
 
   /** Milliseconds for which nothing is created in a namespace, because it is going away. */
   #pause(namespace: string): number {
-    const left = (this.#going.get(namespace) ?? 0) - this.#options.sources.now();
-    if (left <= 0) this.#going.delete(namespace);
-    return left;
+    return (this.#going.get(namespace) ?? 0) - this.#options.sources.now();
+  }
+
+  /** Forgets by the way those that were seen to go before: nobody looks into a namespace that is gone. */
+  #noteGoing(namespace: string): void {
+    const now = this.#options.sources.now();
+    for (const [other, until] of this.#going) if (until <= now) this.#going.delete(other);
+    this.#going.set(namespace, now + namespaceGoing);
   }
 
   /** Whether a change that a watch brings is nothing but what this process wrote. */
@@ -161,7 +166,7 @@ export class Reconciler {
       }
       if (error instanceof ForbiddenError && error.namespaceTerminating) {
         log.info({ workspace }, 'namespace is going away');
-        this.#going.set(snapshot.name.namespace, this.#options.sources.now() + namespaceGoing);
+        this.#noteGoing(snapshot.name.namespace);
         return { requeueAfter: namespaceGoing };
       }
       throw error;
