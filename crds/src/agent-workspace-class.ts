@@ -75,6 +75,26 @@ const toolRule = z
       'must be a tool, or a tool with a pattern in brackets, such as Read, Bash(git *) or Edit(/src/**)',
   });
 
+const allowance = z.object({
+  host: z
+    .string()
+    .min(1)
+    .max(253)
+    .regex(/^(\*|(\*\.)?([a-z0-9_]([-a-z0-9_]*[a-z0-9_])?\.)*[a-z0-9_]([-a-z0-9_]*[a-z0-9_])?)$/)
+    .meta({
+      description:
+        'A whole name or IPv4 address; *.example.com for every name below example.com, but not that name itself; * for every public address.',
+      patternMessage:
+        'must be a host such as registry.example.com, *.example.com for every name below it, or * for every public address: in lower case, without scheme, port or path; names in other scripts as xn--…',
+    }),
+  ports: z
+    .array(z.int().min(1).max(65535))
+    .min(1)
+    .max(16)
+    .default([443])
+    .meta({ description: 'The TCP ports. Default: 443.', 'x-kubernetes-list-type': 'set' }),
+});
+
 export const agentWorkspaceClassSpec = z.object({
   images: z
     .object({
@@ -220,6 +240,15 @@ export const agentWorkspaceClassSpec = z.object({
         },
       ],
     }),
+  egress: z
+    .object({
+      allow: z.array(allowance).max(128).optional().meta({
+        description:
+          'Where workspaces may connect to, by name, through the proxy of the gateway. Whatever is listed, addresses that are not public are refused. Default: nowhere.',
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'What workspaces reach outside, besides their model.' }),
   ceilings: z
     .object({
       storage: quantity.optional().meta({

@@ -159,13 +159,19 @@ export const agentWorkspaceSpec = z.object({
           .max(128)
           .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
           .meta({
-            description: 'The name, unique in its workspace. DORMOUSE_ and ANTHROPIC_ are reserved prefixes.',
+            description:
+              'The name, unique in its workspace. DORMOUSE_ and ANTHROPIC_ are reserved prefixes; HTTP_PROXY, HTTPS_PROXY and NO_PROXY are reserved too, in capitals or not.',
             patternMessage: 'must be a variable name: letters, digits and "_", not beginning with a digit',
             'x-kubernetes-validations': [
               {
                 rule: "!self.startsWith('DORMOUSE_') && !self.startsWith('ANTHROPIC_')",
                 message:
                   'names that begin with DORMOUSE_ or ANTHROPIC_ are reserved: choose another; the model and its provider are set by the class',
+              },
+              {
+                rule: "!(self in ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'])",
+                message:
+                  'the proxy is set by Dormouse, there is no other way out: choose another name; what can be reached is in spec.egress.allow of the class',
               },
             ],
           }),

@@ -4,8 +4,10 @@ import type { AttachOptions } from './attach/attach.ts';
 import { Attach, Attachments, WaitingRoom, Workspaces } from './attach/index.ts';
 import { auditTo } from './audit/audit.ts';
 import { Authenticator, Authorizer } from './auth/index.ts';
+import { Classes } from './classes.ts';
 import type { Config } from './config.ts';
 import { Door } from './door.ts';
+import { assembleEgress, type EgressAssembly } from './egress/index.ts';
 import { Gateway } from './gateway.ts';
 import { ConnectionLimits } from './limits/index.ts';
 import { assembleModelProxy } from './model-proxy/assemble.ts';
@@ -18,7 +20,10 @@ export interface AssembleOptions {
   clock: Clock;
   log: Logger;
   metrics: Metrics;
+  /** This replica, in Events. */
+  identity: string;
   locate?: AttachOptions['locate'];
+  network?: EgressAssembly['network'];
   /** For tests: milliseconds after which rights to what is open are asked for again. */
   recheck?: number;
 }
@@ -31,8 +36,10 @@ const recheckInterval = 60_000;
 
 /** All parts of a gateway, joined. Its informers are to be started and stopped by the caller. */
 export function assemble(options: AssembleOptions) {
-  const { config, kube, masterKey, clock, log, metrics, locate } = options;
-  const workspaces = new Workspaces({ client: kube, log, observer: metrics, clock });
+  const { config, kube, masterKey, clock, log, metrics, identity, locate, network } = options;
+  const around = { client: kube, log, observer: metrics, clock };
+  const workspaces = new Workspaces(around);
+  const classes = new Classes(around);
   const attachments = new Attachments({
     kube,
     clock,
@@ -74,17 +81,24 @@ export function assemble(options: AssembleOptions) {
     }),
     origins: config.origins,
   });
+  const audit = auditTo(log);
   const gateway = new Gateway({
     door,
     attach,
     clock,
     log,
-    audit: auditTo(log),
+    audit,
     ended: (route, status, refusal) => {
       metrics.requests.inc({ route, code: String(status) });
       if (refusal !== undefined) metrics.refusals.inc({ reason: refusal.code });
     },
     timeouts: { headers: headTimeout, request: config['hold-timeout'] + config['total-timeout'] },
+  });
+  const { egress, events } = assembleEgress({
+    ...{ config, kube, masterKey, clock, log, metrics, audit, identity, network },
+    workspace: (name) => workspaces.get(name),
+    classOf: (workspace) => classes.find(workspace).found,
+    runsAt: (address) => workspaces.runsAt(address),
   });
   metrics.watch({
     get held() {
@@ -93,7 +107,11 @@ export function assemble(options: AssembleOptions) {
     get open() {
       return gateway.open;
     },
+    get egress() {
+      return egress.open;
+    },
   });
-  const model = assembleModelProxy({ config, kube, clock, log, metrics, workspaces });
-  return { gateway, model, attachments, informers: [...workspaces.informers, ...model.informers] };
+  const model = assembleModelProxy({ config, kube, clock, log, metrics, workspaces, classes });
+  const informers = [...workspaces.informers, classes.informer, ...model.informers];
+  return { gateway, model, egress, events, attachments, informers };
 }

@@ -19,6 +19,13 @@ describe('the configuration', () => {
     expect(() => read('*')).toThrow(ConfigError);
   });
 
+  it('takes CIDRs, and refuses an address without a length', () => {
+    const read = (text: string) => readConfig(['--egress-deny-cidrs', text], key);
+    expect(readConfig([], key)).toMatchObject({ 'egress-deny-cidrs': [], 'egress-allow-private-cidrs': [] });
+    expect(read('10.0.0.0/8,fd00::/8')).toMatchObject({ 'egress-deny-cidrs': ['10.0.0.0/8', 'fd00::/8'] });
+    expect(() => read('10.0.0.0')).toThrow('must be CIDRs such as');
+  });
+
   it('explains itself', () => {
     expect(readConfig(['--help'], {})).toBe('help');
     expect(usage).toContain('--hold-timeout DURATION');

@@ -1,7 +1,9 @@
+import { gatewayPorts } from '@dormouse/agent-runtime/protocol';
 import { milliseconds } from '@dormouse/crds';
 import { readFlags, usageOf } from '@dormouse/operator/flags';
 import { logLevels } from '@dormouse/operator/telemetry';
 import { z } from 'zod';
+import { isCidr } from './egress/index.ts';
 
 const flags = {
   kubeconfig: {
@@ -24,6 +26,36 @@ const flags = {
     value: 'NUMBER',
     variable: 'DORMOUSE_HEALTH_PORT',
     help: 'Of /healthz, /readyz and /metrics; 0: any. Default: 8081.',
+  },
+  'egress-port': {
+    value: 'NUMBER',
+    variable: 'DORMOUSE_EGRESS_PORT',
+    help: `The proxy that workspaces go out by; 0: any. Default: ${gatewayPorts.egress}.`,
+  },
+  'egress-deny-cidrs': {
+    value: 'CIDR,…',
+    variable: 'DORMOUSE_EGRESS_DENY_CIDRS',
+    help: 'Addresses that no workspace reaches, such as public ones of the cluster itself. Default: none.',
+  },
+  'egress-allow-private-cidrs': {
+    value: 'CIDR,…',
+    variable: 'DORMOUSE_EGRESS_ALLOW_PRIVATE_CIDRS',
+    help: 'Addresses that are not public and that workspaces may reach where their class allows the name. Default: none.',
+  },
+  'egress-connections-per-workspace': {
+    value: 'NUMBER',
+    variable: 'DORMOUSE_EGRESS_CONNECTIONS_PER_WORKSPACE',
+    help: 'Connections to the outside of one workspace at a time, in this replica. Default: 256.',
+  },
+  'egress-connections': {
+    value: 'NUMBER',
+    variable: 'DORMOUSE_EGRESS_CONNECTIONS',
+    help: 'The same of all workspaces. Default: 4096.',
+  },
+  'egress-idle-timeout': {
+    value: 'DURATION',
+    variable: 'DORMOUSE_EGRESS_IDLE_TIMEOUT',
+    help: 'Without a byte in either direction, for a connection to the outside. Default: 10m.',
   },
   origins: {
     value: 'ORIGIN,…',
@@ -78,7 +110,7 @@ const flags = {
   'model-port': {
     value: 'NUMBER',
     variable: 'DORMOUSE_MODEL_PORT',
-    help: 'For agents that ask the model; 0: any. Default: 8082.',
+    help: `For agents that ask the model; 0: any. Default: ${gatewayPorts.model}.`,
   },
   'model-max-body': {
     value: 'BYTES',
@@ -139,6 +171,18 @@ const origins = z
   )
   .transform((list) => new Set(list));
 
+const cidrs = z
+  .string()
+  .default('')
+  .transform((text) => text.split(',').filter((each) => each !== ''))
+  .pipe(
+    z.array(
+      z
+        .string()
+        .refine(isCidr, { error: 'must be CIDRs such as 10.0.0.0/8 or fd00::/8, with commas between them' }),
+    ),
+  );
+
 const schema = z.object({
   kubeconfig: z.string().min(1).optional(),
   'master-key-file': z.string({ error: 'is required' }).min(1),
@@ -148,6 +192,12 @@ const schema = z.object({
     .default('dormouse-system'),
   port: port(8080),
   'health-port': port(8081),
+  'egress-port': port(gatewayPorts.egress),
+  'egress-deny-cidrs': cidrs,
+  'egress-allow-private-cidrs': cidrs,
+  'egress-connections-per-workspace': count(256),
+  'egress-connections': count(4096),
+  'egress-idle-timeout': duration('10m'),
   origins,
   'hold-timeout': duration('60s'),
   'attach-lease': duration('30s'),
@@ -158,7 +208,7 @@ const schema = z.object({
   'max-body': count(8 << 20),
   'idle-timeout': duration('60s'),
   'total-timeout': duration('10m'),
-  'model-port': port(8082),
+  'model-port': port(gatewayPorts.model),
   'model-max-body': count(32 << 20),
   'model-bodies': count(128 << 20),
   'model-calls-per-workspace': count(32),

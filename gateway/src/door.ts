@@ -14,7 +14,7 @@ import type { ConnectionLimits } from './limits/index.ts';
 export interface DoorOptions {
   authenticator: Pick<Authenticator, 'identify'>;
   authorizer: Pick<Authorizer, 'authorize'>;
-  connections: ConnectionLimits;
+  connections: ConnectionLimits<'user' | 'workspace'>;
   /** Pages of these origins may use the gateway, besides its own. */
   origins: ReadonlySet<string>;
 }
@@ -66,7 +66,7 @@ export class Door {
       return identity;
     };
     const identity = await check();
-    const leave = connections.enter(identity.username, keyOf(target.workspace));
+    const leave = connections.enter({ user: identity.username, workspace: keyOf(target.workspace) });
     return { identity, target, leave, check: async () => void (await check()) };
   }
 }

@@ -21,13 +21,9 @@ async function open(config: Config, signal: AbortSignal): Promise<void> {
     userAgent: 'dormouse-gateway',
     fieldManager: 'dormouse-gateway',
   });
-  const { gateway, model, attachments, informers } = assemble({
-    config,
-    kube,
-    masterKey,
-    clock,
-    log,
-    metrics,
+  const { gateway, model, egress, events, attachments, informers } = assemble({
+    ...{ config, kube, masterKey, clock, log, metrics },
+    identity: process.env.POD_NAME ?? process.env.HOSTNAME ?? 'gateway',
   });
   const health = await serveHealth(config['health-port'], {
     metrics,
@@ -39,19 +35,22 @@ async function open(config: Config, signal: AbortSignal): Promise<void> {
   });
   for (const each of informers) each.start();
   try {
-    const port = await gateway.listen(config.port);
-    const modelPort = await model.gateway.listen(config['model-port']);
+    const ports = {
+      port: await gateway.listen(config.port),
+      modelPort: await model.gateway.listen(config['model-port']),
+      egressPort: await egress.listen(config['egress-port']),
+    };
     model.oldAccounts.start();
-    log.info({ server: credentials.server, port, modelPort, health: health.port }, 'gateway is open');
+    log.info({ server: credentials.server, ...ports, health: health.port }, 'gateway is open');
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
       else signal.addEventListener('abort', () => resolve(), { once: true });
     });
-    const grace = config['drain-timeout'];
-    await Promise.all([gateway.drain(grace), model.gateway.drain(grace)]);
+    await Promise.all([gateway, model.gateway, egress].map((each) => each.drain(config['drain-timeout'])));
   } finally {
     model.oldAccounts.stop();
     attachments.close();
+    await events.flush();
     await Promise.all(informers.map((each) => each.stop()));
     await health.close();
     await kube.close();

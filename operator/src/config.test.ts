@@ -9,6 +9,7 @@ describe('the configuration', () => {
       reachAgents: 'proxy',
       accessMode: 'ReadWriteOncePod',
       checkpointTimeout: 120_000,
+      gatewayHost: 'dormouse-gateway.dormouse-system.svc',
       port: 8080,
     });
   });
@@ -27,6 +28,15 @@ describe('the configuration', () => {
     expect(read).toThrow(ConfigError);
     expect(read).toThrow(/--port: "http" is not valid/);
     expect(read).toThrow(/DORMOUSE_CHECKPOINT_TIMEOUT: "soon" is not valid: must be a duration/);
+  });
+
+  it('wants the host of the gateway alone: its ports are agreed on', () => {
+    const env = { DORMOUSE_GATEWAY_HOST: 'door.tools.svc', POD_NAMESPACE: 'tools' };
+    expect(readConfig([], env)).toMatchObject({ gatewayHost: 'door.tools.svc' });
+    expect(readConfig(['--namespace', 'tools'], {})).toMatchObject({
+      gatewayHost: 'dormouse-gateway.tools.svc',
+    });
+    expect(() => readConfig(['--gateway-host', 'http://door:8082'], {})).toThrow(/without a port/);
   });
 
   it('refuses a flag that it does not know', () => {

@@ -40,10 +40,10 @@ const flags = {
     variable: 'DORMOUSE_CHECKPOINT_TIMEOUT',
     help: 'After which a checkpoint is given up. Default: 2m.',
   },
-  'gateway-model-url': {
-    value: 'URL',
-    variable: 'DORMOUSE_GATEWAY_MODEL_URL',
-    help: 'Where agents ask for the model. Default: http://dormouse-gateway.NAMESPACE.svc:8082.',
+  'gateway-host': {
+    value: 'HOST',
+    variable: 'DORMOUSE_GATEWAY_HOST',
+    help: 'Where workspaces find the gateway. Default: dormouse-gateway.NAMESPACE.svc.',
   },
   concurrency: {
     value: 'NUMBER',
@@ -78,7 +78,7 @@ const schema = z.object({
     .regex(/^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$/, 'must be a duration such as 90s or 2m')
     .default('2m')
     .transform(milliseconds),
-  'gateway-model-url': z.url({ protocol: /^https?$/, error: 'must be a URL' }).optional(),
+  'gateway-host': z.hostname({ error: 'must be the name of a host, without a port' }).optional(),
   concurrency: z.coerce.number().int().min(1).max(1024).default(16),
   port: z.coerce.number().int().min(0).max(65535).default(8080),
   'log-level': z.enum(logLevels).default('info'),
@@ -94,7 +94,7 @@ export interface Config {
   masterKeySecret: string;
   accessMode: 'ReadWriteOncePod' | 'ReadWriteOnce';
   checkpointTimeout: number;
-  gatewayModelUrl: string;
+  gatewayHost: string;
   concurrency: number;
   port: number;
   logLevel: (typeof logLevels)[number];
@@ -125,7 +125,7 @@ export function readConfig(args: string[], env: Record<string, string | undefine
     masterKeySecret: data['master-key-secret'],
     accessMode: data['access-mode'],
     checkpointTimeout: data['checkpoint-timeout'],
-    gatewayModelUrl: data['gateway-model-url'] ?? `http://dormouse-gateway.${data.namespace}.svc:8082`,
+    gatewayHost: data['gateway-host'] ?? `dormouse-gateway.${data.namespace}.svc`,
     concurrency: data.concurrency,
     port: data.port,
     logLevel: data['log-level'],

@@ -76,11 +76,11 @@ async function operate(config: Config, signal: AbortSignal): Promise<void> {
               informers,
               transport: config.reachAgents === 'direct' ? directTransport() : proxyTransport(kube),
               masterKey,
-              reachedFrom: config.reachAgents === 'direct' ? config.namespace : undefined,
+              release: { namespace: config.namespace, operatorOutside: config.reachAgents === 'proxy' },
               settings: {
                 accessMode: config.accessMode,
                 checkpointTimeout: config.checkpointTimeout,
-                gatewayModelUrl: config.gatewayModelUrl,
+                gatewayHost: config.gatewayHost,
               },
               concurrency: config.concurrency,
               clock,

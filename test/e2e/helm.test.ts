@@ -81,13 +81,15 @@ describe('what the chart installs', () => {
     expect(await may('list secrets', operatorNamespace)).toBe('list secrets: no');
   });
 
-  it('lets the gateway ask who may do what, see where workspaces run, and wake them; nothing else', async () => {
+  it('lets the gateway ask who may do what, see where workspaces run and what they reach, and wake them; nothing else', async () => {
     const may = rightsOf('dormouse-gateway');
     for (const right of [
       'create tokenreviews.authentication.k8s.io',
       'create subjectaccessreviews.authorization.k8s.io',
       'patch agentworkspaces.dormouse.dev',
       'watch pods',
+      'watch agentworkspaceclasses.dormouse.dev',
+      'create events',
     ])
       expect(await may(right)).toBe(`${right}: yes`);
     for (const right of [
@@ -95,6 +97,8 @@ describe('what the chart installs', () => {
       'get pods log',
       'create pods exec',
       'patch pods',
+      'list events',
+      'patch agentworkspaceclasses.dormouse.dev',
       'create agentmessages.dormouse.dev',
       'delete agentworkspaces.dormouse.dev',
       'impersonate users',
@@ -175,6 +179,9 @@ describe('what the chart installs', () => {
       'operator.replicas=1',
       'gateway.replicas=1',
       'gateway.origins[0]=https://console.example.com',
+      'gateway.egress.denyCidrs={192.0.2.0/24,2001:db8::/32}',
+      'gateway.egress.allowPrivateCidrs[0]=10.1.2.3/32',
+      'defaultClass.egress.allow[0].host=registry.npmjs.org',
       'operator.priorityClassName=system-cluster-critical',
       'rbac.aggregate=false',
       'networkPolicies.enabled=false',
@@ -196,9 +203,19 @@ describe('what the chart installs', () => {
       name: 'DORMOUSE_ORIGINS',
       value: 'https://console.example.com',
     });
+    expect(gateway.containers[0].env).toContainEqual({
+      name: 'DORMOUSE_EGRESS_DENY_CIDRS',
+      value: '192.0.2.0/24,2001:db8::/32',
+    });
+    expect(gateway.containers[0].env).toContainEqual({
+      name: 'DORMOUSE_EGRESS_ALLOW_PRIVATE_CIDRS',
+      value: '10.1.2.3/32',
+    });
+    const standard = kinds.get('AgentWorkspaceClass/standard').spec;
+    expect(standard.egress).toEqual({ allow: [{ host: 'registry.npmjs.org' }] });
     expect(gateway.volumes[0].secret.secretName).toBe('mine');
     expect(kinds.get('ServiceMonitor/dormouse-gateway').spec.endpoints[0].port).toBe('health');
-    expect(kinds.get('AgentWorkspaceClass/standard').spec.model.baseUrl).toContain('demo-model');
+    expect(standard.model.baseUrl).toContain('demo-model');
     const absent = ['NetworkPolicy', 'PodDisruptionBudget', 'CustomResourceDefinition'];
     expect(objects.filter(({ kind }) => absent.includes(kind))).toEqual([]);
     expect(text).not.toContain('aggregate-to');

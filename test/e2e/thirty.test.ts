@@ -11,7 +11,8 @@ describe('thirty workspaces at once', () => {
   }, async () => {
     const { workspaces, witness } = here;
     const { cluster, namespace } = workspaces;
-    await Promise.all(names.map((name) => workspaces.create(name)));
+    // Long enough that who was woken first still runs when the last one has answered: a second start would prove nothing.
+    await Promise.all(names.map((name) => workspaces.create(name, { idle: { after: '20s' } })));
     const answers = await Promise.all(
       names.map((name) =>
         workspaces.ask(name, `remember: ${name}\nrun: echo ${name} > mine`, 'default', 300_000),

@@ -1,7 +1,15 @@
 /**
- * What `agentd` and the gateway agree on where a workspace asks the model: the token that says which workspace it is, and
- * the header that says why the gateway itself refused.
+ * What workspaces and the gateway agree on: its ports; and where a workspace asks the model, the token that says which workspace it
+ * is, and the header that says why the gateway itself refused.
  */
+
+/** Ports of the gateway that workspaces reach, and the only ones: the model and the proxy to the outside. */
+export const gatewayPorts = { model: 8082, egress: 8083 } as const;
+
+/** The URL of one of them. `host`: the gateway as workspaces find it, without a port. */
+export function gatewayUrl(host: string, port: keyof typeof gatewayPorts): string {
+  return `http://${host}:${gatewayPorts[port]}`;
+}
 
 /** The audience of the token that the kubelet mounts into the container `agent`: good at the gateway and nowhere else. */
 export const gatewayAudience = 'dormouse-gateway';

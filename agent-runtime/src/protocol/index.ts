@@ -2,6 +2,7 @@
 export * from './agent-api.ts';
 export * from './agent-key.ts';
 export * from './config.ts';
+export * from './egress.ts';
 export * from './events.ts';
 export * from './gateway.ts';
 export * from './messages.ts';

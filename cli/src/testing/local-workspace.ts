@@ -122,7 +122,7 @@ export class LocalWorkspace implements AsyncDisposable {
     await this.#write('kubeconfig', JSON.stringify(kubeconfig));
     await this.#write('master-key', masterKey);
     const files = ['--kubeconfig', this.#at('kubeconfig'), '--master-key-file', this.#at('master-key')];
-    const ports = ['--port', '0', '--health-port', '0', '--model-port', '0'];
+    const ports = ['port', 'health-port', 'model-port', 'egress-port'].flatMap((each) => [`--${each}`, '0']);
     const gateway = this.#spawn('gateway/src/main.ts', [...files, ...ports], {});
     const { port } = await told(gateway, 'gateway is open');
     this.url = `http://127.0.0.1:${port}`;

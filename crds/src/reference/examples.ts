@@ -37,6 +37,7 @@ export const examples: Record<string, object> = {
         maxCostPerDay: '50',
       },
       permissions: { allowedModes: ['default', 'acceptEdits'], allow: ['Read', 'Bash(git *)'] },
+      egress: { allow: [{ host: 'registry.npmjs.org' }, { host: '*.internal.example', ports: [443, 8443] }] },
       ceilings: { storage: '20Gi', idleAfter: '1h', runAlways: false, maxTokensPerDay: 5_000_000 },
     },
   },

@@ -46,6 +46,9 @@ function projectWorkspace({ apiVersion, kind, metadata, spec, status }: AgentWor
   };
 }
 
+/** The index of pods by their address. */
+const byAddress = 'address';
+
 /** All workspaces and their pods, as the watches of this replica show them. */
 export class Workspaces {
   readonly informers: readonly [WatchInformer<AgentWorkspace, AgentWorkspace>, WatchInformer<Pod, Pod>];
@@ -56,7 +59,12 @@ export class Workspaces {
     this.informers = [
       new WatchInformer({ resource: resources.workspaces, project: projectWorkspace }, around),
       new WatchInformer(
-        { resource: resources.pods, labelSelector: workspaceLabel, project: projectPod },
+        {
+          resource: resources.pods,
+          labelSelector: workspaceLabel,
+          project: projectPod,
+          indexes: { [byAddress]: ({ status }) => status?.podIP },
+        },
         around,
       ),
     ];
@@ -69,6 +77,11 @@ export class Workspaces {
   /** The pod of a workspace, which has its name. */
   pod(name: WorkspaceName): Pod | undefined {
     return this.informers[1].get(name);
+  }
+
+  /** Whether an address is that of a workspace's pod. */
+  runsAt(address: string): boolean {
+    return this.informers[1].by(byAddress, address).length > 0;
   }
 
   /** The same, from the API server where the cache does not have it yet. @throws KubeError */

@@ -9,7 +9,7 @@ export function answerRefusal(response: ServerResponse, refusal: Refusal): void 
     return;
   }
   const text = JSON.stringify(refusal.body());
-  response.writeHead(refusal.status, {
+  response.writeHead(refusal.status, refusal.phrase, {
     ...refusal.headers,
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(text),
@@ -21,10 +21,13 @@ export function answerRefusal(response: ServerResponse, refusal: Refusal): void 
   response.end(text);
 }
 
-/** The same on a socket that asked for an upgrade. */
+/** Milliseconds in which a client that was refused closes its side. */
+const lastWords = 1_000;
+
+/** The same on a socket that asked for an upgrade or a tunnel. */
 export function refuseUpgrade(socket: Duplex, refusal: Refusal): void {
   const headers = Object.entries({ ...refusal.headers, 'content-type': 'application/json' }).flat();
-  answerUpgrade(socket, `${refusal.status} ${refusal.code}`, headers, JSON.stringify(refusal.body()));
+  answerUpgrade(socket, `${refusal.status} ${refusal.phrase}`, headers, JSON.stringify(refusal.body()));
 }
 
 /**
@@ -45,4 +48,8 @@ export function answerUpgrade(
   );
   socket.write(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n`);
   socket.end(body);
+  // What else it sends is thrown away: were it left unread, closing would take the answer back.
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), lastWords);
+  socket.once('close', () => clearTimeout(timer));
 }

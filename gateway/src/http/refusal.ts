@@ -5,6 +5,7 @@ const statusOf = {
   forbidden: 403,
   not_found: 404,
   method_not_allowed: 405,
+  proxy_unauthorized: 407,
   timeout: 408,
   too_large: 413,
   too_many: 429,
@@ -22,12 +23,20 @@ export class Refusal extends Error {
   readonly code: RefusalCode;
   readonly status: number;
   readonly headers: Record<string, string>;
+  /** Behind the status in the first line of an answer: of some clients the only thing that a person sees. */
+  readonly phrase: string;
 
-  constructor(code: RefusalCode, message: string, headers: Record<string, string> = {}) {
+  constructor(
+    code: RefusalCode,
+    message: string,
+    headers: Record<string, string> = {},
+    phrase: string = code,
+  ) {
     super(message);
     this.code = code;
     this.status = statusOf[code];
     this.headers = headers;
+    this.phrase = phrase;
   }
 
   /** The same shape as the errors of agentd, so that a client reads one. */

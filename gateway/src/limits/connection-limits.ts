@@ -1,23 +1,23 @@
 import { Refusal } from '../http/refusal.ts';
 
-/** Requests, streams and sockets that are open at the same time, counted by who holds them. */
-export class ConnectionLimits {
-  readonly #limits: Record<'user' | 'workspace', number>;
+/** Requests, streams and sockets that are open at the same time, counted by who holds them: a user, a workspace. */
+export class ConnectionLimits<Holder extends string> {
+  readonly #limits: Record<Holder, number>;
   readonly #open = new Map<string, number>();
 
-  constructor(limits: Record<'user' | 'workspace', number>) {
+  constructor(limits: Record<Holder, number>) {
     this.#limits = limits;
   }
 
   /**
-   * Counts one more until the returned function is called.
+   * Counts one more for each holder until the returned function is called.
    * @throws Refusal `too_many`
    */
-  enter(user: string, workspace: string): () => void {
-    const held = [
-      { key: `user ${user}`, limit: this.#limits.user },
-      { key: `workspace ${workspace}`, limit: this.#limits.workspace },
-    ];
+  enter(holders: Record<Holder, string>): () => void {
+    const held = (Object.entries(holders) as [Holder, string][]).map(([holder, name]) => ({
+      key: `${holder} ${name}`,
+      limit: this.#limits[holder],
+    }));
     for (const { key, limit } of held) {
       if ((this.#open.get(key) ?? 0) >= limit)
         throw new Refusal('too_many', `The ${key} has ${limit} connections open already. Close some.`, {

@@ -4,11 +4,11 @@ import type { Logger } from '@dormouse/operator/telemetry';
 import type { Workspaces } from '../attach/index.ts';
 import { auditTo } from '../audit/audit.ts';
 import { WorkspaceAuthenticator } from '../auth/index.ts';
+import type { Classes } from '../classes.ts';
 import type { Config } from '../config.ts';
 import { ConnectionLimits } from '../limits/index.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { BodyMemory } from './body.ts';
-import { Classes } from './classes.ts';
 import { Ledger, OldAccounts, UsageRecords } from './ledger/index.ts';
 import { ModelDoor } from './model-door.ts';
 import { ModelGateway } from './model-gateway.ts';
@@ -23,6 +23,7 @@ export interface AssembleModelOptions {
   log: Logger;
   metrics: Metrics;
   workspaces: Workspaces;
+  classes: Classes;
 }
 
 /** Milliseconds for the head of a request, for the whole of it, and until a provider takes a connection. */
@@ -32,12 +33,19 @@ const connectTimeout = 5_000;
 const keepDays = 8;
 
 /** All parts of the model proxy, joined. Its informers and the sweep of old accounts are to be started and stopped by the caller. */
-export function assembleModelProxy({ config, kube, clock, log, metrics, workspaces }: AssembleModelOptions) {
+export function assembleModelProxy({
+  config,
+  kube,
+  clock,
+  log,
+  metrics,
+  workspaces,
+  classes,
+}: AssembleModelOptions) {
   const { namespace } = config;
   const around = { client: kube, log, observer: metrics, clock };
   const own = new ModelMetrics(metrics.registry);
   const random = Math.random;
-  const classes = new Classes(around);
   const records = new UsageRecords(namespace, around);
   const keys = new ProviderKeys({ kube, clock, namespace });
   const memory = new BodyMemory(config['model-bodies']);
@@ -64,11 +72,7 @@ export function assembleModelProxy({ config, kube, clock, log, metrics, workspac
       authenticator: new WorkspaceAuthenticator({ kube, clock, cached: workspaces }),
       workspaces,
       classes,
-      // Who asks is the workspace; there is no user besides.
-      connections: new ConnectionLimits({
-        user: Number.POSITIVE_INFINITY,
-        workspace: config['model-calls-per-workspace'],
-      }),
+      connections: new ConnectionLimits({ workspace: config['model-calls-per-workspace'] }),
     }),
     proxy: new ModelProxy({ choice, keys, ledger, memory, clock, limits }),
     written: () => ledger.idle(),
@@ -88,7 +92,7 @@ export function assembleModelProxy({ config, kube, clock, log, metrics, workspac
   });
   return {
     gateway,
-    informers: [classes.informer, records.informer],
+    informers: [records.informer],
     oldAccounts: new OldAccounts({ kube, records, clock, keep: keepDays, random, log }),
   };
 }

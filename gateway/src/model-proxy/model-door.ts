@@ -4,16 +4,16 @@ import { tokensPerDay } from '@dormouse/operator/class';
 import { keyOf } from '@dormouse/operator/kube';
 import type { Workspaces } from '../attach/index.ts';
 import { bearerToken, type WorkspaceAuthenticator, type WorkspaceIdentity } from '../auth/index.ts';
+import type { Classes } from '../classes.ts';
 import { Refusal } from '../http/refusal.ts';
 import type { ConnectionLimits } from '../limits/index.ts';
-import type { Classes } from './classes.ts';
 import { type ModelRoute, modelRouteOf } from './model-routes.ts';
 
 export interface ModelDoorOptions {
   authenticator: Pick<WorkspaceAuthenticator, 'identify'>;
   workspaces: Pick<Workspaces, 'get' | 'fetch'>;
   classes: Pick<Classes, 'of'>;
-  connections: ConnectionLimits;
+  connections: ConnectionLimits<'workspace'>;
 }
 
 /** A workspace that may ask. */
@@ -56,7 +56,9 @@ export class ModelDoor {
     const object = await workspaces.fetch(workspace);
     const found = classes.of(object);
     seen({ class: found });
-    const leave = connections.enter('', keyOf({ namespace: workspace.namespace, name: workspace.name }));
+    const leave = connections.enter({
+      workspace: keyOf({ namespace: workspace.namespace, name: workspace.name }),
+    });
     const limit = tokensPerDay(object.spec.agent, found.spec.ceilings);
     return { route, workspace, class: found, tokensPerDay: limit, leave };
   }

@@ -29,6 +29,23 @@ export class Metrics {
     labelNames: ['reason'] as const,
     registers: [this.registry],
   });
+  readonly egress = new Counter({
+    name: 'dormouse_gateway_egress_requests_total',
+    help: 'What workspaces asked to connect to, by outcome: allowed, left (the client did), or why it was refused.',
+    labelNames: ['outcome'] as const,
+    registers: [this.registry],
+  });
+  readonly egressBytes = new Counter({
+    name: 'dormouse_gateway_egress_bytes_total',
+    help: 'Bytes of bodies and tunnels: out, from workspaces, and in.',
+    labelNames: ['direction'] as const,
+    registers: [this.registry],
+  });
+  readonly eventsDropped = new Counter({
+    name: 'dormouse_gateway_events_dropped_total',
+    help: 'Events that could not be written.',
+    registers: [this.registry],
+  });
   readonly apiRequests = new Counter({
     name: 'dormouse_gateway_api_requests_total',
     help: 'Answers of the API server, by verb, resource and HTTP status (error: no answer).',
@@ -46,8 +63,8 @@ export class Metrics {
     collectDefaultMetrics({ register: this.registry });
   }
 
-  /** `dormouse_gateway_held_requests` and `dormouse_gateway_open_requests`, read when Prometheus asks. */
-  watch(gateway: { readonly held: number; readonly open: number }): void {
+  /** `dormouse_gateway_{held_requests,open_requests,egress_open}`, read when Prometheus asks. */
+  watch(gateway: { readonly held: number; readonly open: number; readonly egress: number }): void {
     new Gauge({
       name: 'dormouse_gateway_held_requests',
       help: 'Requests that wait for their workspace.',
@@ -62,6 +79,14 @@ export class Metrics {
       registers: [this.registry],
       collect() {
         this.set(gateway.open);
+      },
+    });
+    new Gauge({
+      name: 'dormouse_gateway_egress_open',
+      help: 'Connections of workspaces to the outside that are open or being opened.',
+      registers: [this.registry],
+      collect() {
+        this.set(gateway.egress);
       },
     });
   }

@@ -1,16 +1,20 @@
 import { connect, type Socket } from 'node:net';
+import { egressProxy } from '@dormouse/agent-runtime/protocol';
 import { attachedUntilAnnotation, workspaceLabel } from '@dormouse/crds';
 import { HttpKubeClient, systemClock } from '@dormouse/operator/kube';
 import { createLogger } from '@dormouse/operator/telemetry';
 import { ApiServer } from '../../../test/support/api-server/index.ts';
 import { type AssembleOptions, assemble } from '../assemble.ts';
 import { type Config, readConfig } from '../config.ts';
+import type { EgressProxy } from '../egress/proxy.ts';
 import type { Gateway } from '../gateway.ts';
 import type { ModelGateway } from '../model-proxy/model-gateway.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { WorkspaceAgent } from './workspace-agent.ts';
 
 const workspaces = 'apis/dormouse.dev/v1alpha1/agentworkspaces';
+const classes = 'apis/dormouse.dev/v1alpha1/agentworkspaceclasses';
+const masterKey = Buffer.from('master');
 
 /** A whole gateway over real sockets, before a stand-in API server that knows two tokens and one workspace's agent. */
 export class World implements AsyncDisposable {
@@ -23,6 +27,13 @@ export class World implements AsyncDisposable {
   port = 0;
   /** Of the listener for agents that ask the model. */
   modelPort = 0;
+  /** What every address outside leads to, and which were connected to, as HOST:PORT. */
+  readonly outside = new WorkspaceAgent();
+  readonly dialed: string[] = [];
+  /** What DNS knows. */
+  readonly names = new Map<string, string[]>();
+  egress!: EgressProxy;
+  egressPort = 0;
   /** Who has which token; nobody else is known. */
   readonly users = new Map([
     ['ada-token', 'ada'],
@@ -54,6 +65,7 @@ export class World implements AsyncDisposable {
     this.#answerReviews();
     const server = await this.api.start();
     await this.agent.start();
+    await this.outside.start();
     const kube = new HttpKubeClient({
       credentials: { server, proof: async () => ({ tls: {}, headers: {} }) },
     });
@@ -61,10 +73,18 @@ export class World implements AsyncDisposable {
     const parts = assemble({
       config,
       kube,
-      masterKey: Buffer.from('master'),
+      masterKey,
       clock: { ...systemClock, monotonic: () => systemClock.monotonic() + this.#skipped },
       log,
       metrics: this.metrics,
+      identity: 'gateway-0',
+      network: {
+        resolve: async (host) => this.names.get(host) ?? [],
+        open: ({ host, port }) => {
+          this.dialed.push(`${host}:${port}`);
+          return connect({ host: '127.0.0.1', port: this.outside.port, allowHalfOpen: true });
+        },
+      },
       ...more,
       locate: (address) => ({ ...address, host: '127.0.0.1', port: this.agent.port }),
     });
@@ -75,8 +95,11 @@ export class World implements AsyncDisposable {
     this.port = await this.gateway.listen(0);
     this.model = parts.model.gateway;
     this.modelPort = await this.model.listen(0);
+    this.egress = parts.egress;
+    this.egressPort = await this.egress.listen(0);
     this.#close = async () => {
-      await Promise.all([this.gateway.drain(0), this.model.drain(0)]);
+      await Promise.all([this.gateway, this.model, this.egress].map((each) => each.drain(0)));
+      await parts.events.flush();
       parts.attachments.close();
       await Promise.all(parts.informers.map((each) => each.stop()));
       await kube.close();
@@ -86,6 +109,7 @@ export class World implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#close();
     await this.agent.stop();
+    await this.outside.stop();
     await this.api.close();
   }
 
@@ -164,6 +188,31 @@ export class World implements AsyncDisposable {
     objects.put(workspaces, 'team/home', workspace);
   }
 
+  /** Puts the default class, which allows these destinations. */
+  allow(...allow: { host: string; ports: number[] }[]): void {
+    const metadata = { name: 'standard', annotations: { 'dormouse.dev/is-default-class': 'true' } };
+    const standard = { metadata, spec: { egress: { allow } } };
+    this.api.objects.put(classes, 'standard', standard);
+  }
+
+  /** The proxy that workspace `team/home` finds in its environment. */
+  get proxy(): URL {
+    const metadata = this.api.objects.get(workspaces, 'team/home')?.metadata;
+    return new URL(
+      egressProxy(`http://127.0.0.1:${this.egressPort}`, masterKey, {
+        namespace: 'team',
+        name: 'home',
+        uid: metadata?.uid ?? '',
+      }),
+    );
+  }
+
+  /** What a client of that proxy sends along: a line of a head. */
+  get proxyHeader(): string {
+    const { username, password } = this.proxy;
+    return `proxy-authorization: Basic ${Buffer.from(`${username}:${password}`).toString('base64')}\r\n`;
+  }
+
   #putPod(owner: string): string {
     const pod = {
       metadata: {
@@ -211,17 +260,17 @@ export class World implements AsyncDisposable {
   }
 
   /** Bytes straight to the gateway. */
-  socket(text = ''): Socket {
-    const socket = connect(this.port, '127.0.0.1');
+  socket(text = '', port = this.port): Socket {
+    const socket = connect(port, '127.0.0.1');
     socket.on('error', () => undefined);
     socket.write(text);
     return socket;
   }
 
   /** Sends bytes, and reads all that comes until the gateway closes the connection. */
-  async exchange(text: string): Promise<string> {
+  async exchange(text: string, port = this.port): Promise<string> {
     const chunks: Buffer[] = [];
-    const socket = this.socket(text).on('data', (chunk: Buffer) => chunks.push(chunk));
+    const socket = this.socket(text, port).on('data', (chunk: Buffer) => chunks.push(chunk));
     await new Promise((resolve) => socket.once('close', resolve));
     return Buffer.concat(chunks).toString();
   }

@@ -12,7 +12,7 @@ function ada(name = 'ada'): KubeObject {
 const woken = { type: 'Normal', reason: 'Woken', message: 'A message arrived.' } as const;
 
 /** A recorder whose Events are written when the gate is open. */
-function recorder({ open = true, failing = false } = {}) {
+function recorder({ open = true, failing = false, component = 'dormouse-operator' } = {}) {
   const clock = new FakeClock();
   const events: Event[] = [];
   let dropped = 0;
@@ -34,6 +34,7 @@ function recorder({ open = true, failing = false } = {}) {
     clock,
     log: pino({ level: 'silent' }),
     dropped: { inc: () => dropped++ },
+    component,
     identity: 'operator-0',
   });
   return { recorder, clock, events, open: gate.resolve, dropped: () => dropped, most: () => most };
@@ -52,6 +53,14 @@ describe('the recorder of Events', () => {
       reportingInstance: 'operator-0',
       count: 1,
     });
+  });
+
+  it('keeps apart what is about different things, and says which program tells it', async () => {
+    const { recorder: it, clock, events } = recorder({ component: 'dormouse-gateway' });
+    for (const about of ['a', 'b', 'a']) it.record(ada(), { ...woken, about, message: `About ${about}.` });
+    await clock.advance(0);
+    expect(events.map(({ message }) => message)).toEqual(['About a.', 'About b.']);
+    expect(events[0]?.source).toEqual({ component: 'dormouse-gateway' });
   });
 
   it('makes one Event with a count of those that follow, with the newest message', async () => {

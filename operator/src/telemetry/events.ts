@@ -6,6 +6,8 @@ export interface EventNote {
   type: 'Normal' | 'Warning';
   /** One CamelCase word; with the object it is what events are aggregated by. */
   reason: string;
+  /** What keeps events of one object and reason apart that are no repetitions; of few values. */
+  about?: string;
   /** A sentence. Of repeated events the newest is shown. Cut at 1024 bytes. */
   message: string;
 }
@@ -17,13 +19,14 @@ const longestLine = 1024;
 const aggregation = 10_000;
 /** As the API server allows it. */
 const longestMessage = 1024;
-const component = 'dormouse-operator';
 
 export interface EventSurroundings {
   kube: Pick<KubeClient, 'create'>;
   clock: Clock;
   log: Logger;
   dropped: { inc(): void };
+  /** Which program tells it. Default: dormouse-operator. */
+  component?: string;
   /** The replica that tells it. */
   identity: string;
 }
@@ -57,7 +60,7 @@ export class EventRecorder {
   record(object: KubeObject, note: EventNote): void {
     const now = this.#around.clock.now();
     const { namespace, name, uid } = object.metadata;
-    const key = [namespace, name, uid, note.type, note.reason].join('/');
+    const key = [namespace, name, uid, note.type, note.reason, note.about].join('/');
     const series = this.#series.get(key);
     if (series === undefined) {
       const first = { object, note, first: now, last: now, count: 1, cancel: () => undefined };
@@ -110,7 +113,7 @@ export class EventRecorder {
   }
 
   async #write({ object, note, first, last, count }: Series): Promise<void> {
-    const { kube, clock, log, dropped, identity } = this.#around;
+    const { kube, clock, log, dropped, identity, component = 'dormouse-operator' } = this.#around;
     const { name, namespace = 'default', uid = '', resourceVersion = '' } = object.metadata;
     const { apiVersion = '', kind = '' } = object;
     const { type, reason, message } = note;

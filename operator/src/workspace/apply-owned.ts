@@ -75,7 +75,7 @@ async function ensureNetworkPolicy({ snapshot }: Work, around: Surroundings): Pr
   const now = around.now();
   const applied = around.policies.get(namespace);
   if (applied !== undefined && now - applied < policyLifetime) return;
-  await around.kube.apply(resources.networkPolicies, buildNetworkPolicy(namespace, around.reachedFrom));
+  await around.kube.apply(resources.networkPolicies, buildNetworkPolicy(namespace, around.release));
   around.policies.set(namespace, now);
 }
 
@@ -85,7 +85,7 @@ async function applySecret(
   around: Surroundings,
 ): Promise<void> {
   if (workspace === undefined) throw new StaleError('the workspace is gone');
-  const secret = buildSecret(workspace, config, around.agentKey(workspace));
+  const secret = buildSecret(workspace, config, around.agentKey(workspace), around.egressProxy(workspace));
   try {
     await around.kube.apply(resources.secrets, secret);
   } catch (error) {

@@ -85,7 +85,7 @@ async function applyOne(action: Action, work: Work, around: Surroundings): Promi
 async function writeWorkspace(
   action: Extract<Action, { do: 'addFinalizer' | 'removeFinalizer' | 'writeStatus' | 'deleteWorkspace' }>,
   work: Work,
-  { kube, now }: Surroundings,
+  { kube, now, policies }: Surroundings,
 ): Promise<void> {
   const { workspace, memory, written, snapshot } = work;
   if (workspace === undefined) throw new StaleError('the workspace is gone');
@@ -106,6 +106,8 @@ async function writeWorkspace(
     }
     case 'removeFinalizer': {
       const metadata = { finalizers: finalizers.filter((each) => each !== workspaceFinalizer) };
+      // A namespace goes with the last of its workspaces, and one that is made under its name has no policy yet.
+      policies.delete(snapshot.name.namespace);
       return keep(await kube.patch(resources.workspaces, snapshot.name, { metadata }, unchanged));
     }
     case 'writeStatus': {

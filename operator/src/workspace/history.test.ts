@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { resources } from '../kube/index.ts';
 import { World } from './simulation/world.ts';
 
 type Cache = keyof World['caches'];
@@ -201,4 +202,19 @@ describe('whatever happens to a workspace', () => {
       { numRuns: Number(process.env.HISTORIES ?? 60) },
     );
   }, 120_000);
+
+  it('has its namespace guarded again at once where that was deleted and made anew', async () => {
+    const world = new World();
+    const policy = { namespace: 'team', name: 'dormouse-workspaces' };
+    world.createWorkspace();
+    await world.settle(40);
+    expect(world.server.read(resources.networkPolicies, policy)).toBeDefined();
+    world.deleteWorkspace();
+    await world.settle(40);
+    expect(world.workspace).toBeUndefined();
+    world.server.remove(resources.networkPolicies, policy);
+    world.createWorkspace();
+    await world.settle(40);
+    expect(world.server.read(resources.networkPolicies, policy)).toBeDefined();
+  });
 });

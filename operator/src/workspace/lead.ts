@@ -1,4 +1,4 @@
-import { agentKey } from '@dormouse/agent-runtime/protocol';
+import { agentKey, egressProxy, gatewayUrl } from '@dormouse/agent-runtime/protocol';
 import { Expectations } from '../cache/index.ts';
 import { LeadershipLostError } from '../election/index.ts';
 import { type Clock, type KubeClient, type KubeObject, keyOf } from '../kube/index.ts';
@@ -6,6 +6,7 @@ import { SerialQueue, type WorkObserver, type WorkQueue } from '../queue/index.t
 import { AgentConnections, type AgentTransport } from '../runtime/index.ts';
 import type { EventNote, Logger } from '../telemetry/index.ts';
 import { feed, type Informers } from './controller.ts';
+import type { Release } from './network-policy.ts';
 import { RateLimit } from './rate-limit.ts';
 import { Reconciler } from './reconciler.ts';
 import type { Settings } from './snapshot.ts';
@@ -16,8 +17,7 @@ export interface LeadOptions {
   informers: Informers;
   transport: AgentTransport;
   masterKey: Uint8Array | string;
-  /** The namespace that agents are reached from; undefined: from outside, through the API server. */
-  reachedFrom: string | undefined;
+  release: Release;
   settings: Settings;
   /** Workspaces worked on at the same time. */
   concurrency: number;
@@ -55,7 +55,9 @@ export async function lead(options: LeadOptions, signal: AbortSignal): Promise<v
       expect,
       agent: (name) => connections.get(keyOf(name)),
       agentKey: (workspace) => agentKey(masterKey, workspace.metadata),
-      reachedFrom: options.reachedFrom,
+      egressProxy: (workspace) =>
+        egressProxy(gatewayUrl(settings.gatewayHost, 'egress'), masterKey, workspace.metadata),
+      release: options.release,
       record: options.record,
       measure: options.measure,
       eventReads: new RateLimit(eventReadsPerSecond),

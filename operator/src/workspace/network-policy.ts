@@ -1,45 +1,66 @@
-import { agentPort } from '@dormouse/agent-runtime/protocol';
+import { agentPort, gatewayPorts } from '@dormouse/agent-runtime/protocol';
 import type { Desired, NetworkPolicy } from '../kube/index.ts';
 import { componentLabel } from './pod.ts';
 
-/**
- * One policy for all workspaces of a namespace. In: only from `from`, the namespace of the operator and the gateway, which
- * passes on what is for agentd and for declared services, on whatever port those listen. (Undefined: an operator outside
- * the cluster comes through the API server, whose address no selector names; then agentd's port alone is open, and its key
- * keeps everybody else out.) Out: everything but link-local addresses, where clouds serve instance credentials.
- */
-export function buildNetworkPolicy(namespace: string, from: string | undefined): Desired<NetworkPolicy> {
+/** Where the parts run that workspaces deal with. */
+export interface Release {
+  /** The gateway and, unless it runs elsewhere, the operator. */
+  namespace: string;
+  /** The operator comes through the API server, whose address no selector names. */
+  operatorOutside: boolean;
+}
+
+const dormouse = { 'app.kubernetes.io/name': 'dormouse' };
+
+function podsOf(namespace: string, components: string[]) {
   return {
-    metadata: {
-      name: 'dormouse-workspaces',
-      namespace,
-      labels: { 'app.kubernetes.io/name': 'dormouse' },
+    namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
+    podSelector: {
+      matchLabels: dormouse,
+      matchExpressions: [{ key: componentLabel, operator: 'In', values: components }],
     },
+  };
+}
+
+/** Where a cluster's DNS is: its own pods, and the link-local addresses of caches on the nodes, without that of metadata. */
+const dns = {
+  to: [
+    {
+      namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } },
+      podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } },
+    },
+    { ipBlock: { cidr: '169.254.0.0/16', except: ['169.254.169.254/32'] } },
+  ],
+  ports: [
+    { port: 53, protocol: 'UDP' },
+    { port: 53, protocol: 'TCP' },
+  ],
+};
+
+/**
+ * One policy for all workspaces of a namespace. In: only the pods of the operator and the gateway, which passes on what is for
+ * agentd and for declared services, on whatever port those listen. (For an operator outside, agentd's port is open to all, and its key
+ * keeps everybody else out.) Out: the gateway, for the model and for what the class allows, and DNS.
+ */
+export function buildNetworkPolicy(
+  namespace: string,
+  { namespace: releaseNamespace, operatorOutside }: Release,
+): Desired<NetworkPolicy> {
+  return {
+    metadata: { name: 'dormouse-workspaces', namespace, labels: dormouse },
     spec: {
       podSelector: { matchLabels: { [componentLabel]: 'workspace' } },
       policyTypes: ['Ingress', 'Egress'],
       ingress: [
-        from === undefined
-          ? { ports: [{ port: agentPort, protocol: 'TCP' }] }
-          : {
-              from: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': from } } }],
-              ports: [{ protocol: 'TCP' }],
-            },
+        { from: [podsOf(releaseNamespace, ['operator', 'gateway'])], ports: [{ protocol: 'TCP' }] },
+        ...(operatorOutside ? [{ ports: [{ port: agentPort, protocol: 'TCP' }] }] : []),
       ],
       egress: [
         {
-          to: [
-            { ipBlock: { cidr: '0.0.0.0/0', except: ['169.254.0.0/16'] } },
-            { ipBlock: { cidr: '::/0', except: ['fe80::/10'] } },
-          ],
+          to: [podsOf(releaseNamespace, ['gateway'])],
+          ports: Object.values(gatewayPorts).map((port) => ({ port, protocol: 'TCP' })),
         },
-        // A node-local DNS cache listens on a link-local address.
-        {
-          ports: [
-            { port: 53, protocol: 'UDP' },
-            { port: 53, protocol: 'TCP' },
-          ],
-        },
+        dns,
       ],
     },
   };

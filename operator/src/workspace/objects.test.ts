@@ -4,6 +4,7 @@ import { type EffectiveSpec, findClass, narrow } from './class.ts';
 import { mergePatch } from './patch.ts';
 import { podSpec, templateDifference, templateHashes } from './pod.ts';
 import { quantityValue } from './quantity.ts';
+import { buildSecret } from './runtime-config.ts';
 
 const aClass = (name: string, change: object = {}, annotations: Record<string, string> = {}) =>
   ({
@@ -89,6 +90,31 @@ describe('the pod', () => {
     expect(tokens).toEqual([
       { serviceAccountToken: { audience: 'dormouse-gateway', expirationSeconds: 3600, path: 'token' } },
     ]);
+  });
+
+  it('leads the tools to the proxy by an entry of the Secret, and shows neither the key nor what else is in there', () => {
+    const [agent, tools] = specOf().containers;
+    const entry = { secretKeyRef: { name: 'hello-runtime', key: 'egress-proxy' } };
+    for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'])
+      expect(tools?.env).toContainEqual({ name, valueFrom: entry });
+    for (const name of ['NO_PROXY', 'no_proxy'])
+      expect(tools?.env).toContainEqual({ name, value: 'localhost,127.0.0.1,::1' });
+    expect(agent?.env).toBeUndefined();
+    expect(tools?.envFrom).toBeUndefined();
+    const secret = buildSecret(workspace(), {} as never, 'key', 'http://user:key@gateway:8083');
+    expect(Object.keys(secret.data ?? {})).toContain(entry.secretKeyRef.key);
+  });
+
+  it('sets the proxy once, whatever a workspace of before says of it', () => {
+    const env = [
+      { name: 'HTTPS_PROXY', value: 'http://elsewhere' },
+      { name: 'MINE', value: 'kept' },
+    ];
+    const [, tools] = specOf({}, { env }).containers;
+    expect(tools?.env?.filter((each) => each.name === 'HTTPS_PROXY').map((each) => each.value)).toEqual([
+      undefined,
+    ]);
+    expect(tools?.env).toContainEqual({ name: 'MINE', value: 'kept' });
   });
 
   it('passes the Pod Security Standard restricted', () => {

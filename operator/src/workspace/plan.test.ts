@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
+import { describe, expect, it, vi } from 'vitest';
 import { resources } from '../kube/index.ts';
 import { name, World } from './simulation/world.ts';
 
@@ -234,6 +235,31 @@ describe('a message to a workspace that does not exist', () => {
     world.createWorkspace();
     await world.settle(20);
     expect(world.messages[0]?.status?.phase).toBe('Completed');
+  });
+});
+
+describe('a pod', () => {
+  it('is made when the Secret is written that its environment names, as after an upgrade', async () => {
+    const world = await awake();
+    world.editWorkspace({ spec: { runPolicy: 'Suspended' } });
+    await world.settle(10);
+    expect(world.workspace?.status?.phase).toBe('Suspended');
+    const secret = { ...name, name: 'hello-runtime' };
+    world.server.remove(resources.secrets, secret);
+    const { apply, create } = world.server;
+    vi.spyOn(world.server, 'apply').mockImplementation(async (of, object) => {
+      if (of.plural === 'secrets') await turnOfTheLoop();
+      return apply.call(world.server, of, object) as never;
+    });
+    const written: boolean[] = [];
+    vi.spyOn(world.server, 'create').mockImplementation((of, object) => {
+      if (of.plural === 'pods') written.push(world.server.read(resources.secrets, secret) !== undefined);
+      return create.call(world.server, of, object) as never;
+    });
+    world.editWorkspace({ spec: { runPolicy: 'Auto' } });
+    world.send();
+    await world.settle(10);
+    expect(written).toEqual([true]);
   });
 });
 

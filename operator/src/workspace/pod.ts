@@ -9,6 +9,7 @@ import {
 } from '@dormouse/crds';
 import type { Desired, Pod } from '../kube/index.ts';
 import type { EffectiveSpec } from './class.ts';
+import { egressEnvironment, isEgressVariable } from './egress-environment.ts';
 
 /** Marks pods that a NetworkPolicy and a disruption budget speak of. */
 export const componentLabel = 'app.kubernetes.io/component';
@@ -34,7 +35,7 @@ export function isOwnedBy(
   );
 }
 
-/** The Secret of a workspace: `config.json` and `key` for the container `agent`. */
+/** The Secret of a workspace: `config.json` and `key` for the container `agent`, `egress-proxy` for the container `workspace`. */
 export function secretName(workspace: string): string {
   return `${workspace}-runtime`;
 }
@@ -130,7 +131,11 @@ export function podSpec(workspace: AgentWorkspace, effective: EffectiveSpec): No
         image: images.workspace,
         imagePullPolicy: images.pullPolicy,
         workingDir: paths.home,
-        env: [{ name: 'HOME', value: paths.home }, ...(workspace.spec.env ?? [])],
+        env: [
+          { name: 'HOME', value: paths.home },
+          ...egressEnvironment(secretName(name)),
+          ...(workspace.spec.env ?? []).filter((each) => !isEgressVariable(each.name)),
+        ],
         resources: requirements(resources?.workspace),
         securityContext: { ...confined, runAsUser: identities.workspace, runAsGroup: identities.workspace },
         volumeMounts: [

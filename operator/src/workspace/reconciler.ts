@@ -73,9 +73,8 @@ export class Reconciler {
           ? undefined
           : { requeueAfter: Math.max(0, next.deadline - this.#options.sources.now()) };
       }
-      const going = this.#going.get(name.namespace) ?? 0;
-      const left = going - this.#options.sources.now();
-      if (left > 0 && next.steps.some((step) => step.some(creates))) return { requeueAfter: left };
+      const pause = this.#pause(name.namespace);
+      if (pause > 0 && next.steps.some((step) => step.some(creates))) return { requeueAfter: pause };
       this.#tell(key, next.steps, snapshot);
       const outcome = await this.#apply(next.steps, snapshot, entry, signal);
       if (outcome !== undefined) return outcome;
@@ -85,6 +84,18 @@ export class Reconciler {
     }
     this.#options.log.warn({ workspace: key }, 'workspace does not settle');
     return { requeueAfter: 1_000 };
+  }
+
+  /** Milliseconds for which nothing is created in a namespace, because it is going away. */
+  #pause(namespace: string): number {
+    return (this.#going.get(namespace) ?? 0) - this.#options.sources.now();
+  }
+
+  /** Forgets by the way those that were seen to go before: nobody looks into a namespace that is gone. */
+  #noteGoing(namespace: string): void {
+    const now = this.#options.sources.now();
+    for (const [other, until] of this.#going) if (until <= now) this.#going.delete(other);
+    this.#going.set(namespace, now + namespaceGoing);
   }
 
   /** Whether a change that a watch brings is nothing but what this process wrote. */
@@ -155,7 +166,7 @@ export class Reconciler {
       }
       if (error instanceof ForbiddenError && error.namespaceTerminating) {
         log.info({ workspace }, 'namespace is going away');
-        this.#going.set(snapshot.name.namespace, this.#options.sources.now() + namespaceGoing);
+        this.#noteGoing(snapshot.name.namespace);
         return { requeueAfter: namespaceGoing };
       }
       throw error;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { RuntimeConfig } from '@dormouse/agent-runtime/protocol';
+import { egressProxyEntry, type RuntimeConfig } from '@dormouse/agent-runtime/protocol';
 import { type AgentWorkspace, workspaceLabel } from '@dormouse/crds';
 import type { Desired, Secret } from '../kube/index.ts';
 import type { EffectiveSpec } from './class.ts';
@@ -47,8 +47,13 @@ export function buildRuntimeConfig(
   return { revision, ...config };
 }
 
-/** The Secret that is mounted into the container `agent`. */
-export function buildSecret(workspace: AgentWorkspace, config: RuntimeConfig, key: string): Desired<Secret> {
+/** The Secret that is mounted into the container `agent`. `egressProxy` is the one thing in it that the container `workspace` sees. */
+export function buildSecret(
+  workspace: AgentWorkspace,
+  config: RuntimeConfig,
+  key: string,
+  egressProxy: string,
+): Desired<Secret> {
   const { name, namespace } = workspace.metadata;
   const base64 = (text: string) => Buffer.from(text).toString('base64');
   return {
@@ -62,6 +67,7 @@ export function buildSecret(workspace: AgentWorkspace, config: RuntimeConfig, ke
     data: {
       'config.json': base64(JSON.stringify(config)),
       key: base64(key),
+      [egressProxyEntry]: base64(egressProxy),
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { RuntimeConfig, RuntimeState } from '@dormouse/agent-runtime/protocol';
+import { gatewayUrl, type RuntimeConfig, type RuntimeState } from '@dormouse/agent-runtime/protocol';
 import {
   type AgentMessage,
   type AgentWorkspace,
@@ -122,7 +122,7 @@ export function outdated({ ownPod, workspace, effective }: Situation): string[] 
 
 /** What agentd shall be told; undefined where the class is missing. */
 export function wantedConfig({ workspace, effective, settings }: Situation): RuntimeConfig | undefined {
-  return effective && buildRuntimeConfig(workspace, effective, settings.gatewayModelUrl);
+  return effective && buildRuntimeConfig(workspace, effective, gatewayUrl(settings.gatewayHost, 'model'));
 }
 
 /**

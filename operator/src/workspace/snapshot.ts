@@ -65,8 +65,8 @@ export interface Settings {
   accessMode: AccessMode;
   /** After which a checkpoint under way is given up. */
   checkpointTimeout: number;
-  /** Where the agents ask for the model: the gateway, which knows the providers and their keys. */
-  gatewayModelUrl: string;
+  /** Where workspaces find the gateway, which asks the model for them and leads out. */
+  gatewayHost: string;
 }
 
 /** Everything that is known of one workspace at one moment: all that `plan` sees. */

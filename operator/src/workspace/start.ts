@@ -97,17 +97,12 @@ export function start(situation: Situation, changes: Decision['changes'] = {}): 
   const pod: Action = { do: 'createPod', pod: buildPod(workspace, effective) };
   const secret: Action = { do: 'applySecret', config };
   const haveClaim = claim !== undefined || situation.expected.claim?.verb === 'create';
-  // A pod must never mount a claim that turns out to be somebody else's: a claim that is not known comes first.
-  const creates: Action[][] = haveClaim
-    ? [[{ do: 'ensureNetworkPolicy' }], [secret, pod]]
-    : [
-        [
-          { do: 'ensureNetworkPolicy' },
-          secret,
-          { do: 'createClaim', claim: buildClaim(workspace, effective, settings.accessMode) },
-        ],
-        [pod],
-      ];
+  const newClaim: Action[] = haveClaim
+    ? []
+    : [{ do: 'createClaim', claim: buildClaim(workspace, effective, settings.accessMode) }];
+  // The pod comes last: it must run under the policy, find each entry of the Secret that its environment names (the kubelet would
+  // refuse the container for a while), and never mount a claim that turns out to be somebody else's.
+  const creates: Action[][] = [[{ do: 'ensureNetworkPolicy' }, secret, ...newClaim], [pod]];
   const refused = podProblem !== undefined || retryClaim;
   const isNew = status.phase === undefined && !workspace.metadata.finalizers?.includes(workspaceFinalizer);
   return {

@@ -2,6 +2,7 @@ import type { AgentWorkspace } from '@dormouse/crds';
 import type { KubeClient, KubeObject, ObjectName } from '../kube/index.ts';
 import type { AgentConnection } from '../runtime/index.ts';
 import type { EventNote } from '../telemetry/index.ts';
+import type { Release } from './network-policy.ts';
 import type { RateLimit } from './rate-limit.ts';
 
 /** What writes of pods and claims are told to, until the caches show them. */
@@ -25,8 +26,9 @@ export interface Surroundings {
   agent(name: ObjectName): Pick<AgentConnection, 'client' | 'noteRecord' | 'note'> | undefined;
   /** The key that agentd of that workspace knows the operator by. */
   agentKey(workspace: AgentWorkspace): string;
-  /** The namespace that agents are reached from; undefined: from outside, through the API server. */
-  reachedFrom: string | undefined;
+  /** What leads out of that workspace, with its key. */
+  egressProxy(workspace: AgentWorkspace): string;
+  release: Release;
   record(object: KubeObject, note: EventNote): void;
   measure(what: 'wake' | 'sleep' | 'checkpoint', seconds: number): void;
   /** How many lists of events there may be: see {@link eventReadsPerSecond}. */

@@ -332,7 +332,7 @@ export class World {
         settings: {
           accessMode: 'ReadWriteOncePod',
           checkpointTimeout: 120_000,
-          gatewayModelUrl: 'http://gateway.test:8082',
+          gatewayHost: 'gateway.test',
         },
       },
       surroundings: {
@@ -341,7 +341,8 @@ export class World {
         expect,
         agent: () => (this.#view.podUID === undefined ? undefined : connection) as never,
         agentKey: () => 'key',
-        reachedFrom: 'dormouse-system',
+        egressProxy: () => 'http://gateway.test:8083',
+        release: { namespace: 'dormouse-system', operatorOutside: false },
         record: () => undefined,
         measure: () => undefined,
         eventReads: new RateLimit(eventReadsPerSecond),

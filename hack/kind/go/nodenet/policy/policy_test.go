@@ -106,6 +106,27 @@ func TestAPeerByNamespaceLabelsIsAnyPodThere(t *testing.T) {
 	has(t, r, "ip saddr { 100.64.0.4 } accept")
 }
 
+func TestAPeerByBothSelectorsIsTheirIntersection(t *testing.T) {
+	in := func(namespace, app string) netv1.NetworkPolicyPeer {
+		return netv1.NetworkPolicyPeer{
+			NamespaceSelector: selects(map[string]string{"team": namespace}),
+			PodSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
+				{Key: "app", Operator: metav1.LabelSelectorOpIn, Values: []string{app, "another"}},
+			}},
+		}
+	}
+	r := Render(cluster(forWeb(netv1.NetworkPolicySpec{
+		PolicyTypes: []netv1.PolicyType{netv1.PolicyTypeEgress},
+		Egress: []netv1.NetworkPolicyEgressRule{
+			{To: []netv1.NetworkPolicyPeer{in("shop", "db"), in("ops", "db"), in("shop", "probe")}, Ports: port(intstr.FromInt32(8083))},
+		},
+	})))
+	has(t, r, "ip daddr { 100.64.0.3 } tcp dport 8083 accept")
+	if n := strings.Count(r, "dport 8083"); n != 1 {
+		t.Errorf("%d rules, but db of shop alone is meant:\n%s", n, r)
+	}
+}
+
 func TestAPeerThatMatchesNobodyAllowsNobody(t *testing.T) {
 	r := Render(cluster(forWeb(netv1.NetworkPolicySpec{Ingress: []netv1.NetworkPolicyIngressRule{{
 		From: []netv1.NetworkPolicyPeer{{PodSelector: selects(map[string]string{"app": "nobody"})}},
