@@ -6,7 +6,7 @@ export const exitCodes = {
   notFound: { code: 3, meaning: 'the object, or Dormouse itself, is not in the cluster' },
   forbidden: { code: 4, meaning: 'your credentials are refused, or lack a right' },
   timeout: { code: 5, meaning: 'the time was over first; what was asked for goes on' },
-  unreachable: { code: 6, meaning: 'no kubeconfig, or the API server does not answer' },
+  unreachable: { code: 6, meaning: 'no kubeconfig, or the API server or the gateway does not answer' },
   refused: { code: 7, meaning: 'the API server refuses the object, or it exists already' },
   internal: { code: 70, meaning: 'an error of this program; please report it' },
   interrupted: { code: 130, meaning: 'Ctrl-C' },

@@ -27,3 +27,14 @@ export class Interrupted extends Failure {
 export function report({ message, next }: Failure): string {
   return printable([`error: ${message}`, ...next.map((line) => `  ${line}`)].join('\n'));
 }
+
+/** Ends the program with a code that is not its own: that of a command which ran somewhere else. */
+export class Exited extends Error {
+  readonly code: number;
+
+  constructor(code: number) {
+    super(`exit code ${code}`);
+    this.name = 'Exited';
+    this.code = code;
+  }
+}

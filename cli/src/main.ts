@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { randomInt } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { text } from 'node:stream/consumers';
 import { systemClock } from '@dormouse/operator/kube';
@@ -9,6 +9,7 @@ import { connect } from './access/connect.ts';
 import { Interrupted } from './failure.ts';
 import { run } from './run.ts';
 import type { Surroundings } from './surroundings.ts';
+import { ttyOf } from './terminal/tty.ts';
 
 const { stdin, stdout, stderr, env, argv } = process;
 const interrupt = new AbortController();
@@ -53,7 +54,14 @@ const surroundings: Surroundings = {
       lines.close();
     }
   },
+  tty: ttyOf(process),
   readFile: (path) => readFile(path, 'utf8'),
+  async keepFile(path, content) {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const fresh = `${path}.${process.pid}`;
+    await writeFile(fresh, content, { mode: 0o600 });
+    await rename(fresh, path);
+  },
   signal: interrupt.signal,
   connect: (choice) => connect(choice, env),
 };

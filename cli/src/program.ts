@@ -1,16 +1,22 @@
 import { Command } from 'commander';
+import { approveCommand } from './commands/approve.ts';
+import { attachCommand } from './commands/attach.ts';
 import { checkpointCommand } from './commands/checkpoint.ts';
 import { checkpointsCommand } from './commands/checkpoints.ts';
 import { accessOptions } from './commands/command.ts';
 import { completionCommand } from './commands/completion.ts';
+import { cpCommand } from './commands/cp.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { describeCommand } from './commands/describe.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { forkCommand } from './commands/fork.ts';
 import { logsCommand } from './commands/logs.ts';
 import { lsCommand } from './commands/ls.ts';
 import { messagesCommand } from './commands/messages.ts';
 import { newCommand } from './commands/new.ts';
+import { portForwardCommand } from './commands/port-forward.ts';
 import { sendCommand } from './commands/send.ts';
+import { shellCommand } from './commands/shell.ts';
 import { suspendCommand } from './commands/suspend.ts';
 import { usageCommand } from './commands/usage.ts';
 import { versionCommand } from './commands/version.ts';
@@ -25,6 +31,12 @@ const commands: ((around: Surroundings) => Command)[] = [
   lsCommand,
   describeCommand,
   sendCommand,
+  attachCommand,
+  approveCommand,
+  forkCommand,
+  shellCommand,
+  portForwardCommand,
+  cpCommand,
   messagesCommand,
   suspendCommand,
   wakeCommand,

@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { exitCodes } from './exit-code.ts';
-import { Failure, report } from './failure.ts';
+import { Exited, Failure, report } from './failure.ts';
 import { program } from './program.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -12,6 +12,7 @@ export async function run(args: readonly string[], around: Surroundings): Promis
   } catch (error) {
     // Commander has said what is wrong, or shown the help that was asked for.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage.code;
+    if (error instanceof Exited) return error.code;
     if (error instanceof Failure) {
       around.err(`${report(error)}\n`);
       return exitCodes[error.outcome].code;

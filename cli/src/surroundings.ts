@@ -1,4 +1,5 @@
-import type { Clock, KubeClient } from '@dormouse/operator/kube';
+import type { Clock, Credentials, KubeClient } from '@dormouse/operator/kube';
+import type { Tty } from './terminal/tty.ts';
 
 /** Which cluster, and which namespace of it, as the options of the command line say. */
 export interface AccessChoice {
@@ -15,6 +16,8 @@ export interface Access {
   namespace: string;
   /** The URL of the API server. */
   server: string;
+  /** How the person proves who they are, for what `kube` has no request for. */
+  credentials: Credentials;
 }
 
 /** Everything that a command touches outside itself. */
@@ -35,8 +38,12 @@ export interface Surroundings {
   input(): Promise<string>;
   /** One line that the person types after `question`. */
   ask(question: string): Promise<string>;
+  /** The streams of the terminal themselves, for what is more than lines of text. */
+  tty: Tty;
   /** Text of a file. */
   readFile(path: string): Promise<string>;
+  /** Replaces a file of this program's own as a whole, which only the person may read; its folder is made. */
+  keepFile(path: string, text: string): Promise<void>;
   /** Aborted, with the reason to tell, when the person presses Ctrl-C. */
   signal: AbortSignal;
   connect(choice: AccessChoice): Promise<Access>;

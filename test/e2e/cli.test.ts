@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type AgentMessage, apiVersion } from '@dormouse/crds';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { KubernetesObject } from '../support/cluster.ts';
+import { tokenWith } from '../support/gateway.ts';
 import { type Output, run } from '../support/program.ts';
 import { suite } from '../support/suite.ts';
 
@@ -146,6 +147,8 @@ describe('the command line', () => {
   });
 
   it('finds nothing wrong with this installation', async () => {
+    // The kubeconfig of the test has a certificate, so this account stands for it at the gateway.
+    await tokenWith(here.cluster, here.workspaces.namespace, 'dormouse-cli', ['dormouse-user']);
     const { code, stdout } = await dormouse(['doctor']);
     expect(stdout.split('\n').filter((line) => line !== '' && !line.startsWith('✓'))).toEqual([]);
     expect(code).toBe(0);

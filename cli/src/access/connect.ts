@@ -35,5 +35,6 @@ export async function connect(
     }),
     namespace: namespace ?? credentials.namespace ?? 'default',
     server: credentials.server,
+    credentials,
   };
 }

@@ -11,6 +11,11 @@ export interface Definition extends KubeObject {
   spec: { versions: { name: string; served: boolean; schema?: { openAPIV3Schema?: object } }[] };
 }
 
+/** What of a ConfigMap is read. */
+export interface ConfigMap extends KubeObject {
+  data?: Record<string, string>;
+}
+
 /** May this user do this? `status.allowed` answers. */
 export interface AccessReview extends KubeObject {
   spec: { resourceAttributes: Right };
@@ -36,6 +41,13 @@ export const kinds = {
     kind: 'Deployment',
     namespaced: true,
   } as Resource<Deployment>,
+  configMaps: {
+    group: '',
+    version: 'v1',
+    plural: 'configmaps',
+    kind: 'ConfigMap',
+    namespaced: true,
+  } as Resource<ConfigMap>,
   definitions: {
     group: 'apiextensions.k8s.io',
     version: 'v1',

@@ -66,7 +66,7 @@ describe('describe', () => {
     });
     const { out } = await person.run('describe', 'ada');
     expect(out).toContain('ada-2 (session default, Working, WaitingForApproval, 10m): how are you?');
-    expect(out).toContain('Bash wants approval: rm -rf build (id a1)');
+    expect(out).toContain('Bash wants approval: rm -rf build (dormouse approve ada a1)');
     expect(out).not.toContain('ada-1');
   });
 

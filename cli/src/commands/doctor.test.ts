@@ -2,13 +2,21 @@ import { type KindDefinition, kinds } from '@dormouse/crds';
 import { customResourceDefinition } from '@dormouse/crds/definition';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { answer, cut } from '../../../test/support/api-server/index.ts';
+import { GatewayStandIn, refuse } from '../testing/gateway-stand-in.ts';
 import { collections, Person } from '../testing/person.ts';
 
 let person: Person;
+let gateway: GatewayStandIn;
 beforeEach(async () => {
   person = await Person.atKeyboard();
+  gateway = await GatewayStandIn.open();
+  person.env = { DORMOUSE_GATEWAY: gateway.url };
+  person.token = 'good';
 });
-afterEach(() => person[Symbol.asyncDispose]());
+afterEach(async () => {
+  await gateway[Symbol.asyncDispose]();
+  await person[Symbol.asyncDispose]();
+});
 
 type Named = { metadata: { name: string } };
 const put = (collection: string, key: string, object: object) =>
@@ -85,8 +93,8 @@ describe('doctor', () => {
     const { code, out, err } = await person.run('doctor');
     expect({ code, err }).toEqual({ code: 0, err: '' });
     for (const line of out.trimEnd().split('\n')) expect(line).toMatch(/^✓ /);
-    for (const check of ['API server', 'CRDs', 'operator', 'leader', 'default class', 'model key', 'storage'])
-      expect(out).toContain(`✓ ${check}: `);
+    const parts = ['operator', 'leader', 'default class', 'model key', 'gateway', 'storage'];
+    for (const check of ['API server', 'CRDs', ...parts]) expect(out).toContain(`✓ ${check}: `);
   });
 
   it('gives its findings to programs', async () => {
@@ -190,6 +198,30 @@ describe('doctor', () => {
     expect(code).toBe(1);
     expect(text).toContain('✗ you may send messages and read replies: not in namespace team');
     expect(text).toContain('create agentmessages.dormouse.dev');
+  });
+
+  it('finds a gateway that is not there, or does not let the person in', async () => {
+    install();
+    person.token = 'bad';
+    expect((await complaints()).text).toContain('✗ gateway: The token is not accepted\n    Log in again');
+    person.token = 'good';
+    gateway.intercept = (_asked, response) => {
+      refuse(response, 403, 'forbidden', 'You may not attach.');
+      return true;
+    };
+    const { code, text } = await complaints();
+    expect(code).toBe(1);
+    expect(text).toMatch(/✗ gateway: you may not attach in namespace team\n.*--clusterrole dormouse-user/);
+    person.env = {};
+    expect((await complaints()).text).toMatch(/✗ gateway: the gateway is not there[\s\S]*--gateway URL/);
+  });
+
+  it('asks the gateway for no workspace that there is', async () => {
+    install();
+    await person.run('doctor');
+    expect(gateway.asked.map(({ path }) => path)).toEqual([
+      expect.stringMatching(/^\/v1\/namespaces\/team\/workspaces\/doctor-x{50}\/agent\/state$/),
+    ]);
   });
 
   it('does not take for a fault what the person may not look at', async () => {

@@ -108,7 +108,7 @@ describe('send', () => {
     status({ phase: 'Completed', reply: { text: 'Done.' } });
     const { code, err } = await sending.ended;
     expect(code).toBe(0);
-    expect(err).toBe('Bash wants approval: rm -rf build (id a1)\n');
+    expect(err).toBe('Bash wants approval: rm -rf build (dormouse approve ada a1)\n');
   });
 
   it('says when the reply was cut, and where the whole is', async () => {

@@ -1,7 +1,6 @@
-import { attachedUntilAnnotation } from '@dormouse/crds';
 import { Command, Option } from 'commander';
-import { kinds } from '../cluster/resources.ts';
 import type { Surroundings } from '../surroundings.ts';
+import { askAwake } from '../workspace/attached-until.ts';
 import { awaitPhase } from '../workspace/await-phase.ts';
 import { findWorkspace } from '../workspace/find.ts';
 import { durationArgument, timeoutOption, withAccess, withExamples } from './command.ts';
@@ -27,36 +26,16 @@ export function wakeCommand(around: Surroundings): Command {
     .addOption(timeoutOption())
     .action((name: string, options: Options, self: Command) =>
       withAccess(around, self, async (access) => {
-        const { kube, namespace } = access;
-        const { metadata, spec } = await findWorkspace(access, name, around.signal);
-        const attachedUntil = latest(
-          metadata.annotations?.[attachedUntilAnnotation],
-          around.clock.now() + options.for,
-        );
-        const after = await kube.patch(
-          kinds.workspaces,
-          { namespace, name },
-          {
-            metadata: { annotations: { [attachedUntilAnnotation]: attachedUntil } },
-            ...(spec.runPolicy === 'Suspended' && { spec: { runPolicy: 'Auto' } }),
-          },
-          { signal: around.signal },
-        );
+        const found = await findWorkspace(access, name, around.signal);
+        const { workspace, until } = await askAwake(access, found, options.for, around.clock, around.signal);
         if (options.wait) {
-          await awaitPhase(around, access, after, ['Running'], options.timeout);
-          around.out(`${name} runs, and stays awake until ${attachedUntil}\n`);
-        } else around.out(`${name} wakes up, and stays awake until ${attachedUntil}\n`);
+          await awaitPhase(around, access, workspace, ['Running'], options.timeout);
+          around.out(`${name} runs, and stays awake until ${until}\n`);
+        } else around.out(`${name} wakes up, and stays awake until ${until}\n`);
       }),
     );
   return withExamples(command, [
     ['dormouse wake ada --wait', 'until its agent answers'],
     ['dormouse wake ada --for 8h', 'for a day of work'],
   ]);
-}
-
-/** Somebody else may have asked for more: the later of both, as RFC 3339 without milliseconds. */
-function latest(annotated: string | undefined, asked: number): string {
-  const known = Date.parse(annotated ?? '');
-  const until = Number.isNaN(known) ? asked : Math.max(known, asked);
-  return new Date(until).toISOString().replace(/\.\d+Z$/, 'Z');
 }

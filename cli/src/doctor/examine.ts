@@ -1,9 +1,11 @@
 import { type Clock, KubeError } from '@dormouse/operator/kube';
 import { explain } from '../access/explain.ts';
+import type { Opened } from '../gateway/open.ts';
 import type { Access } from '../surroundings.ts';
 import { checkDefaultClass, checkModelSecret, findDefaultClass } from './classes.ts';
 import { checkDefinitions } from './definitions.ts';
 import { bad, type Finding, finding } from './finding.ts';
+import { checkGateway } from './gateway.ts';
 import { checkDeployment, checkLeader, findOperator } from './operator.ts';
 import { checkRights } from './rights.ts';
 import { checkServer } from './server.ts';
@@ -16,6 +18,7 @@ import { checkStorage } from './storage.ts';
 export async function* examine(
   access: Access,
   clock: Pick<Clock, 'now'>,
+  open: () => Promise<Opened>,
   signal: AbortSignal,
 ): AsyncGenerator<Finding> {
   const server = await reach(access, signal);
@@ -46,6 +49,7 @@ export async function* examine(
       return [checkDefaultClass(found), ...key];
     });
   }
+  yield await checkGateway(access, open, signal);
   yield* await finding('storage', () => checkStorage(access, signal));
   yield* await checkRights(access, signal);
 }

@@ -1,4 +1,4 @@
-import type { AgentMessage, AgentMessageStatus } from '@dormouse/crds';
+import type { AgentMessage } from '@dormouse/crds';
 
 /** A message as it is read: how it stands, the text and the reply. */
 export function conversation(message: AgentMessage): string {
@@ -7,7 +7,7 @@ export function conversation(message: AgentMessage): string {
   const lines = [
     `Message:  ${metadata.name}, session ${spec.session}${spec.from === undefined ? '' : `, from ${spec.from}`}`,
     `Phase:    ${status?.phase ?? 'Pending'}${why === '' ? '' : ` (${why})`}`,
-    ...approvalLines(status?.pendingApprovals).map((line) => `Waits:    ${line}`),
+    ...approvalLines(message).map((line) => `Waits:    ${line}`),
     '',
     spec.text.trimEnd(),
   ];
@@ -17,9 +17,12 @@ export function conversation(message: AgentMessage): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** One line for each tool call that waits for a person. */
-export function approvalLines(approvals: AgentMessageStatus['pendingApprovals']): string[] {
-  return (approvals ?? []).map(({ id, tool, summary }) => `${tool} wants approval: ${summary} (id ${id})`);
+/** One line for each tool call that waits for a person, and how to answer it. */
+export function approvalLines({ spec, status }: AgentMessage): string[] {
+  const answer = `dormouse approve ${spec.workspaceRef.name}`;
+  return (status?.pendingApprovals ?? []).map(
+    ({ id, tool, summary }) => `${tool} wants approval: ${summary} (${answer} ${id})`,
+  );
 }
 
 /** Where to read a reply that was cut; nothing where it is whole. */

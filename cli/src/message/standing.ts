@@ -39,7 +39,7 @@ export function standing(message: AgentMessage): Standing {
     case 'Queued':
       return { doing: 'waiting for an earlier message of the session', notes: [] };
     case 'WaitingForApproval':
-      return { doing: 'waiting for a person', notes: approvalLines(status.pendingApprovals) };
+      return { doing: 'waiting for a person', notes: approvalLines(message) };
     case 'ModelUnauthorized':
       return {
         doing: 'waiting for the model',
@@ -50,7 +50,7 @@ export function standing(message: AgentMessage): Standing {
     case 'ModelUnavailable':
       return { doing: 'waiting for the model', notes: [] };
   }
-  if (status?.phase === 'Working') return { doing: 'working', notes: approvalLines(status.pendingApprovals) };
+  if (status?.phase === 'Working') return { doing: 'working', notes: approvalLines(message) };
   return {
     doing: status?.phase === 'Delivered' ? `delivered to ${workspace}` : `sending to ${workspace}`,
     notes: [],

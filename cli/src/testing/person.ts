@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream';
 import { HttpKubeClient } from '@dormouse/operator/kube';
 import { ApiServer } from '../../../test/support/api-server/index.ts';
 import { FakeClock } from '../../../test/support/fake-clock.ts';
@@ -17,6 +18,8 @@ export interface Running {
   ended: Promise<Ended>;
   out(): string;
   err(): string;
+  /** Types into the terminal, or writes to standard input. */
+  type(keys: string): void;
   /** Ctrl-C. */
   interrupt(): void;
 }
@@ -40,21 +43,28 @@ export const collections = {
 export class Person implements AsyncDisposable {
   readonly server = new ApiServer();
   readonly clock = new FakeClock();
-  /** What is a terminal; the width is 100 characters. */
+  /** What is a terminal. */
   terminal = { in: false, out: false, err: false };
+  size = { columns: 100, rows: 30 };
+  /** Whether the terminal gives every key as it is typed. */
+  raw = false;
+  readonly #resized = new Set<() => void>();
   env: Record<string, string | undefined> = {};
+  /** Their bearer token; empty: they prove otherwise who they are, by a certificate say. */
+  token = '';
   /** What is on standard input. */
   input = '';
   /** What the person types when asked. */
   answer = '';
   files: Record<string, string> = {};
   asked: string[] = [];
-  #url = '';
+  /** Of the stand-in API server. */
+  url = '';
   #names = 0;
 
   static async atKeyboard(): Promise<Person> {
     const person = new Person();
-    person.#url = await person.server.start();
+    person.url = await person.server.start();
     return person;
   }
 
@@ -72,7 +82,13 @@ export class Person implements AsyncDisposable {
     let out = '';
     let err = '';
     const interrupt = new AbortController();
-    const url = this.#url;
+    const { url } = this;
+    const keyboard = new PassThrough();
+    if (!this.terminal.in) keyboard.end(this.input);
+    const screen = new PassThrough();
+    screen.setEncoding('utf8').on('data', (text: string) => {
+      out += text;
+    });
     const around: Surroundings = {
       program: 'dormouse',
       env: this.env,
@@ -84,11 +100,31 @@ export class Person implements AsyncDisposable {
       err: (text) => {
         err += text;
       },
-      terminal: { ...this.terminal, columns: 100 },
+      terminal: { ...this.terminal, columns: this.size.columns },
       input: async () => this.input,
       ask: async (question) => {
         this.asked.push(question);
         return this.answer;
+      },
+      tty: {
+        input: keyboard,
+        output: screen,
+        size: () => this.size,
+        resized: (changed) => {
+          this.#resized.add(changed);
+          return () => this.#resized.delete(changed);
+        },
+        raw: () => {
+          this.raw = true;
+          return {
+            [Symbol.dispose]: () => {
+              this.raw = false;
+            },
+          };
+        },
+      },
+      keepFile: async (path, text) => {
+        this.files[path] = text;
       },
       readFile: async (path) => {
         const text = this.files[path];
@@ -96,20 +132,25 @@ export class Person implements AsyncDisposable {
         return text;
       },
       signal: interrupt.signal,
-      connect: async ({ namespace = 'team' }) => ({
-        kube: new HttpKubeClient({
-          credentials: { server: url, proof: async () => ({ tls: {}, headers: {} }) },
-        }),
-        namespace,
-        server: url,
-      }),
+      connect: async ({ namespace = 'team' }) => {
+        const headers = { ...(this.token !== '' && { authorization: `Bearer ${this.token}` }) };
+        const credentials = { server: url, proof: async () => ({ tls: {}, headers }) };
+        return { kube: new HttpKubeClient({ credentials }), namespace, server: url, credentials };
+      },
     };
     return {
       ended: run(args, around).then((code) => ({ code, out, err })),
       out: () => out,
       err: () => err,
+      type: (keys) => void keyboard.write(keys),
       interrupt: () => interrupt.abort(new Interrupted()),
     };
+  }
+
+  /** The window of the terminal gets another size. */
+  resize(columns: number, rows: number): void {
+    this.size = { columns, rows };
+    for (const changed of this.#resized) changed();
   }
 
   /** Puts a workspace into the cluster, or changes the one that is there; `spec` and `status` over what is usual. */

@@ -79,12 +79,13 @@ function conditions({ status }: AgentWorkspace, now: number, { good, bad, dim }:
 }
 
 function openMessages(open: readonly AgentMessage[], now: number): string {
-  const lines = open.flatMap(({ metadata, spec, status }) => {
+  const lines = open.flatMap((message) => {
+    const { metadata, spec, status } = message;
     const reason = status?.reason === undefined ? '' : `, ${status.reason}`;
     const asked = oneLine(spec.text, shortText);
     return [
       `  ${metadata.name} (session ${spec.session}, ${status?.phase ?? 'Pending'}${reason}, ${age(metadata.creationTimestamp, now)}): ${asked}`,
-      ...approvalLines(status?.pendingApprovals).map((line) => `      ${oneLine(line)}`),
+      ...approvalLines(message).map((line) => `      ${oneLine(line)}`),
     ];
   });
   return lines.map((line) => `${line}\n`).join('');

@@ -77,18 +77,15 @@ test('the command given is run in the directory given, with its kind of terminal
 });
 
 test('it has the size that it was opened with, and then that of the last resize, which programs are told of', async () => {
-  const loop = 'while :; do read -t 0.02 <> <(:); done';
+  // No substitution: bash 5.2 sometimes fails to parse one in a trap that comes in the midst of another.
   const { id } = await script(
-    `stty size; trap 'echo "told: $(stty size </dev/tty)"' WINCH; echo ready; ${loop}`,
-    {
-      columns: 91,
-      rows: 37,
-    },
+    'stty size; trap "echo told:; stty size </dev/tty" WINCH; echo ready; while :; do sleep 0.02; done',
+    { columns: 91, rows: 37 },
   );
   const onlooker = await look(id);
   await onlooker.sees('37 91\r\nready');
   onlooker.resize(120, 40);
-  await onlooker.sees('told: 40 120\r\n');
+  await onlooker.sees('told:\r\n40 120\r\n');
   expect(terminals.list()).toMatchObject([{ id, columns: 120, rows: 40, clients: 1 }]);
 });
 

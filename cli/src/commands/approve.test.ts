@@ -1,0 +1,100 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { GatewayStandIn, refuse } from '../testing/gateway-stand-in.ts';
+import { Person } from '../testing/person.ts';
+
+let person: Person;
+let gateway: GatewayStandIn;
+beforeEach(async () => {
+  person = await Person.atKeyboard();
+  gateway = await GatewayStandIn.open();
+  person.env = { DORMOUSE_GATEWAY: gateway.url };
+  person.token = 'good';
+  person.workspace('ada', { status: { phase: 'Running' } });
+  gateway.approvals.push({
+    id: 'q1',
+    session: 'default',
+    toolUseId: 't',
+    tool: 'Bash',
+    summary: 'rm -r x\x1b[2J',
+    requestedAt: '2029-12-31T23:55:00.000Z',
+  });
+});
+afterEach(async () => {
+  await gateway[Symbol.asyncDispose]();
+  await person[Symbol.asyncDispose]();
+});
+
+const answers = () =>
+  gateway.asked.filter(({ method }) => method === 'POST').map(({ path, body }) => [path, JSON.parse(body)]);
+
+describe('approve', () => {
+  it('lists what waits, and neutralises what it says', async () => {
+    const { out } = await person.run('approve', 'ada');
+    expect(out).toMatch(/^ID +SESSION +AGE +TOOL +WHAT\nq1 +default +5m +Bash +rm -r x\P{Cc}+\n$/u);
+    expect(JSON.parse((await person.run('approve', 'ada', '-o', 'json')).out)[0].id).toBe('q1');
+    gateway.approvals.pop();
+    expect(await person.run('approve', 'ada')).toMatchObject({
+      out: '',
+      err: 'nothing of ada waits for an answer\n',
+    });
+  });
+
+  it('allows, and denies with a reason', async () => {
+    expect(await person.run('approve', 'ada', 'q1')).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^allowed: Bash rm -r x\P{Cc}+\n$/u),
+    });
+    const denied = await person.run('approve', 'ada', 'q1', '--deny', '--reason', 'too dangerous');
+    expect(denied.out).toContain('denied: Bash');
+    expect(answers()).toEqual([
+      ['agent/approvals/q1', { decision: 'allow' }],
+      ['agent/approvals/q1', { decision: 'deny', reason: 'too dangerous' }],
+    ]);
+  });
+
+  it('delivers the answer once the workspace takes it', async () => {
+    let refused = 0;
+    gateway.intercept = ({ method }, response) => {
+      if (method !== 'POST' || refused === 2) return false;
+      refused += 1;
+      refuse(response, 409, 'checkpointing', 'A checkpoint is being taken or held.');
+      return true;
+    };
+    const running = person.start('approve', 'ada', 'q1');
+    await expect
+      .poll(async () => {
+        await person.clock.advance(1_000);
+        return running.out();
+      })
+      .toContain('allowed');
+    expect(answers()).toHaveLength(3);
+  });
+
+  it('says what waits no longer', async () => {
+    expect(await person.run('approve', 'ada', 'q9')).toMatchObject({
+      code: 3,
+      err: expect.stringContaining('dormouse approve ada --namespace team'),
+    });
+    gateway.intercept = ({ method }, response) => {
+      if (method !== 'POST') return false;
+      refuse(response, 409, 'conflict', 'This question has been answered.');
+      return true;
+    };
+    expect(await person.run('approve', 'ada', 'q1')).toMatchObject({
+      code: 7,
+      err: expect.stringContaining('question "q1" has been answered already'),
+    });
+  });
+
+  it.each([
+    [['--deny'], 'which question'],
+    [['q1', '--reason', 'x'], 'add --deny'],
+    [['q1', '-o', 'json'], '-o is for the list'],
+  ])('takes no half an answer: %s', async (args, sentence) => {
+    expect(await person.run('approve', 'ada', ...args)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining(sentence),
+    });
+    expect(gateway.asked).toEqual([]);
+  });
+});
