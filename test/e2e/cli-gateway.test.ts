@@ -68,7 +68,8 @@ class AtTerminal {
 
   /** Waits for the agent to say something on a row of its own, and to be done with it. */
   async hears(text: string): Promise<void> {
-    const answered = new RegExp(`\\(working\\)[^]*\x1b\\[J${text}\r\n[^]*\x1b\\[J\\w+ › `);
+    // A terminal makes a line's end of its own of \n, whatever stands before it.
+    const answered = new RegExp(`\\(working\\)[^]*\x1b\\[J${text}\r*\n[^]*\x1b\\[J\\w+ › `);
     await expect.poll(() => this.shown, { timeout: 90_000 }).toMatch(answered);
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { suite } from '../support/suite.ts';
-import { occurrences } from '../support/workspaces.ts';
+import { occurrences, textOf } from '../support/workspaces.ts';
 
 const here = suite('cancel');
 
@@ -35,7 +35,9 @@ describe('a message that arrives while the workspace goes to sleep', () => {
         );
       }
       const transcript = await workspaces.transcript(name);
-      for (const delay of mine) expect(occurrences(transcript, 'user', `say: after ${delay} ms`)).toBe(1);
+      const said = transcript.map((line) => `${line.type}: ${textOf(line)}`);
+      for (const delay of mine)
+        expect(occurrences(transcript, 'user', `say: after ${delay} ms`), said.join('\n')).toBe(1);
     };
     await Promise.all(Array.from({ length: lanes }, (_, lane) => sweep(lane)));
   });

@@ -22,10 +22,8 @@ const ask = (workspace: string, path: string, init: RequestInit = {}, token = us
   door.fetch(here.workspaces.namespace, workspace, path, token, init);
 
 async function open(workspace: string, request: object = {}) {
-  const answer = await ask(workspace, 'agent/terminals', {
-    method: 'POST',
-    body: JSON.stringify({ columns: 100, rows: 30, ...request }),
-  });
+  const init = { method: 'POST', body: JSON.stringify({ columns: 100, rows: 30, ...request }) };
+  const answer = await door.patiently(here.workspaces.namespace, workspace, 'agent/terminals', user, init);
   expect(answer.status, await answer.clone().text()).toBe(201);
   return terminalState.parse(await answer.json());
 }

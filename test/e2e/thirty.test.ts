@@ -40,15 +40,9 @@ describe('thirty workspaces at once', () => {
   });
 });
 
-/** One request to a workspace that sleeps; says whose state was answered. Told to come back later, it does. */
+/** One request to a workspace that sleeps; says whose state was answered. */
 async function wake(door: GatewayForward, namespace: string, name: string, token: string): Promise<string> {
-  for (;;) {
-    const answer = await door.fetch(namespace, name, 'agent/state', token);
-    if (answer.status === 200)
-      return ((await answer.json()) as { workspace: { name: string } }).workspace.name;
-    const later = Number(answer.headers.get('retry-after') ?? Number.NaN);
-    if (answer.status !== 503 || Number.isNaN(later))
-      throw new Error(`${name}: ${answer.status} ${await answer.text()}`);
-    await new Promise((resolve) => setTimeout(resolve, later * 1000));
-  }
+  const answer = await door.patiently(namespace, name, 'agent/state', token);
+  if (answer.status !== 200) throw new Error(`${name}: ${answer.status} ${await answer.text()}`);
+  return ((await answer.json()) as { workspace: { name: string } }).workspace.name;
 }

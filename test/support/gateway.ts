@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Cluster } from './cluster.ts';
 import { operatorNamespace } from './operator.ts';
 import type { Pod } from './workspaces.ts';
@@ -53,6 +54,17 @@ export class GatewayForward implements AsyncDisposable {
       ...init,
       headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...init.headers },
     });
+  }
+
+  /** The same, again while the gateway says to come back later: on a busy machine a start takes longer than it holds a request. */
+  async patiently(...request: Parameters<GatewayForward['fetch']>): Promise<Response> {
+    for (;;) {
+      const answer = await this.fetch(...request);
+      const seconds = answer.headers.get('retry-after');
+      if (answer.status !== 503 || seconds === null) return answer;
+      await answer.body?.cancel();
+      await pause(Number(seconds) * 1000);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -167,11 +167,13 @@ export class Workspaces {
   async transcript(name: string, session = 'default'): Promise<TranscriptLine[]> {
     const deadline = Date.now() + 30_000;
     for (;;) {
-      const read = await this.inWorkspace(name, `cat /var/lib/dormouse/transcripts/${session}.jsonl`);
-      if (read.code === 0)
+      // The word at the end proves that all of it came: an exec whose connection breaks off can look like one that ended.
+      const path = `/var/lib/dormouse/transcripts/${session}.jsonl`;
+      const read = await this.inWorkspace(name, `cat ${path} && echo whole`);
+      if (read.code === 0 && read.stdout.endsWith('\nwhole\n'))
         return read.stdout
           .split('\n')
-          .filter((line) => line !== '')
+          .slice(0, -2)
           .map((line) => JSON.parse(line) as TranscriptLine);
       if (Date.now() > deadline) throw new Error(`no transcript of ${name}: ${read.stderr}`);
       await pause(200);
