@@ -34,6 +34,8 @@ describe('a message that arrives while the workspace goes to sleep', () => {
           `after ${delay} ms`,
         );
       }
+      // It would fall asleep before a busy machine has read it.
+      await cluster.patch(workspaces.reference(name), { spec: { runPolicy: 'Always' } });
       const transcript = await workspaces.transcript(name);
       const said = transcript.map((line) => `${line.type}: ${textOf(line)}`);
       for (const delay of mine)
