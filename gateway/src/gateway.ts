@@ -1,13 +1,14 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type Clock, delay, keyOf } from '@dormouse/operator/kube';
+import { type Clock, keyOf } from '@dormouse/operator/kube';
 import type { Logger } from '@dormouse/operator/telemetry';
 import type { Attach, Target } from './attach/index.ts';
 import type { AuditRecord } from './audit/audit.ts';
 import type { Identity } from './auth/index.ts';
 import type { Admission, Door } from './door.ts';
 import { answerRefusal, refuseUpgrade } from './http/answer.ts';
+import { abortWhenLeft, ClientLeft, clientLeftStatus } from './http/client-left.ts';
+import { Listener } from './http/listener.ts';
 import { Refusal, refusalOf } from './http/refusal.ts';
 
 export interface GatewayOptions {
@@ -22,14 +23,9 @@ export interface GatewayOptions {
   timeouts: { headers: number; request: number };
 }
 
-/** Bytes of a request's head. */
-const longestHead = 16 * 1024;
 /** Milliseconds in which what was given up gets its answer. */
 const lastWords = 1_000;
-/** What a server says of a client that did not wait, since nginx. */
-const clientLeft = 499;
 
-class ClientLeft extends Error {}
 class Ended extends Error {}
 
 /** A request under way. */
@@ -43,76 +39,48 @@ interface Visit {
 /** The HTTP server: lets requests in through the door, has them served, and accounts for each. */
 export class Gateway {
   readonly #options: GatewayOptions;
-  readonly #server: Server;
-  readonly #visits = new Set<Visit>();
-  #draining = false;
-  #emptied: () => void = () => undefined;
+  readonly #listener: Listener<Visit>;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
-    this.#server = createServer(
-      {
-        maxHeaderSize: longestHead,
-        headersTimeout: options.timeouts.headers,
-        requestTimeout: options.timeouts.request,
-        // How often the two are looked at.
-        connectionsCheckingInterval: Math.min(1_000, options.timeouts.headers),
-        keepAliveTimeout: 65_000,
-      },
-      (request, response) => void this.#request(request, response),
-    );
-    this.#server.on('upgrade', (request, socket, head) => void this.#upgrade(request, socket, head));
+    const { clock, timeouts } = options;
+    this.#listener = new Listener({
+      ...{ clock, timeouts },
+      request: (request, response) => void this.#request(request, response),
+    });
+    this.#listener.server.on('upgrade', (request, socket, head) => void this.#upgrade(request, socket, head));
   }
 
   get draining(): boolean {
-    return this.#draining;
+    return this.#listener.draining;
   }
 
   /** Requests, streams and WebSockets under way. */
   get open(): number {
-    return this.#visits.size;
+    return this.#listener.underway.size;
   }
 
   /** The port that it listens on; 0 takes any. Rejects where it cannot. */
-  async listen(port: number): Promise<number> {
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(port, resolve);
-    });
-    return (this.#server.address() as AddressInfo).port;
+  listen(port: number): Promise<number> {
+    return this.#listener.listen(port);
   }
 
   /** Takes no new connections, ends streams, and gives requests `grace` milliseconds. Resolves when nothing is left. */
   async drain(grace: number): Promise<void> {
-    this.#draining = true;
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const visit of this.#visits) if (visit.streams) visit.controller.abort(new Ended());
-    await this.#whenEmpty(grace);
-    for (const visit of this.#visits)
-      visit.controller.abort(
+    const drained = this.#listener.drain(grace, {
+      reason: () =>
         new Refusal('unavailable', 'The gateway is being restarted. Send it again.', { 'retry-after': '1' }),
-      );
-    await this.#whenEmpty(lastWords);
-    this.#server.closeAllConnections();
-    await closed;
-  }
-
-  /** Resolves when nothing is under way, or after so many milliseconds. */
-  async #whenEmpty(limit: number): Promise<void> {
-    if (this.#visits.size === 0) return;
-    const empty = new AbortController();
-    this.#emptied = () => empty.abort();
-    await delay(this.#options.clock, limit, empty.signal);
+      lastWords,
+    });
+    for (const visit of this.#listener.underway) if (visit.streams) visit.controller.abort(new Ended());
+    await drained;
   }
 
   async #request(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { attach } = this.#options;
     const refuse = (refusal: Refusal) => answerRefusal(response, refusal);
-    if (this.#draining) response.shouldKeepAlive = false;
     await this.#visit(request, false, refuse, async (admission, visit) => {
-      response.once('close', () => {
-        if (!response.writableFinished) visit.controller.abort(new ClientLeft());
-      });
+      abortWhenLeft(response, visit.controller);
       if (response.destroyed) throw new ClientLeft();
       try {
         await attach.serve(this.#attaching(admission, request, visit, { response }), admission.check);
@@ -141,7 +109,7 @@ export class Gateway {
       visit.streams = true;
       // It may stay open for days, and this process may end before: its beginning is told as well.
       this.#account(visit, 'opened', 200, 0);
-      if (this.#draining) visit.controller.abort(new Ended());
+      if (this.#listener.draining) visit.controller.abort(new Ended());
     };
     return { target, request, signal: visit.controller.signal, streams, ...more };
   }
@@ -156,9 +124,9 @@ export class Gateway {
     const { door, clock, log, ended } = this.#options;
     const since = clock.monotonic();
     const visit: Visit = { controller: new AbortController(), streams: false };
-    this.#visits.add(visit);
+    const leave = this.#listener.enter(visit);
     let outcome = 'answered';
-    let status = clientLeft;
+    let status: number = clientLeftStatus;
     let refusal: Refusal | undefined;
     try {
       const admission = await door.admit(request, upgrade, (what) => Object.assign(visit, what));
@@ -177,8 +145,7 @@ export class Gateway {
         refuse(refusal);
       }
     } finally {
-      this.#visits.delete(visit);
-      if (this.#visits.size === 0) this.#emptied();
+      leave();
       ended(visit.target?.route ?? 'none', status, refusal);
       this.#account(visit, outcome, status, Math.round(clock.monotonic() - since));
     }

@@ -1,9 +1,9 @@
-import { connect } from 'node:net';
 import { systemClock } from '@dormouse/operator/kube';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Gateway } from './gateway.ts';
 import { Refusal } from './http/refusal.ts';
+import { drip } from './testing/drip.ts';
 
 let gateway: Gateway;
 let port: number;
@@ -21,30 +21,15 @@ beforeEach(async () => {
 });
 afterEach(() => gateway.drain(0));
 
-/** Sends a line now and then for as long as it is let; answers all that came until the connection was closed. */
-async function drip(first: string, line: string): Promise<string> {
-  const socket = connect(port, '127.0.0.1');
-  socket.on('error', () => undefined);
-  socket.write(first);
-  const dripping = setInterval(() => socket.write(line), 20);
-  let text = '';
-  socket.on('data', (chunk) => {
-    text += chunk;
-  });
-  await new Promise((resolve) => socket.once('close', resolve));
-  clearInterval(dripping);
-  return text;
-}
-
 describe('a client that sends slowly on purpose', () => {
   it('is cut off before its head is complete', async () => {
-    const text = await drip('GET / HTTP/1.1\r\nhost: x\r\n', 'x-more: and more\r\n');
+    const text = await drip(port, 'GET / HTTP/1.1\r\nhost: x\r\n', 'x-more: and more\r\n');
     // The 408 may be lost, as what was still being sent resets the connection.
     expect(text).toMatch(/^(HTTP\/1.1 408|$)/);
   });
 
   it('has no connection kept for a body that nobody will read', async () => {
     const head = 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n';
-    expect(await drip(head, 'x')).toMatch(/^(HTTP\/1.1 401|$)/);
+    expect(await drip(port, head, 'x')).toMatch(/^(HTTP\/1.1 401|$)/);
   });
 });

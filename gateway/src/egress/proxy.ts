@@ -1,10 +1,12 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { AgentWorkspace } from '@dormouse/crds';
-import { type Clock, delay, keyOf } from '@dormouse/operator/kube';
+import { type Clock, keyOf } from '@dormouse/operator/kube';
 import type { Logger } from '@dormouse/operator/telemetry';
 import { answerRefusal, refuseUpgrade } from '../http/answer.ts';
+import { abortWhenLeft, ClientLeft } from '../http/client-left.ts';
+import { Listener } from '../http/listener.ts';
 import { type Refusal, refusalOf } from '../http/refusal.ts';
 import { ConnectionLimits, Watchdog } from '../limits/index.ts';
 import { type Destination, requestDestination, tunnelDestination } from './destination.ts';
@@ -30,11 +32,6 @@ export interface EgressProxyOptions {
   sockets: number;
 }
 
-/** Bytes of a request's head. */
-const longestHead = 16 * 1024;
-
-class ClientLeft extends Error {}
-
 const restarting = 'The gateway is being restarted. Try again.';
 
 /** A connection under way, from the first look at its request. */
@@ -53,57 +50,37 @@ interface Trip {
 /** The HTTP proxy that workspaces go out by: CONNECT for whatever it is, and plain requests for http://. */
 export class EgressProxy {
   readonly #options: EgressProxyOptions;
-  readonly #server: Server;
+  readonly #listener: Listener<Trip>;
   readonly #sockets: ConnectionLimits<'address'>;
-  readonly #trips = new Set<Trip>();
-  #draining = false;
-  #emptied: () => void = () => undefined;
 
   constructor(options: EgressProxyOptions) {
     this.#options = options;
     this.#sockets = new ConnectionLimits({ address: Math.ceil(options.sockets / 4) });
-    this.#server = createServer(
-      {
-        maxHeaderSize: longestHead,
-        headersTimeout: options.timeouts.headers,
-        // How long a body may take is the watchdog's to say.
-        requestTimeout: 0,
-        connectionsCheckingInterval: Math.min(1_000, options.timeouts.headers),
-        keepAliveTimeout: 65_000,
-      },
-      (request, response) => void this.#request(request, response),
-    );
-    this.#server.maxConnections = options.sockets;
-    this.#server.on('connection', (socket) => this.#take(socket));
-    this.#server.on('connect', (request, socket, head) => void this.#connect(request, socket, head));
+    this.#listener = new Listener({
+      clock: options.clock,
+      // How long a body may take is the watchdog's to say.
+      timeouts: { headers: options.timeouts.headers, request: 0 },
+      request: (request, response) => void this.#request(request, response),
+    });
+    const { server } = this.#listener;
+    server.maxConnections = options.sockets;
+    server.on('connection', (socket) => this.#take(socket));
+    server.on('connect', (request, socket, head) => void this.#connect(request, socket, head));
   }
 
   /** Tunnels and requests under way. */
   get open(): number {
-    return this.#trips.size;
+    return this.#listener.underway.size;
   }
 
   /** The port that it listens on; 0 takes any. Rejects where it cannot. */
-  async listen(port: number): Promise<number> {
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(port, resolve);
-    });
-    return (this.#server.address() as AddressInfo).port;
+  listen(port: number): Promise<number> {
+    return this.#listener.listen(port);
   }
 
   /** Takes no new connections, and gives those under way `grace` milliseconds. Resolves when nothing is left. */
-  async drain(grace: number): Promise<void> {
-    this.#draining = true;
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    if (this.#trips.size > 0) {
-      const empty = new AbortController();
-      this.#emptied = () => empty.abort();
-      await delay(this.#options.clock, grace, empty.signal);
-    }
-    for (const trip of this.#trips) trip.controller.abort(new EgressRefusal('unavailable', restarting));
-    this.#server.closeAllConnections();
-    await closed;
+  drain(grace: number): Promise<void> {
+    return this.#listener.drain(grace, { reason: () => new EgressRefusal('unavailable', restarting) });
   }
 
   /** Before it has said who it is, no pod takes so many sockets that none are left for others. */
@@ -129,11 +106,8 @@ export class EgressProxy {
   }
 
   async #request(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (this.#draining) response.shouldKeepAlive = false;
     const trip = this.#begin(request);
-    response.once('close', () => {
-      if (!response.writableFinished) trip.controller.abort(new ClientLeft());
-    });
+    abortWhenLeft(response, trip.controller);
     const refusal = await this.#travel(trip, request, requestDestination, (upstream, to) => {
       const { signal } = trip.controller;
       return forward({ request, response, to, upstream, signal, count: this.#counting(trip) });
@@ -142,15 +116,13 @@ export class EgressProxy {
   }
 
   #begin({ method = '' }: IncomingMessage): Trip {
-    const trip = {
+    return {
       controller: new AbortController(),
       method,
       since: this.#options.clock.monotonic(),
       bytes: { out: 0, in: 0 },
       used: () => undefined,
     };
-    this.#trips.add(trip);
-    return trip;
   }
 
   #counting(trip: Trip): EgressProxyOptions['count'] {
@@ -170,12 +142,13 @@ export class EgressProxy {
   ): Promise<Refusal | undefined> {
     const { gate, dialer, decided } = this.#options;
     const { signal } = trip.controller;
+    const end = this.#listener.enter(trip);
     let leave: () => void = () => undefined;
     let rest: () => void = () => undefined;
     let outcome: EgressRecord['outcome'] = 'ended';
     let open = false;
     try {
-      if (this.#draining) throw new EgressRefusal('unavailable', restarting);
+      if (this.#listener.draining) throw new EgressRefusal('unavailable', restarting);
       trip.workspace = gate.identify(request.headers['proxy-authorization']);
       const to = destinationOf(request.url);
       trip.to = to;
@@ -201,8 +174,7 @@ export class EgressProxy {
       rest();
       leave();
       this.#account(trip, outcome);
-      this.#trips.delete(trip);
-      if (this.#trips.size === 0) this.#emptied();
+      end();
     }
   }
 

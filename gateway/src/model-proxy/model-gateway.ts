@@ -1,7 +1,8 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Clock, delay, ForbiddenError, KubeError, keyOf } from '@dormouse/operator/kube';
 import type { Logger } from '@dormouse/operator/telemetry';
+import { abortWhenLeft, ClientLeft, clientLeftStatus } from '../http/client-left.ts';
+import { Listener } from '../http/listener.ts';
 import { Refusal, refusalOf } from '../http/refusal.ts';
 import type { ModelAdmission, ModelDoor } from './model-door.ts';
 import { answerModelError } from './model-error.ts';
@@ -22,14 +23,8 @@ export interface ModelGatewayOptions {
   timeouts: { headers: number; request: number };
 }
 
-/** Bytes of a request's head. */
-const longestHead = 16 * 1024;
 /** Milliseconds in which what was given up gets its answer, and what was counted is written. */
 const lastWords = 2_000;
-/** What a server says of a client that did not wait, since nginx. */
-const clientLeft = 499;
-
-class ClientLeft extends Error {}
 
 /** A call under way. */
 interface Visit {
@@ -41,63 +36,39 @@ interface Visit {
 /** The HTTP server for workspaces that ask the model, and nothing else. */
 export class ModelGateway {
   readonly #options: ModelGatewayOptions;
-  readonly #server: Server;
-  readonly #visits = new Set<Visit>();
-  #draining = false;
-  #emptied: () => void = () => undefined;
+  readonly #listener: Listener<Visit>;
 
   constructor(options: ModelGatewayOptions) {
     this.#options = options;
-    this.#server = createServer(
-      {
-        maxHeaderSize: longestHead,
-        headersTimeout: options.timeouts.headers,
-        requestTimeout: options.timeouts.request,
-        connectionsCheckingInterval: Math.min(1_000, options.timeouts.headers),
-        keepAliveTimeout: 65_000,
-      },
-      (request, response) => void this.#visit(request, response),
-    );
+    const { clock, timeouts } = options;
+    this.#listener = new Listener({
+      ...{ clock, timeouts },
+      request: (request, response) => void this.#visit(request, response),
+    });
   }
 
   /** Calls under way. */
   get open(): number {
-    return this.#visits.size;
+    return this.#listener.underway.size;
   }
 
   /** The port that it listens on; 0 takes any. Rejects where it cannot. */
-  async listen(port: number): Promise<number> {
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(port, resolve);
-    });
-    return (this.#server.address() as AddressInfo).port;
+  listen(port: number): Promise<number> {
+    return this.#listener.listen(port);
   }
 
   /** Takes no new connections and gives calls `grace` milliseconds; then ends them. Resolves when what they came to is written. */
   async drain(grace: number): Promise<void> {
     const { clock, written } = this.#options;
-    this.#draining = true;
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    await this.#whenEmpty(grace);
-    for (const visit of this.#visits)
-      visit.controller.abort(
+    await this.#listener.drain(grace, {
+      reason: () =>
         new Refusal('unavailable', 'The gateway is being restarted. Send it again.', { 'retry-after': '1' }),
-      );
-    await this.#whenEmpty(lastWords);
-    this.#server.closeAllConnections();
-    await closed;
+      lastWords,
+    });
     // What is not written is charged as it was reserved.
     const enough = new AbortController();
     await Promise.race([written(), delay(clock, lastWords, enough.signal)]);
     enough.abort();
-  }
-
-  async #whenEmpty(limit: number): Promise<void> {
-    if (this.#visits.size === 0) return;
-    const empty = new AbortController();
-    this.#emptied = () => empty.abort();
-    await delay(this.#options.clock, limit, empty.signal);
   }
 
   /** From the first look at a request until it is accounted for. */
@@ -105,11 +76,8 @@ export class ModelGateway {
     const { door, proxy, clock, log } = this.#options;
     const since = clock.monotonic();
     const visit: Visit = { controller: new AbortController(), seen: {}, report: { asked: 0 } };
-    this.#visits.add(visit);
-    if (this.#draining) response.shouldKeepAlive = false;
-    response.once('close', () => {
-      if (!response.writableFinished) visit.controller.abort(new ClientLeft());
-    });
+    const leave = this.#listener.enter(visit);
+    abortWhenLeft(response, visit.controller);
     const { signal } = visit.controller;
     let outcome = 'answered';
     let refusal: Refusal | undefined;
@@ -130,9 +98,8 @@ export class ModelGateway {
         answerModelError(response, refusal);
       }
     } finally {
-      this.#visits.delete(visit);
-      if (this.#visits.size === 0) this.#emptied();
-      const status = outcome === 'left' && !response.headersSent ? clientLeft : response.statusCode;
+      leave();
+      const status = outcome === 'left' && !response.headersSent ? clientLeftStatus : response.statusCode;
       this.#account(visit, outcome, status, Math.round(clock.monotonic() - since), refusal);
     }
   }

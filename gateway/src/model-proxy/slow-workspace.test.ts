@@ -1,7 +1,7 @@
-import { connect } from 'node:net';
 import { systemClock } from '@dormouse/operator/kube';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { drip } from '../testing/drip.ts';
 import { BodyMemory } from './body.ts';
 import { ModelGateway } from './model-gateway.ts';
 
@@ -25,31 +25,17 @@ beforeEach(async () => {
 });
 afterEach(() => gateway.drain(0));
 
-/** Sends a line now and then for as long as it is let; answers all that came until the connection was closed. */
-async function drip(first: string, line: string): Promise<string> {
-  const socket = connect(port, '127.0.0.1').on('error', () => undefined);
-  socket.write(first);
-  const dripping = setInterval(() => socket.write(line), 20);
-  let text = '';
-  socket.on('data', (chunk) => {
-    text += chunk;
-  });
-  await new Promise((resolve) => socket.once('close', resolve));
-  clearInterval(dripping);
-  return text;
-}
-
 describe('what sends slowly on purpose', () => {
   it('is cut off before its head is complete', async () => {
     // The 408 may be lost, as what was still being sent resets the connection.
-    expect(await drip('POST / HTTP/1.1\r\nhost: x\r\n', 'x-more: and more\r\n')).toMatch(
+    expect(await drip(port, 'POST / HTTP/1.1\r\nhost: x\r\n', 'x-more: and more\r\n')).toMatch(
       /^(HTTP\/1.1 408|$)/,
     );
   });
 
   it('is cut off before its body is complete, and its memory is free again', async () => {
     const head = 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9000\r\n\r\n';
-    expect(await drip(head, 'x')).toMatch(/^(HTTP\/1.1 4|$)/);
+    expect(await drip(port, head, 'x')).toMatch(/^(HTTP\/1.1 4|$)/);
     expect(memory.taken).toBe(0);
   });
 });
