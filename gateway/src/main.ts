@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { ConfigError } from '@dormouse/operator/flags';
 import { HttpKubeClient, loadCredentials, systemClock } from '@dormouse/operator/kube';
+import { runProgram } from '@dormouse/operator/program';
 import { createLogger, hangingIn, serveHealth } from '@dormouse/operator/telemetry';
 import { assemble } from './assemble.ts';
 import { type Config, readConfig, usage } from './config.ts';
@@ -58,23 +58,4 @@ async function open(config: Config, signal: AbortSignal): Promise<void> {
   }
 }
 
-async function main(): Promise<number> {
-  const stop = new AbortController();
-  // A second signal ends the process at once, by Node.js' default.
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort());
-  try {
-    const config = readConfig(process.argv.slice(2), process.env);
-    if (config === 'help') {
-      process.stdout.write(`${usage}\n`);
-      return 0;
-    }
-    await open(config, stop.signal);
-    return 0;
-  } catch (error) {
-    const text = error instanceof ConfigError ? error.message : (error as Error).stack;
-    process.stderr.write(`dormouse gateway: ${text}\n`);
-    return 1;
-  }
-}
-
-process.exitCode = await main();
+process.exitCode = await runProgram({ name: 'dormouse gateway', read: readConfig, usage, run: open });

@@ -4,6 +4,7 @@ import { LeaseCandidate } from './election/index.ts';
 import { ConfigError } from './flags.ts';
 import { createInformers } from './informers.ts';
 import { HttpKubeClient, type KubeClient, loadCredentials, resources, systemClock } from './kube/index.ts';
+import { runProgram } from './program.ts';
 import type { WorkQueue } from './queue/index.ts';
 import { directTransport, proxyTransport } from './runtime/index.ts';
 import { createLogger, EventRecorder, hangingIn, Metrics, serveHealth } from './telemetry/index.ts';
@@ -136,23 +137,4 @@ async function operate(config: Config, signal: AbortSignal): Promise<void> {
   }
 }
 
-async function main(): Promise<number> {
-  const stop = new AbortController();
-  // A second signal ends the process at once, by Node.js' default.
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort());
-  try {
-    const config = readConfig(process.argv.slice(2), process.env);
-    if (config === 'help') {
-      process.stdout.write(`${usage}\n`);
-      return 0;
-    }
-    await operate(config, stop.signal);
-    return 0;
-  } catch (error) {
-    const text = error instanceof ConfigError ? error.message : (error as Error).stack;
-    process.stderr.write(`dormouse operator: ${text}\n`);
-    return 1;
-  }
-}
-
-process.exitCode = await main();
+process.exitCode = await runProgram({ name: 'dormouse operator', read: readConfig, usage, run: operate });
