@@ -1,9 +1,9 @@
-import { stringify } from 'yaml';
 import { ceilingsPolicy } from './ceilings.ts';
 import { customResourceDefinition } from './definition/custom-resource-definition.ts';
 import { kinds } from './index.ts';
 import { referenceIndex, referencePage } from './reference/page.ts';
 import { group } from './resource.ts';
+import { yaml } from './yaml.ts';
 
 const notice = '# Generated from crds/src by `npm run generate`. Do not edit.\n';
 
@@ -18,7 +18,7 @@ export function generatedFiles(): Map<string, string> {
     files.set(`docs/reference/${kind.singular}.md`, referencePage(kind));
   }
   files.set('crds/generated/ceilings.yaml', manifest(ceilingsPolicy()));
-  files.set('charts/dormouse/templates/ceilings.yaml', notice + helmLiteral(yaml(ceilingsPolicy())));
+  files.set('charts/dormouse/templates/ceilings.yaml', notice + helmLiteral(documents(ceilingsPolicy())));
   files.set('docs/reference/README.md', referenceIndex(kinds));
   return files;
 }
@@ -32,7 +32,7 @@ function crdTemplate(definition: { metadata: object }): string {
     ...definition,
     metadata: { ...definition.metadata, annotations: { 'helm.sh/resource-policy': 'keep' } },
   };
-  return `${notice}{{- if .Values.crds.install }}\n${helmLiteral(yaml([kept]))}{{- end }}\n`;
+  return `${notice}{{- if .Values.crds.install }}\n${helmLiteral(documents([kept]))}{{- end }}\n`;
 }
 
 /** Text that Helm's template engine passes on as it is. */
@@ -41,12 +41,10 @@ export function helmLiteral(text: string): string {
 }
 
 function manifest(objects: object[]): string {
-  return notice + yaml(objects);
+  return notice + documents(objects);
 }
 
-/** Aliases and folded lines would make a diff hard to read. */
-function yaml(objects: object[]): string {
-  return objects
-    .map((object) => `---\n${stringify(object, { lineWidth: 0, aliasDuplicateObjects: false })}`)
-    .join('');
+/** Folded lines would make a diff hard to read. */
+function documents(objects: object[]): string {
+  return objects.map((object) => `---\n${yaml(object, 0)}`).join('');
 }

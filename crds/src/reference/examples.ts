@@ -1,5 +1,5 @@
-import { stringify } from 'yaml';
 import { apiVersion } from '../resource.ts';
+import { yaml } from '../yaml.ts';
 
 /** What a person would write, one object a kind. The conformance tests apply them. */
 export const examples: Record<string, object> = {
@@ -85,5 +85,5 @@ export const examples: Record<string, object> = {
 export function example(kind: string): string {
   const object = examples[kind];
   if (object === undefined) throw new Error(`${kind} has no example in crds/src/reference/examples.ts`);
-  return stringify(object, { lineWidth: 100 });
+  return yaml(object, 100);
 }
