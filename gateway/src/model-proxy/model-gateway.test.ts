@@ -148,7 +148,11 @@ describe('who is no workspace is refused', () => {
 describe('a request that is none', () => {
   it.each([
     ['GET', '/v1/messages', 405],
-    ['POST', '/v1/models', 404],
+    ['POST', '/v1/models', 405],
+    ['GET', '/v1/models/', 404],
+    ['GET', '/v1/models/a/b', 404],
+    ['GET', '/v1/models/%2e%2e', 400],
+    ['GET', '/v1/models/%ff', 404],
     ['POST', '/v1/messages/', 404],
     ['POST', '/v1//messages', 404],
     ['POST', '/v1/messages/batches', 404],

@@ -119,7 +119,7 @@ export class ModelGateway {
         ? {}
         : { workspace: keyOf({ namespace: workspace.namespace, name: workspace.name }) }),
       ...(seen.class === undefined ? {} : { class: seen.class.metadata.name }),
-      route: seen.route?.path ?? 'none',
+      route: seen.route?.name ?? 'none',
       ...report,
       outcome,
       status,

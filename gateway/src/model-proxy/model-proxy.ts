@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { reasonHeader } from '@dormouse/agent-runtime/protocol';
 import type { Clock } from '@dormouse/operator/kube';
 import { Refusal } from '../http/refusal.ts';
-import { passAnswer, silent } from './answer.ts';
+import { answerInstead, passAnswer, readAnswer, silent } from './answer.ts';
 import type { BodyMemory } from './body.ts';
 import {
   BudgetSpentError,
@@ -18,6 +18,7 @@ import {
   untilTomorrow,
 } from './ledger/index.ts';
 import type { ModelAdmission } from './model-door.ts';
+import { allowedPage, readModelList, readModelPage, wholeListQuery } from './model-list.ts';
 import { type ModelRequest, readModelRequest } from './model-request.ts';
 import { type Answered, hostOf, type ProviderChoice, type ProviderKeys } from './provider/index.ts';
 import { ErrorReader, mostInput, type Reader, readerOf, SeenUsage } from './usage/index.ts';
@@ -41,6 +42,9 @@ export interface ModelProxyOptions {
   clock: Clock;
   limits: ModelLimits;
 }
+
+/** Bytes of a list of models that is to be narrowed. */
+const longestList = 8 << 20;
 
 /** What is told of a call, in audit lines and metrics; grows as it goes on. */
 export interface CallReport {
@@ -82,16 +86,41 @@ export class ModelProxy {
     try {
       const { body, release } = await memory.read(exchange.request, limits.body, signal);
       try {
-        const asked = readModelRequest(body, admission.route.charged);
-        exchange.report.model = asked.model;
-        if (admission.route.charged) await this.#charged(admission, { ...exchange, signal }, body, asked);
-        else await this.#answer(admission, { ...exchange, signal }, body, undefined);
+        await this.#serve(admission, { ...exchange, signal }, body);
       } finally {
         release();
       }
     } finally {
       cancel();
     }
+  }
+
+  async #serve(admission: ModelAdmission, exchange: ModelExchange, body: Buffer): Promise<void> {
+    const { route, class: of } = admission;
+    const asked = route.method === 'POST' ? readModelRequest(body, route.charged) : undefined;
+    const model = asked?.model ?? route.model;
+    if (model !== undefined) exchange.report.model = model;
+    if (asked !== undefined && route.charged) await this.#charged(admission, exchange, body, asked);
+    else if (route.name === '/v1/models' && of.spec.model.allowed !== undefined)
+      await this.#list(admission, exchange, of.spec.model.allowed);
+    else await this.#answer(admission, exchange, asked && body, undefined);
+  }
+
+  /** The provider's list, narrowed to what the class allows. */
+  async #list(
+    { route, class: of }: ModelAdmission,
+    exchange: ModelExchange,
+    allowed: readonly string[],
+  ): Promise<void> {
+    const { clock, limits } = this.#options;
+    const { response, signal } = exchange;
+    const page = readModelPage(route.query);
+    const narrowed = { ...route, query: wholeListQuery(route.query) };
+    const answered = await this.#ask({ route: narrowed, class: of }, exchange, undefined, undefined);
+    if (answered.answer.statusCode !== 200) return this.#pass(answered, exchange, undefined);
+    const patience = { signal, clock, idle: limits.idle };
+    const list = readModelList(await readAnswer(answered.answer, patience, longestList));
+    answerInstead(answered.answer, response, allowedPage(list, allowed, page));
   }
 
   /** Reserves the most that the call may come to, and settles it with what it came to, however it ends. */
@@ -145,25 +174,35 @@ export class ModelProxy {
   /** Asks, and passes the answer on. `seen` learns what it came to. */
   async #answer(
     admission: ModelAdmission,
-    { request, response, signal, report }: ModelExchange,
-    body: Buffer,
+    exchange: ModelExchange,
+    body: Buffer | undefined,
     seen: SeenUsage | undefined,
   ): Promise<void> {
+    const answered = await this.#ask(admission, exchange, body, seen);
+    if (answered.answer.statusCode !== 200) seen?.nothing();
+    await this.#pass(answered, exchange, seen);
+  }
+
+  async #ask(
+    { route, class: of }: Pick<ModelAdmission, 'route' | 'class'>,
+    { request, signal, report }: ModelExchange,
+    body: Buffer | undefined,
+    seen: SeenUsage | undefined,
+  ): Promise<Answered> {
     const { clock, limits } = this.#options;
-    const { route } = admission;
     const waiting = new AbortController();
     const cancel = clock.schedule(limits.idle, () => waiting.abort(silent(limits.idle)));
     const either = AbortSignal.any([signal, waiting.signal]);
-    let answered: Answered;
     try {
       const question = {
+        method: route.method,
         path: route.path + route.query,
         rawHeaders: request.rawHeaders,
         body,
         signal: either,
         connect: limits.connect,
       };
-      answered = await this.#options.choice.ask(admission.class, question, (provider) => {
+      return await this.#options.choice.ask(of, question, (provider) => {
         report.provider = hostOf(provider);
         report.asked += 1;
         seen?.begin();
@@ -175,14 +214,12 @@ export class ModelProxy {
     } finally {
       cancel();
     }
-    const { answer } = answered;
-    if (answer.statusCode !== 200) seen?.nothing();
-    await passAnswer(answer, response, {
-      signal,
-      clock,
-      idle: limits.idle,
-      reader: this.#readerOf(answered, seen),
-    });
+  }
+
+  #pass(answered: Answered, { response, signal }: ModelExchange, seen: SeenUsage | undefined): Promise<void> {
+    const { clock, limits } = this.#options;
+    const patience = { signal, clock, idle: limits.idle };
+    return passAnswer(answered.answer, response, patience, this.#readerOf(answered, seen));
   }
 
   #readerOf({ provider, key, answer }: Answered, seen: SeenUsage | undefined): Reader | undefined {

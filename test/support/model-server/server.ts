@@ -9,6 +9,7 @@ import { checkConversation } from './conversation.ts';
 import { EventStream } from './event-stream.ts';
 import { durationMs, streamEvents, wholeMessage } from './events.ts';
 import { type Attempt, type Fault, faultHeader, isActive, parseFault, retryAfter } from './fault.ts';
+import { model, modelPage } from './models.ts';
 import {
   type CountRequest,
   type MessagesRequest,
@@ -105,10 +106,10 @@ class Exchange {
   }
 
   async run(): Promise<void> {
-    const path = new URL(this.#request.url ?? '/', 'http://model').pathname;
+    const { pathname: path, searchParams } = new URL(this.#request.url ?? '/', 'http://model');
     this.#response.setHeader('request-id', this.#requestId);
     try {
-      await this.#route(path);
+      await this.#route(path, searchParams);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.#fail(error);
@@ -124,13 +125,18 @@ class Exchange {
     }
   }
 
-  async #route(path: string): Promise<void> {
+  async #route(path: string, query: URLSearchParams): Promise<void> {
     if (path === '/healthz') return this.#json({ status: 'ok' });
+    const ofModels = /^\/v1\/models(?:\/([^/]+))?$/.exec(path);
+    if (ofModels !== null) return this.#models(ofModels[1], query);
     if (path !== '/v1/messages' && path !== '/v1/messages/count_tokens') {
       throw new ApiError(404, `Not found: ${path}`);
     }
     if (this.#request.method !== 'POST') throw new ApiError(405, 'Method Not Allowed');
     const version = this.#checkHeaders();
+    if (!/^application\/json *(;|$)/i.test(this.#request.headers['content-type'] ?? '')) {
+      throw invalid('content-type: must be application/json');
+    }
     this.#body = await readJson(this.#request, this.#options.maxBodyBytes ?? defaults.maxBodyBytes);
     if (path.endsWith('/count_tokens')) return this.#count(parseCountRequest(this.#body));
     await this.#messages(parseMessagesRequest(this.#body), version);
@@ -147,11 +153,13 @@ class Exchange {
           : 'API key is invalid.',
       );
     }
-    const version = apiVersion(headers['anthropic-version']?.toString());
-    if (!/^application\/json *(;|$)/i.test(headers['content-type'] ?? '')) {
-      throw invalid('content-type: must be application/json');
-    }
-    return version;
+    return apiVersion(headers['anthropic-version']?.toString());
+  }
+
+  #models(id: string | undefined, query: URLSearchParams): void {
+    if (this.#request.method !== 'GET') throw new ApiError(405, 'Method Not Allowed');
+    this.#checkHeaders();
+    this.#json(id === undefined ? modelPage(query) : model(decodeURIComponent(id)));
   }
 
   #count(request: CountRequest): void {

@@ -6,11 +6,13 @@ import type { Provider } from './providers.ts';
 
 /** One request as a provider gets it. */
 export interface Question {
+  method: 'POST' | 'GET';
   /** Path and query, from `/v1/` on. */
   path: string;
   /** Of the workspace: names and values in turn. */
   rawHeaders: readonly string[];
-  body: Buffer;
+  /** None with GET. */
+  body: Buffer | undefined;
   signal: AbortSignal;
   /** Milliseconds until the provider takes the connection. */
   connect: number;
@@ -58,7 +60,7 @@ class StaleConnectionError extends UnreachedProviderError {}
 function send(
   { baseUrl }: Provider,
   key: ProviderKey | undefined,
-  { path, rawHeaders, body, signal, connect }: Question,
+  { method, path, rawHeaders, body, signal, connect }: Question,
   reuse: boolean,
 ): Promise<IncomingMessage> {
   const base = new URL(baseUrl);
@@ -69,14 +71,14 @@ function send(
     hostname: base.hostname,
     port: base.port,
     path: base.pathname.replace(/\/$/, '') + path,
-    method: 'POST',
+    method,
     agent: reuse ? agents[secure ? 'https:' : 'http:'] : false,
     headers: [
       ...['host', base.host],
       ...withoutOwn(requestHeaders(rawHeaders)),
       // What is compressed could not be counted as it passes.
       ...['accept-encoding', 'identity'],
-      ...['content-length', String(body.length)],
+      ...(body === undefined ? [] : ['content-length', String(body.length)]),
       ...(key === undefined ? [] : ['authorization', `Bearer ${key.value}`]),
     ],
     signal,

@@ -6,7 +6,7 @@ export interface CredentialUse extends CallReport {
   /** `NAMESPACE/NAME`; absent where nobody in particular asked. */
   workspace?: string;
   class?: string;
-  /** Path, or `none`. */
+  /** Path, with `{id}` for the name of a model, or `none`. */
   route: string;
   /** `answered` (by the provider, whatever its status), `left` (the client did), or the code of a refusal. */
   outcome: string;
