@@ -160,7 +160,8 @@ export const agentWorkspaceClassSpec = z.object({
         .meta({ description: 'A server that speaks the Messages API.' }),
       default: z.string().min(1).max(200).meta({ description: 'The model of a workspace that names none.' }),
       allowed: z.array(z.string().min(1).max(200)).min(1).max(32).optional().meta({
-        description: 'The models a workspace may name. Default: any.',
+        description:
+          'The models a workspace may use: spec.agent.model is held to it at admission, each call by the gateway, which refuses another model as none that exists. Names are compared as written. Default: any.',
         'x-kubernetes-list-type': 'set',
       }),
       secretRef: secretRef.optional().meta({

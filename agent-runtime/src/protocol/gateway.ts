@@ -19,11 +19,13 @@ export const reasonHeader = 'x-dormouse-reason';
 
 /**
  * `CredentialMissing`: there is no key where the class says. `CredentialRefused`: the provider did not take the key a moment ago, so
- * it was not asked again. `TokenBudgetSpent`, `CostBudgetSpent`: until midnight UTC. `Refused`: anything else; the status says what.
+ * it was not asked again. `ModelNotAllowed`: the class names others. `TokenBudgetSpent`, `CostBudgetSpent`: until midnight UTC. `Refused`:
+ * anything else; the status says what.
  */
 export const gatewayReasons = [
   'CredentialMissing',
   'CredentialRefused',
+  'ModelNotAllowed',
   'TokenBudgetSpent',
   'CostBudgetSpent',
   'Refused',

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { reasonHeader } from '@dormouse/agent-runtime/protocol';
 import { type Clock, delay, ForbiddenError, KubeError, keyOf } from '@dormouse/operator/kube';
 import type { Logger } from '@dormouse/operator/telemetry';
 import { abortWhenLeft, ClientLeft, clientLeftStatus } from '../http/client-left.ts';
@@ -94,7 +95,7 @@ export class ModelGateway {
       else {
         refusal = refusalOfModel(error);
         if (refusal.code === 'internal') log.error({ err: error }, 'model call failed');
-        outcome = refusal.code;
+        outcome = refusal.headers[reasonHeader] ?? refusal.code;
         answerModelError(response, refusal);
       }
     } finally {

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { reasonHeader } from '@dormouse/agent-runtime/protocol';
 import type { Clock } from '@dormouse/operator/kube';
 import { Refusal } from '../http/refusal.ts';
+import { modelRefusal } from './allowed-models.ts';
 import { answerInstead, passAnswer, readAnswer, silent } from './answer.ts';
 import type { BodyMemory } from './body.ts';
 import {
@@ -99,7 +100,11 @@ export class ModelProxy {
     const { route, class: of } = admission;
     const asked = route.method === 'POST' ? readModelRequest(body, route.charged) : undefined;
     const model = asked?.model ?? route.model;
-    if (model !== undefined) exchange.report.model = model;
+    if (model !== undefined) {
+      exchange.report.model = model;
+      const refusal = modelRefusal(of, model);
+      if (refusal !== undefined) throw refusal;
+    }
     if (asked !== undefined && route.charged) await this.#charged(admission, exchange, body, asked);
     else if (route.name === '/v1/models' && of.spec.model.allowed !== undefined)
       await this.#list(admission, exchange, of.spec.model.allowed);

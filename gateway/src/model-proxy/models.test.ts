@@ -1,7 +1,7 @@
 import type { APIError } from '@anthropic-ai/sdk';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { models } from '../../../test/support/model-server/models.ts';
-import { key, ModelWorld } from './testing/model-world.ts';
+import { key, ModelWorld, prompt } from './testing/model-world.ts';
 import { RawProvider } from './testing/raw-provider.ts';
 
 let here: ModelWorld;
@@ -79,5 +79,33 @@ describe('the models that a workspace may use', () => {
     const error = await refusal(here.client().models.list());
     expect(error).toMatchObject({ status: 502, type: 'api_error' });
     expect(error.message).toContain('no list of models');
+  });
+});
+
+describe('a model that the class does not allow', () => {
+  const message = 'AgentWorkspaceClass standard does not allow "scripted", but other (spec.model.allowed)';
+  const { max_tokens: _, ...counted } = prompt('say: x');
+
+  it.each([
+    ['/v1/messages', () => here.ask('say: x')],
+    ['/v1/messages/count_tokens', () => here.client().messages.countTokens(counted)],
+    ['/v1/models/{id}', () => here.client().models.retrieve('scripted')],
+  ])('is none, to %s, as soon as the class says so', async (route, call) => {
+    await call();
+    await vi.waitFor(() => expect(here.accounts.flatMap(({ reservations }) => reservations)).toEqual([]));
+    const before = here.accounts;
+    await here.putClass({ default: 'other', allowed: ['other'] });
+    const error = await refusal(call());
+    expect(error).toMatchObject({ status: 404, type: 'not_found_error' });
+    expect(error.apiMessage).toContain(message);
+    expect(error.headers?.get('x-dormouse-reason')).toBe('ModelNotAllowed');
+    expect(here.world.audits.at(-1)).toMatchObject({
+      route,
+      model: 'scripted',
+      outcome: 'ModelNotAllowed',
+      status: 404,
+      asked: 0,
+    });
+    expect(here.accounts).toEqual(before);
   });
 });

@@ -43,6 +43,7 @@ const statusOfType: Record<string, number> = {
 const ofGateway: Record<Exclude<GatewayReason, 'Refused'>, Pick<ModelFailure, 'reason' | 'retryable'>> = {
   CredentialMissing: { reason: 'CredentialMissing', retryable: true },
   CredentialRefused: { reason: 'Unauthorized', retryable: true },
+  ModelNotAllowed: { reason: 'InvalidRequest', retryable: false },
   TokenBudgetSpent: { reason: 'BudgetSpent', retryable: false },
   CostBudgetSpent: { reason: 'BudgetSpent', retryable: false },
 };

@@ -27,6 +27,7 @@ describe('a failed model request', () => {
   it.each([
     ['CredentialMissing', 401, 'CredentialMissing', true],
     ['CredentialRefused', 401, 'Unauthorized', true],
+    ['ModelNotAllowed', 404, 'InvalidRequest', false],
     ['TokenBudgetSpent', 429, 'BudgetSpent', false],
     ['CostBudgetSpent', 429, 'BudgetSpent', false],
     // The workspace's own token was not taken: no key is wrong, and the kubelet renews it.

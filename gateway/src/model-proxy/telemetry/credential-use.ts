@@ -8,7 +8,7 @@ export interface CredentialUse extends CallReport {
   class?: string;
   /** Path, with `{id}` for the name of a model, or `none`. */
   route: string;
-  /** `answered` (by the provider, whatever its status), `left` (the client did), or the code of a refusal. */
+  /** `answered` (by the provider, whatever its status), `left` (the client did), or the reason or else the code of a refusal. */
   outcome: string;
   /** HTTP status; 499 where the client left before one was sent. */
   status: number;
