@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { usage } from './agent-message.ts';
 import type { CustomObject, KindDefinition } from './resource.ts';
-import { dnsLabel, objectName, timestamp } from './scalars.ts';
+import { dnsLabel, objectName, timestamp, utcDay } from './scalars.ts';
 
 /** A millionth of the currency of the class's prices: a token at a price of 1 for a million costs 1. */
 const cost = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -14,14 +14,7 @@ export const agentUsageSpec = z.object({
       uid: z.string().min(1).max(64).meta({ description: 'Its metadata.uid.' }),
     })
     .meta({ description: 'Whose usage this is.' }),
-  day: z
-    .string()
-    .max(10)
-    .regex(/^[0-9]{4}-[0-9]{2}-[0-9]{2}$/)
-    .meta({
-      description: 'The UTC day on which the calls began.',
-      patternMessage: 'must be a day such as 2026-11-23',
-    }),
+  day: utcDay.meta({ description: 'The UTC day on which the calls began.' }),
   totalTokens: z.int().min(0).meta({ description: 'All tokens of all charges.' }),
   charges: z
     .array(

@@ -9,6 +9,7 @@ import {
   observedGeneration,
   quantity,
   timestamp,
+  utcDay,
 } from './scalars.ts';
 
 export const permissionModes = ['default', 'acceptEdits', 'bypassPermissions'] as const;
@@ -251,6 +252,21 @@ export const agentWorkspaceStatus = z.object({
     })
     .optional()
     .meta({ description: 'The newest verified checkpoint: what the next wake starts from.' }),
+  usage: z
+    .object({
+      day: utcDay.meta({ description: 'The UTC day of which this speaks.' }),
+      tokens: z.int().min(0).meta({ description: 'Tokens of all calls that are over.' }),
+      limit: z
+        .int()
+        .min(1)
+        .optional()
+        .meta({ description: 'The tokens of one day, as they were limited then. Absent: no limit.' }),
+    })
+    .optional()
+    .meta({
+      description:
+        'What was used of the model on the last day with a call. Written by the gateway: some 30 seconds late, or at once when the limit is reached. AgentUsage has the exact count.',
+    }),
   conditions: z
     .array(condition)
     .max(16)

@@ -29,6 +29,13 @@ export const quantity = z
 /** An RFC 3339 instant, as the API server writes them. */
 export const timestamp = z.iso.datetime({ offset: true }).meta({ description: 'An RFC 3339 instant.' });
 
+/** A UTC day. */
+export const utcDay = z
+  .string()
+  .max(10)
+  .regex(/^[0-9]{4}-[0-9]{2}-[0-9]{2}$/)
+  .meta({ patternMessage: 'must be a day such as 2026-11-23' });
+
 /** A DNS label: what a Kubernetes label value, a pod's host name and a claim's name all accept. */
 export const dnsLabel = z
   .string()

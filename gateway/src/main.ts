@@ -49,6 +49,7 @@ async function open(config: Config, signal: AbortSignal): Promise<void> {
     await Promise.all([gateway, model.gateway, egress].map((each) => each.drain(config['drain-timeout'])));
   } finally {
     model.oldAccounts.stop();
+    model.reports.close();
     attachments.close();
     await events.flush();
     await Promise.all(informers.map((each) => each.stop()));

@@ -1,4 +1,4 @@
-import { type AgentUsage, type AgentWorkspaceClass, apiVersion } from '@dormouse/crds';
+import { type AgentUsage, type AgentWorkspace, type AgentWorkspaceClass, apiVersion } from '@dormouse/crds';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { classLikeDefault, defaultClass } from '../support/classes.ts';
 import { type KubernetesObject, type Reference, reference } from '../support/cluster.ts';
@@ -224,6 +224,17 @@ describe('a limit', () => {
     expect(failed?.reason).toBe('TokenBudgetSpent');
     const { totalTokens } = await account('thrifty', (spec) => spec.reservations.length === 0);
     expect(totalTokens).toBeGreaterThanOrEqual(2_000);
+    const told = await here.cluster.waitFor<KubernetesObject & AgentWorkspace>(
+      workspaces.reference('thrifty'),
+      'told what it used',
+      (each) => (each?.status?.usage?.tokens ?? 0) >= 2_000,
+    );
+    const day = new Date().toISOString().slice(0, 10);
+    expect(told?.status?.usage).toMatchObject({ day, limit: 2_000 });
+    // What the operator says of it stands beside it, and neither undoes the other.
+    expect(told?.status?.phase).toBeDefined();
+    await workspaces.asleep('thrifty');
+    expect((await workspaces.get('thrifty')).status?.usage).toMatchObject({ day, limit: 2_000 });
   });
 
   it('of money a day ends the day of all workspaces of the class, in the gateway’s words', async () => {

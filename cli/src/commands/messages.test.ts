@@ -45,9 +45,9 @@ describe('usage', () => {
   it('sums the tokens of the messages by workspace', async () => {
     expect((await person.run('usage')).out).toBe(
       [
-        'WORKSPACE   MESSAGES   INPUT   OUTPUT   CACHE READ   CACHE WRITE',
-        'ada         2          2,400   60       8            0',
-        'bob         1          0       0        0            0',
+        'WORKSPACE   MESSAGES   INPUT   OUTPUT   CACHE READ   CACHE WRITE   TODAY   LIMIT',
+        'ada         2          2,400   60       8            0             0       -',
+        'bob         1          0       0        0            0             -       -',
         '',
       ].join('\n'),
     );
@@ -60,7 +60,31 @@ describe('usage', () => {
         outputTokens: 60,
         cacheReadTokens: 8,
         cacheWriteTokens: 0,
+        today: 0,
       },
     ]);
+  });
+
+  it('shows what was used today and what may be, of a workspace whose messages are gone as well', async () => {
+    const usage = { day: '2030-01-01', tokens: 12_345, limit: 50_000 };
+    person.workspace('ada', { status: { usage } });
+    person.workspace('eve', { status: { usage: { day: '2030-01-01', tokens: 7 } } });
+    person.workspace('fay', { status: { usage: { day: '2029-12-31', tokens: 9, limit: 10 } } });
+    expect((await person.run('usage')).out).toBe(
+      [
+        'WORKSPACE   MESSAGES   INPUT   OUTPUT   CACHE READ   CACHE WRITE   TODAY    LIMIT',
+        'ada         2          2,400   60       8            0             12,345   50,000',
+        'bob         1          0       0        0            0             -        -',
+        'eve         0          0       0        0            0             7        -',
+        '',
+      ].join('\n'),
+    );
+    const [ada] = JSON.parse((await person.run('usage', 'ada', '-o', 'json')).out);
+    expect(ada).toMatchObject({ messages: 2, today: 12_345, limit: 50_000 });
+    // Yesterday's tokens are not today's; its limit is still known.
+    person.message('fay-1', 'fay');
+    const [fay] = JSON.parse((await person.run('usage', 'fay', '-o', 'json')).out);
+    expect(fay).toMatchObject({ messages: 1, today: 0, limit: 10 });
+    expect((await person.run('usage', 'nobody')).code).toBe(3);
   });
 });

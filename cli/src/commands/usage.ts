@@ -13,6 +13,8 @@ interface Options {
 }
 
 const count = new Intl.NumberFormat('en-US');
+/** Empty where it is not known. */
+const known = (tokens: number | undefined) => (tokens === undefined ? '' : count.format(tokens));
 const columns: Column<WorkspaceUsage>[] = [
   { name: 'WORKSPACE', cell: ({ workspace }) => workspace },
   { name: 'MESSAGES', cell: ({ messages }) => count.format(messages) },
@@ -20,12 +22,14 @@ const columns: Column<WorkspaceUsage>[] = [
   { name: 'OUTPUT', cell: ({ outputTokens }) => count.format(outputTokens) },
   { name: 'CACHE READ', cell: ({ cacheReadTokens }) => count.format(cacheReadTokens) },
   { name: 'CACHE WRITE', cell: ({ cacheWriteTokens }) => count.format(cacheWriteTokens) },
+  { name: 'TODAY', cell: ({ today }) => known(today) },
+  { name: 'LIMIT', cell: ({ limit }) => known(limit) },
 ];
 
 export function usageCommand(around: Surroundings): Command {
   const command = new Command('usage')
     .description(
-      'Sum the tokens of the messages that are still there: those of the last day, unless they say otherwise.',
+      'Sum the tokens of the messages that are still there: those of the last day, unless they say otherwise. TODAY is what all calls of the UTC day came to, half a minute ago, and LIMIT what they may come to.',
     )
     .argument('[name]', 'one workspace; by default all of the namespace')
     .addOption(allNamespacesOption())
@@ -35,17 +39,25 @@ export function usageCommand(around: Surroundings): Command {
         const { kube, namespace } = access;
         const { signal } = around;
         const everywhere = options.allNamespaces === true && name === undefined;
-        if (name !== undefined) await findWorkspace(access, name, signal);
-        const { items } = await kube.list(kinds.messages, { signal, ...(!everywhere && { namespace }) });
-        const sums = sumUsage(name === undefined ? items : ofWorkspace(items, name));
+        const scope = { signal, ...(!everywhere && { namespace }) };
+        const workspaces =
+          name === undefined
+            ? (await kube.list(kinds.workspaces, scope)).items
+            : [await findWorkspace(access, name, signal)];
+        const { items } = await kube.list(kinds.messages, scope);
+        const messages = name === undefined ? items : ofWorkspace(items, name);
+        const sums = sumUsage(messages, workspaces, new Date(around.clock.now()).toISOString().slice(0, 10));
         if (options.output !== undefined) return around.out(data(sums, options.output));
-        if (sums.length === 0) return around.err('There are no messages whose tokens could be summed.\n');
+        if (sums.length === 0)
+          return around.err(
+            'There are no messages whose tokens could be summed, and nothing was used today.\n',
+          );
         const where: Column<WorkspaceUsage> = { name: 'NAMESPACE', cell: (sum) => sum.namespace };
         around.out(table(everywhere ? [where, ...columns] : columns, sums));
       }),
     );
   return withExamples(command, [
-    ['dormouse usage', 'of each workspace of the namespace'],
+    ['dormouse usage', 'of each workspace of the namespace that has messages or used something today'],
     ['dormouse usage ada -o json', 'of one, for a program'],
   ]);
 }

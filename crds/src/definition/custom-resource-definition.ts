@@ -47,7 +47,7 @@ export function rootSchema(kind: KindDefinition): StructuralSchema {
   };
   if (kind.status !== undefined) {
     const status = structural(kind.status, `${kind.kind}.status`);
-    properties.status = { ...status, description: 'What is the case. Written by the operator alone.' };
+    properties.status = { ...status, description: 'What is the case. Nothing to write by hand.' };
   }
   return {
     description: kind.description,

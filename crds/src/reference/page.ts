@@ -18,7 +18,7 @@ export function referencePage(kind: KindDefinition): string {
     `## Example\n\n\`\`\`yaml\n${example(kind.kind)}\`\`\``,
     rulesOfRoot(kind),
     spec === undefined ? '' : `## Spec\n\n${fields(spec, 'spec')}`,
-    status === undefined ? '' : `## Status\n\nWritten by the operator alone.\n\n${fields(status, 'status')}`,
+    status === undefined ? '' : `## Status\n\nNothing to write by hand.\n\n${fields(status, 'status')}`,
     reasons(kind.kind),
     `## Columns of \`kubectl get\`\n\n${columns(kind)}`,
   ];

@@ -1,4 +1,5 @@
 import { reasonHeader } from '@dormouse/agent-runtime/protocol';
+import { tokensPerDay } from '@dormouse/operator/class';
 import type { Clock, KubeClient } from '@dormouse/operator/kube';
 import type { Logger } from '@dormouse/operator/telemetry';
 import type { Workspaces } from '../attach/index.ts';
@@ -9,7 +10,7 @@ import type { Config } from '../config.ts';
 import { ConnectionLimits } from '../limits/index.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { BodyMemory } from './body.ts';
-import { Ledger, OldAccounts, UsageRecords } from './ledger/index.ts';
+import { Ledger, OldAccounts, UsageRecords, UsageReports } from './ledger/index.ts';
 import { ModelDoor } from './model-door.ts';
 import { ModelGateway } from './model-gateway.ts';
 import { ModelProxy } from './model-proxy.ts';
@@ -32,7 +33,7 @@ const connectTimeout = 5_000;
 /** Days for which accounts are kept. */
 const keepDays = 8;
 
-/** All parts of the model proxy, joined. Its informers and the sweep of old accounts are to be started and stopped by the caller. */
+/** All parts of the model proxy, joined. Its informers and the sweep of old accounts are to be started and stopped by the caller, its reports closed. */
 export function assembleModelProxy({
   config,
   kube,
@@ -59,6 +60,15 @@ export function assembleModelProxy({
       own.lost();
       log.error({ err: error }, 'what a call used was not written; it is charged as reserved');
     },
+  });
+  const reports = new UsageReports({
+    ...{ kube, clock, random, log },
+    workspace: (name) => workspaces.get(name),
+    limitOf: (workspace) =>
+      tokensPerDay(workspace.spec.agent, classes.find(workspace).found?.spec.ceilings ?? {}),
+  });
+  records.informer.subscribe(({ type, object }) => {
+    if (type !== 'deleted') reports.note(object);
   });
   const limits = {
     connect: connectTimeout,
@@ -93,6 +103,7 @@ export function assembleModelProxy({
   return {
     gateway,
     informers: [records.informer],
+    reports,
     oldAccounts: new OldAccounts({ kube, records, clock, keep: keepDays, random, log }),
   };
 }

@@ -380,6 +380,19 @@ describe('a limit', () => {
     );
   });
 
+  it('that is reached stands in the status of the workspace at once', async () => {
+    await here.putClass({}, { maxTokensPerDay: 10 });
+    await here.ask('say: the one that goes over it');
+    const home = () => here.world.api.objects.get('apis/dormouse.dev/v1alpha1/agentworkspaces', 'team/home');
+    await vi.waitFor(() =>
+      expect(home()?.status).toMatchObject({
+        phase: 'Running',
+        usage: { day: here.accounts[0]?.day, tokens: here.accounts[0]?.totalTokens, limit: 10 },
+      }),
+    );
+    expect(here.accounts[0]?.totalTokens).toBeGreaterThan(10);
+  });
+
   it('of the workspace itself counts where it is lower than its class’s', async () => {
     here.world.put('Running', 'Running', '', { agent: { maxTokensPerDay: 5 } });
     await here.world.shown('agentworkspaces', { namespace: 'team', name: 'home' });

@@ -101,6 +101,7 @@ export class World implements AsyncDisposable {
       await Promise.all([this.gateway, this.model, this.egress].map((each) => each.drain(0)));
       await parts.events.flush();
       parts.attachments.close();
+      parts.model.reports.close();
       await Promise.all(parts.informers.map((each) => each.stop()));
       await kube.close();
     };

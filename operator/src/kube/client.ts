@@ -101,6 +101,16 @@ export interface KubeClient {
     status: object,
     options?: WriteOptions,
   ): Promise<T>;
+  /**
+   * Server-side apply of `status` alone, forced: of its members the client's field manager owns those that are stated, and what it
+   * stated before and does not any more goes away. Those of others stay. It makes no object.
+   */
+  applyStatus<T extends KubeObject>(
+    of: Resource<T>,
+    name: ObjectName,
+    status: object,
+    options?: RequestOptions & Pick<Preconditions, 'uid'>,
+  ): Promise<T>;
   /** Replaces the object; `metadata.resourceVersion`, where it is given, is a precondition. */
   replace<T extends KubeObject>(of: Resource<T>, object: Desired<T>, options?: RequestOptions): Promise<T>;
   /** Resolves when the server has accepted it; the object may stay for finalizers and grace. */

@@ -93,6 +93,31 @@ describe('the client', () => {
     expect((await client.get(resources.secrets, ada)).metadata.annotations).toEqual({ x: 'y' });
   });
 
+  it('applies a status under its own name, to the object that it means, and makes none', async () => {
+    const { metadata } = await client.create(resources.secrets, secret('ada'));
+    const uid = metadata.uid as string;
+    await client.patchStatus(resources.secrets, ada, { phase: 'Running' });
+    const after = await client.applyStatus(resources.secrets, ada, { usage: { tokens: 1 } }, { uid });
+    expect(after).toMatchObject({ status: { phase: 'Running', usage: { tokens: 1 } } });
+    const sent = server.requests.at(-1);
+    expect(sent).toMatchObject({ method: 'PATCH', subresource: 'status' });
+    expect(sent?.headers['content-type']).toBe('application/apply-patch+yaml');
+    expect(Object.fromEntries(sent?.query ?? [])).toEqual({ fieldManager: 'dormouse', force: 'true' });
+    expect(sent?.body).toEqual({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { ...ada, uid },
+      status: { usage: { tokens: 1 } },
+    });
+    expect(
+      await failure(client.applyStatus(resources.secrets, ada, {}, { uid: 'somebody-else' })),
+    ).toBeInstanceOf(ConflictError);
+    await client.delete(resources.secrets, ada);
+    expect(await failure(client.applyStatus(resources.secrets, ada, {}, { uid }))).toBeInstanceOf(
+      NotFoundError,
+    );
+  });
+
   it('lists all pages, and starts over when the token expires underway', async () => {
     for (let n = 0; n < 7; n++) await client.create(resources.secrets, secret(`s${n}`));
     server.misbehave({

@@ -2,6 +2,7 @@ import type {
   DeleteOptions,
   KubeClient,
   ListOptions,
+  Preconditions,
   RawRequest,
   RawResponse,
   RequestObserver,
@@ -25,6 +26,9 @@ const rawTimeout = 15_000;
 const defaultPageSize = 500;
 /** Beginnings of a list whose continue token expired underway. */
 const listAttempts = 4;
+
+/** JSON is YAML; the server refuses apply patches under a JSON content type. */
+const applyPatch = 'application/apply-patch+yaml';
 
 export interface HttpKubeClientOptions {
   credentials: Credentials;
@@ -133,8 +137,7 @@ export class HttpKubeClient implements KubeClient {
       method: 'PATCH',
       path: pathOf(of, object.metadata),
       query: { fieldManager: this.#fieldManager, force: 'true' },
-      // JSON is YAML; the server refuses apply patches under a JSON content type.
-      contentType: 'application/apply-patch+yaml',
+      contentType: applyPatch,
       body: typed(of, object),
       options,
     });
@@ -174,6 +177,30 @@ export class HttpKubeClient implements KubeClient {
       query: { fieldManager: this.#fieldManager },
       contentType: 'application/merge-patch+json',
       body: withPreconditions({ status }, options),
+      options,
+    });
+  }
+
+  applyStatus<T extends KubeObject>(
+    of: Resource<T>,
+    { namespace, name }: ObjectName,
+    status: object,
+    options?: RequestOptions & Pick<Preconditions, 'uid'>,
+  ): Promise<T> {
+    const metadata = { ...(namespace !== undefined && { namespace }), name };
+    return this.#requester.json<T>({
+      verb: 'applyStatus',
+      of,
+      name: metadata,
+      method: 'PATCH',
+      path: pathOf(of, { ...metadata, subresource: 'status' }),
+      query: { fieldManager: this.#fieldManager, force: 'true' },
+      contentType: applyPatch,
+      body: {
+        ...withPreconditions({ metadata, status }, options),
+        apiVersion: apiVersionOf(of),
+        kind: of.kind,
+      },
       options,
     });
   }

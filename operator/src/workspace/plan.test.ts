@@ -226,6 +226,28 @@ describe('a workspace that sleeps', () => {
   });
 });
 
+describe('what the gateway wrote into the status', () => {
+  it('is neither undone nor answered by the operator, not even through a cache that is late', async () => {
+    const world = await awake();
+    const tell = (tokens: number) => {
+      const usage = { day: '2026-01-01', tokens, limit: 100 };
+      world.server.changeStatus(resources.workspaces, name, { usage });
+      return { usage, version: world.workspace?.metadata.resourceVersion };
+    };
+    const first = tell(10);
+    await look(world);
+    expect(world.workspace?.metadata.resourceVersion).toBe(first.version);
+    const last = tell(20);
+    // The cache does not show it yet, and there is something to say.
+    world.now += 20_000;
+    await world.reconcile();
+    await look(world);
+    expect(world.workspace?.status).toMatchObject({ phase: 'Checkpointing', usage: last.usage });
+    await world.settle(120);
+    expect(world.workspace?.status).toMatchObject({ phase: 'Suspended', usage: last.usage });
+  });
+});
+
 describe('a message to a workspace that does not exist', () => {
   it('says so, and is answered when it does', async () => {
     const world = new World();

@@ -182,7 +182,12 @@ export class ApiServer {
     const applying = request.headers['content-type']?.includes('apply-patch') ?? false;
     if (creating && existing !== undefined) {
       status(response, 409, 'AlreadyExists', `"${name}" already exists`);
-    } else if (!creating && !applying && existing === undefined) {
+    } else if (
+      !creating &&
+      existing === undefined &&
+      // An apply makes what is not there, but for a subresource.
+      (!applying || request.subresource !== undefined)
+    ) {
       status(response, 404, 'NotFound', `"${name}" not found`);
     } else if (request.method === 'GET') {
       json(response, 200, existing);

@@ -4,3 +4,4 @@ export { BudgetSpentError, type Call, type Hold, Ledger } from './ledger.ts';
 export { OldAccounts } from './old-accounts.ts';
 export { costLimitOf, highestPrice, priceOf, pricesOf } from './prices.ts';
 export { UsageRecords } from './usage-records.ts';
+export { UsageReports } from './usage-reports.ts';
