@@ -85,6 +85,7 @@ export function assemble(options: AssembleOptions) {
   const gateway = new Gateway({
     door,
     attach,
+    origins: config.origins,
     clock,
     log,
     audit,

@@ -60,7 +60,7 @@ const flags = {
   origins: {
     value: 'ORIGIN,…',
     variable: 'DORMOUSE_ORIGINS',
-    help: 'Origins of pages that may use the gateway, besides its own. Default: none.',
+    help: 'Origins of pages that may use the gateway and read its answers, besides its own. Default: none.',
   },
   'hold-timeout': {
     value: 'DURATION',

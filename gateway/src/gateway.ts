@@ -2,18 +2,21 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Clock, keyOf } from '@dormouse/operator/kube';
 import type { Logger } from '@dormouse/operator/telemetry';
-import type { Attach, Target } from './attach/index.ts';
+import { type Attach, crossOriginTermsOf, type Target } from './attach/index.ts';
 import type { AuditRecord } from './audit/audit.ts';
 import type { Identity } from './auth/index.ts';
 import type { Admission, Door } from './door.ts';
 import { answerRefusal, refuseUpgrade } from './http/answer.ts';
 import { abortWhenLeft, ClientLeft, clientLeftStatus } from './http/client-left.ts';
+import { answerPreflight, isPreflight, letPageRead, pageOf } from './http/cross-origin.ts';
 import { Listener } from './http/listener.ts';
 import { Refusal, refusalOf } from './http/refusal.ts';
 
 export interface GatewayOptions {
   door: Pick<Door, 'admit'>;
   attach: Pick<Attach, 'serve' | 'join'>;
+  /** Pages of these origins may read answers. */
+  origins: ReadonlySet<string>;
   clock: Clock;
   log: Logger;
   audit: (record: AuditRecord) => void;
@@ -77,7 +80,12 @@ export class Gateway {
   }
 
   async #request(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { attach } = this.#options;
+    const { attach, origins } = this.#options;
+    const page = pageOf(request.headers, origins);
+    if (page !== undefined) {
+      letPageRead(response, page);
+      if (isPreflight(request)) return this.#preflight(request, response);
+    }
     const refuse = (refusal: Refusal) => answerRefusal(response, refusal);
     await this.#visit(request, false, refuse, async (admission, visit) => {
       abortWhenLeft(response, visit.controller);
@@ -90,6 +98,18 @@ export class Gateway {
       }
       return response.statusCode;
     });
+  }
+
+  /** Nobody has shown a token yet, and nothing is told but what any path of that kind takes. */
+  #preflight(request: IncomingMessage, response: ServerResponse): void {
+    let refusal: Refusal | undefined;
+    try {
+      answerPreflight(response, crossOriginTermsOf(request.url));
+    } catch (error) {
+      refusal = refusalOf(error);
+      answerRefusal(response, refusal);
+    }
+    this.#options.ended('preflight', response.statusCode, refusal);
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {

@@ -11,6 +11,7 @@ beforeEach(async () => {
   gateway = new Gateway({
     door: { admit: () => Promise.reject(new Refusal('unauthorized', 'nobody comes in here')) },
     attach: { serve: () => Promise.resolve(), join: () => Promise.resolve(101) },
+    origins: new Set(),
     clock: systemClock,
     log: pino({ level: 'silent' }),
     audit: () => undefined,

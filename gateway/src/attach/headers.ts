@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { endToEnd } from '../http/end-to-end.ts';
 
 /**
@@ -20,9 +21,23 @@ export function requestHeaders(raw: readonly string[]): string[] {
     .flat();
 }
 
-/** The headers of an answer that go on to the client. */
+/** The headers of an answer that go on to the client. Which pages may read it is the gateway's to say. */
 export function responseHeaders(raw: readonly string[], rewriteLocation: (to: string) => string): string[] {
   return endToEnd(raw)
-    .filter(([name]) => name.toLowerCase() !== 'set-cookie')
+    .filter(([name]) => !/^(set-cookie$|access-control-)/i.test(name))
     .flatMap(([name, value]) => [name, name.toLowerCase() === 'location' ? rewriteLocation(value) : value]);
+}
+
+/** Begins an answer as the workspace began it, with what the gateway has put on it before. */
+export function passHead(
+  response: ServerResponse,
+  { statusCode = 502, rawHeaders }: IncomingMessage,
+  rewriteLocation: (to: string) => string,
+): void {
+  const headers = responseHeaders(rawHeaders, rewriteLocation);
+  // Of the others the workspace's own takes the place of the gateway's; what an answer depends on adds up.
+  const vary = response.getHeader('vary');
+  if (vary !== undefined) headers.push('vary', String(vary));
+  response.writeHead(statusCode, headers);
+  response.flushHeaders();
 }
