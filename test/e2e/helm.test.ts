@@ -180,6 +180,8 @@ describe('what the chart installs', () => {
       'operator.replicas=1',
       'gateway.replicas=1',
       'gateway.origins[0]=https://console.example.com',
+      'gateway.tracing.endpoint=http://collector.monitoring:4318',
+      'gateway.tracing.ratio=0.25',
       'gateway.egress.denyCidrs={192.0.2.0/24,2001:db8::/32}',
       'gateway.egress.allowPrivateCidrs[0]=10.1.2.3/32',
       'defaultClass.egress.allow[0].host=registry.npmjs.org',
@@ -204,6 +206,11 @@ describe('what the chart installs', () => {
       name: 'DORMOUSE_ORIGINS',
       value: 'https://console.example.com',
     });
+    expect(gateway.containers[0].env).toContainEqual({
+      name: 'DORMOUSE_TRACE_ENDPOINT',
+      value: 'http://collector.monitoring:4318',
+    });
+    expect(gateway.containers[0].env).toContainEqual({ name: 'DORMOUSE_TRACE_RATIO', value: '0.25' });
     expect(gateway.containers[0].env).toContainEqual({
       name: 'DORMOUSE_EGRESS_DENY_CIDRS',
       value: '192.0.2.0/24,2001:db8::/32',

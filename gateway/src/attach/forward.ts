@@ -113,7 +113,7 @@ export function send(
     method: request.method ?? 'GET',
     agent: repeatable ? reused : false,
     headers: [
-      ...requestHeaders(request.rawHeaders),
+      ...requestHeaders(request.rawHeaders, headers),
       ...headers,
       ...(request.headers['transfer-encoding'] === undefined ? [] : ['transfer-encoding', 'chunked']),
     ],

@@ -8,12 +8,16 @@ import { endToEnd } from '../http/end-to-end.ts';
 const withheld = new Set(['authorization', 'cookie', 'host', 'forwarded', 'x-real-ip', 'expect']);
 const withheldPrefixes = ['x-dormouse-', 'x-forwarded-', 'impersonate-'];
 
-/** The headers of a request that go on to the workspace: names and values in turn, to be followed by the gateway's own. */
-export function requestHeaders(raw: readonly string[]): string[] {
+/**
+ * The headers of a request that go on to the workspace: names and values in turn, to be followed by the gateway's own.
+ * @param own those, with names in lower case; a client's of the same name stay behind
+ */
+export function requestHeaders(raw: readonly string[], own: readonly string[] = []): string[] {
+  const taken = new Set(own.filter((_, index) => index % 2 === 0));
   return endToEnd(raw)
     .filter(([name]) => {
       const lower = name.toLowerCase();
-      if (withheld.has(lower)) return false;
+      if (withheld.has(lower) || taken.has(lower)) return false;
       // "_" and "-" are one to many a server behind.
       const plain = lower.replaceAll('_', '-');
       return !withheldPrefixes.some((prefix) => plain.startsWith(prefix));

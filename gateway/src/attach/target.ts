@@ -46,7 +46,10 @@ export function crossOriginTermsOf(url: string | undefined): CrossOriginTerms {
   if (kind === 'ports') return { methods: ['*'], headers: ['authorization', '*'] };
   const methods = methodsOf(agentPath(rest));
   if (methods.length === 0) throw nothingHere();
-  return { methods, headers: ['authorization', 'content-type', 'last-event-id'] };
+  return {
+    methods,
+    headers: ['authorization', 'content-type', 'last-event-id', 'traceparent', 'tracestate'],
+  };
 }
 
 function placeOf(url: string | undefined) {

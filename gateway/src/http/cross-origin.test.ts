@@ -32,7 +32,7 @@ describe('a page of an allowed origin', () => {
     expect(grants(answer)).toEqual({
       ...readable,
       'access-control-allow-methods': 'GET, POST',
-      'access-control-allow-headers': 'authorization, content-type, last-event-id',
+      'access-control-allow-headers': 'authorization, content-type, last-event-id, traceparent, tracestate',
       'access-control-max-age': '600',
     });
     expect(world.reviews).toEqual([]);

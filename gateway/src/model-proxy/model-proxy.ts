@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { reasonHeader } from '@dormouse/agent-runtime/protocol';
 import type { Clock } from '@dormouse/operator/kube';
 import { Refusal } from '../http/refusal.ts';
+import type { Span } from '../telemetry/tracing.ts';
 import { passAnswer, silent } from './answer.ts';
 import type { BodyMemory } from './body.ts';
 import {
@@ -58,6 +59,7 @@ export interface ModelExchange {
   /** Aborts when the client is gone, or the gateway gives the call up. */
   signal: AbortSignal;
   report: CallReport;
+  span: Span;
 }
 
 /** Asks a provider for a workspace: under the provider's key, within the workspace's limits, and counts what came. */
@@ -145,7 +147,7 @@ export class ModelProxy {
   /** Asks, and passes the answer on. `seen` learns what it came to. */
   async #answer(
     admission: ModelAdmission,
-    { request, response, signal, report }: ModelExchange,
+    { request, response, signal, report, span }: ModelExchange,
     body: Buffer,
     seen: SeenUsage | undefined,
   ): Promise<void> {
@@ -167,6 +169,10 @@ export class ModelProxy {
         report.provider = hostOf(provider);
         report.asked += 1;
         seen?.begin();
+        return span.child('provider', {
+          'server.address': hostOf(provider),
+          'gen_ai.request.model': report.model ?? '',
+        });
       });
     } catch (error) {
       if (either.aborted) throw either.reason;
