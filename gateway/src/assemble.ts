@@ -12,6 +12,7 @@ import { Gateway } from './gateway.ts';
 import { ConnectionLimits } from './limits/index.ts';
 import { assembleModelProxy } from './model-proxy/assemble.ts';
 import type { Metrics } from './telemetry/metrics.ts';
+import type { Tracing } from './telemetry/tracing.ts';
 
 export interface AssembleOptions {
   config: Config;
@@ -20,6 +21,7 @@ export interface AssembleOptions {
   clock: Clock;
   log: Logger;
   metrics: Metrics;
+  tracing: Tracing;
   /** This replica, in Events. */
   identity: string;
   locate?: AttachOptions['locate'];
@@ -36,7 +38,7 @@ const recheckInterval = 60_000;
 
 /** All parts of a gateway, joined. Its informers are to be started and stopped by the caller. */
 export function assemble(options: AssembleOptions) {
-  const { config, kube, masterKey, clock, log, metrics, identity, locate, network } = options;
+  const { config, kube, masterKey, clock, log, metrics, tracing, identity, locate, network } = options;
   const around = { client: kube, log, observer: metrics, clock };
   const workspaces = new Workspaces(around);
   const classes = new Classes(around);
@@ -85,6 +87,8 @@ export function assemble(options: AssembleOptions) {
   const gateway = new Gateway({
     door,
     attach,
+    origins: config.origins,
+    tracing,
     clock,
     log,
     audit,
@@ -111,7 +115,7 @@ export function assemble(options: AssembleOptions) {
       return egress.open;
     },
   });
-  const model = assembleModelProxy({ config, kube, clock, log, metrics, workspaces, classes });
+  const model = assembleModelProxy({ config, kube, clock, log, metrics, tracing, workspaces, classes });
   const informers = [...workspaces.informers, classes.informer, ...model.informers];
   return { gateway, model, egress, events, attachments, informers };
 }

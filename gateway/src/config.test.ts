@@ -26,6 +26,22 @@ describe('the configuration', () => {
     expect(() => read('10.0.0.0')).toThrow('must be CIDRs such as');
   });
 
+  it('takes a collector by its base URL, and a ratio', () => {
+    const read = (endpoint: string, ratio = '0.5') =>
+      readConfig(['--trace-endpoint', endpoint, '--trace-ratio', ratio], key);
+    expect(readConfig([], key)).toMatchObject({ 'trace-endpoint': undefined, 'trace-ratio': 1 });
+    const endpoint = 'https://collector.example:4318/tenant';
+    expect(read(endpoint)).toMatchObject({ 'trace-endpoint': endpoint, 'trace-ratio': 0.5 });
+    for (const wrong of [
+      'collector:4318',
+      'grpc://collector',
+      'http://u:p@collector',
+      'http://collector/?a=b',
+    ])
+      expect(() => read(wrong), wrong).toThrow('must be a URL such as');
+    expect(() => read(endpoint, '1.5')).toThrow(ConfigError);
+  });
+
   it('explains itself', () => {
     expect(readConfig(['--help'], {})).toBe('help');
     expect(usage).toContain('--hold-timeout DURATION');

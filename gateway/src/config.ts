@@ -60,7 +60,7 @@ const flags = {
   origins: {
     value: 'ORIGIN,…',
     variable: 'DORMOUSE_ORIGINS',
-    help: 'Origins of pages that may use the gateway, besides its own. Default: none.',
+    help: 'Origins of pages that may use the gateway and read its answers, besides its own. Default: none.',
   },
   'hold-timeout': {
     value: 'DURATION',
@@ -142,6 +142,16 @@ const flags = {
     variable: 'DORMOUSE_DRAIN_TIMEOUT',
     help: 'That requests get when the gateway is stopped. Default: 20s.',
   },
+  'trace-endpoint': {
+    value: 'URL',
+    variable: 'DORMOUSE_TRACE_ENDPOINT',
+    help: 'A collector that takes traces by OTLP over HTTP; /v1/traces is added. Default: none, and nothing is traced.',
+  },
+  'trace-ratio': {
+    value: 'NUMBER',
+    variable: 'DORMOUSE_TRACE_RATIO',
+    help: 'Of the traces that begin here, 0 to 1; those of a client with traceparent are as it says. Default: 1.',
+  },
   'log-level': {
     value: 'LEVEL',
     variable: 'DORMOUSE_LOG_LEVEL',
@@ -183,6 +193,14 @@ const cidrs = z
     ),
   );
 
+const endpoint = z.string().refine(
+  (text) => {
+    const { protocol, username, password, search, hash } = URL.parse(text) ?? new URL('none:');
+    return /^https?:$/.test(protocol) && username + password + search + hash === '';
+  },
+  { error: 'must be a URL such as http://collector.monitoring:4318, without a user, a query or a fragment' },
+);
+
 const schema = z.object({
   kubeconfig: z.string().min(1).optional(),
   'master-key-file': z.string({ error: 'is required' }).min(1),
@@ -215,6 +233,8 @@ const schema = z.object({
   'model-idle-timeout': duration('5m'),
   'model-total-timeout': duration('30m'),
   'drain-timeout': duration('20s'),
+  'trace-endpoint': endpoint.optional(),
+  'trace-ratio': z.coerce.number().min(0).max(1).default(1),
   'log-level': z.enum(logLevels).default('info'),
 });
 

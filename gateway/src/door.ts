@@ -10,6 +10,7 @@ import {
 } from './auth/index.ts';
 import { Refusal } from './http/refusal.ts';
 import type { ConnectionLimits } from './limits/index.ts';
+import { noSpan, type Span, within } from './telemetry/tracing.ts';
 
 export interface DoorOptions {
   authenticator: Pick<Authenticator, 'identify'>;
@@ -45,6 +46,7 @@ export class Door {
     request: IncomingMessage,
     upgrade: boolean,
     seen: (what: { target?: Target; identity?: Identity }) => void,
+    span: Span,
   ): Promise<Admission> {
     const { authenticator, authorizer, connections, origins } = this.#options;
     checkOrigin(request.headers, origins);
@@ -59,15 +61,16 @@ export class Door {
         'invalid',
         'Only WebSockets to services and to terminals of a workspace can be opened here.',
       );
-    const check = async () => {
-      const identity = await reviewed(authenticator.identify(token));
+    const check = async (part: Span) => {
+      const identity = await within(part, 'identify', () => reviewed(authenticator.identify(token)));
       seen({ identity });
-      await reviewed(authorizer.authorize(identity, target.right, target.workspace));
+      const { right, workspace } = target;
+      await within(part, 'authorize', () => reviewed(authorizer.authorize(identity, right, workspace)));
       return identity;
     };
-    const identity = await check();
+    const identity = await check(span);
     const leave = connections.enter({ user: identity.username, workspace: keyOf(target.workspace) });
-    return { identity, target, leave, check: async () => void (await check()) };
+    return { identity, target, leave, check: async () => void (await check(noSpan)) };
   }
 }
 

@@ -2,18 +2,23 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Clock, keyOf } from '@dormouse/operator/kube';
 import type { Logger } from '@dormouse/operator/telemetry';
-import type { Attach, Target } from './attach/index.ts';
+import { type Attach, crossOriginTermsOf, type Target } from './attach/index.ts';
 import type { AuditRecord } from './audit/audit.ts';
 import type { Identity } from './auth/index.ts';
 import type { Admission, Door } from './door.ts';
 import { answerRefusal, refuseUpgrade } from './http/answer.ts';
 import { abortWhenLeft, ClientLeft, clientLeftStatus } from './http/client-left.ts';
+import { answerPreflight, isPreflight, letPageRead, pageOf } from './http/cross-origin.ts';
 import { Listener } from './http/listener.ts';
 import { Refusal, refusalOf } from './http/refusal.ts';
+import type { Span, Tracing } from './telemetry/tracing.ts';
 
 export interface GatewayOptions {
   door: Pick<Door, 'admit'>;
   attach: Pick<Attach, 'serve' | 'join'>;
+  /** Pages of these origins may read answers. */
+  origins: ReadonlySet<string>;
+  tracing: Pick<Tracing, 'serve'>;
   clock: Clock;
   log: Logger;
   audit: (record: AuditRecord) => void;
@@ -32,6 +37,7 @@ class Ended extends Error {}
 interface Visit {
   controller: AbortController;
   streams: boolean;
+  span: Span;
   target?: Target;
   identity?: Identity;
 }
@@ -77,7 +83,12 @@ export class Gateway {
   }
 
   async #request(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { attach } = this.#options;
+    const { attach, origins } = this.#options;
+    const page = pageOf(request.headers, origins);
+    if (page !== undefined) {
+      letPageRead(response, page);
+      if (isPreflight(request)) return this.#preflight(request, response);
+    }
     const refuse = (refusal: Refusal) => answerRefusal(response, refusal);
     await this.#visit(request, false, refuse, async (admission, visit) => {
       abortWhenLeft(response, visit.controller);
@@ -90,6 +101,18 @@ export class Gateway {
       }
       return response.statusCode;
     });
+  }
+
+  /** Nobody has shown a token yet, and nothing is told but what any path of that kind takes. */
+  #preflight(request: IncomingMessage, response: ServerResponse): void {
+    let refusal: Refusal | undefined;
+    try {
+      answerPreflight(response, crossOriginTermsOf(request.url));
+    } catch (error) {
+      refusal = refusalOf(error);
+      answerRefusal(response, refusal);
+    }
+    this.#options.ended('preflight', response.statusCode, refusal);
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
@@ -111,7 +134,7 @@ export class Gateway {
       this.#account(visit, 'opened', 200, 0);
       if (this.#listener.draining) visit.controller.abort(new Ended());
     };
-    return { target, request, signal: visit.controller.signal, streams, ...more };
+    return { target, request, signal: visit.controller.signal, streams, span: visit.span, ...more };
   }
 
   /** From the first look at a request until it is accounted for. `serve` answers with the status that was sent. */
@@ -121,15 +144,20 @@ export class Gateway {
     refuse: (refusal: Refusal) => void,
     serve: (admission: Admission, visit: Visit) => Promise<number>,
   ): Promise<void> {
-    const { door, clock, log, ended } = this.#options;
+    const { door, clock, log, ended, tracing } = this.#options;
     const since = clock.monotonic();
-    const visit: Visit = { controller: new AbortController(), streams: false };
+    const span = tracing.serve(request);
+    const visit: Visit = { controller: new AbortController(), streams: false, span };
+    const seen = (what: Pick<Visit, 'target' | 'identity'>) => {
+      Object.assign(visit, what);
+      if (what.target !== undefined) nameAfter(what.target, request.method ?? '', span);
+    };
     const leave = this.#listener.enter(visit);
     let outcome = 'answered';
     let status: number = clientLeftStatus;
     let refusal: Refusal | undefined;
     try {
-      const admission = await door.admit(request, upgrade, (what) => Object.assign(visit, what));
+      const admission = await door.admit(request, upgrade, seen, span);
       try {
         status = await serve(admission, visit);
       } finally {
@@ -146,6 +174,9 @@ export class Gateway {
       }
     } finally {
       leave();
+      span.set({ 'http.response.status_code': status });
+      if (outcome !== 'answered') span.fail(outcome);
+      span.end();
       ended(visit.target?.route ?? 'none', status, refusal);
       this.#account(visit, outcome, status, Math.round(clock.monotonic() - since));
     }
@@ -166,4 +197,9 @@ export class Gateway {
       milliseconds,
     });
   }
+}
+
+function nameAfter({ workspace, to, route }: Target, method: string, span: Span): void {
+  span.rename(to.kind === 'agent' ? route : `${method} ${route}`);
+  span.set({ 'dormouse.workspace': workspace.name, 'k8s.namespace.name': workspace.namespace });
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ApiServer } from '../../test/support/api-server/index.ts';
+import { Collector } from './testing/collector.ts';
 
 const api = new ApiServer();
 let folder: string;
@@ -33,9 +34,11 @@ afterEach(async () => {
 });
 
 describe('the program', () => {
-  it('opens, is ready when its caches are filled, refuses who shows no token, and ends in order', async () => {
+  it('opens, is ready when its caches are filled, refuses who shows no token, and ends in order with its last traces sent', async () => {
+    await using collector = await Collector.start();
     const ports = { port: '0', 'model-port': '0', 'egress-port': '0', 'health-port': '0' };
-    const flags = { kubeconfig: 'kubeconfig', 'master-key-file': 'key', ...ports };
+    const traces = { 'trace-endpoint': collector.url };
+    const flags = { kubeconfig: 'kubeconfig', 'master-key-file': 'key', ...ports, ...traces };
     const main = join(import.meta.dirname, 'main.ts');
     const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
     program = spawn(process.execPath, [main, ...args], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
@@ -59,5 +62,6 @@ describe('the program', () => {
     );
     program.kill('SIGTERM');
     expect(await once(program, 'exit')).toEqual([0, null]);
+    expect(collector.span('GET').failure).toBe('unauthorized');
   });
 });

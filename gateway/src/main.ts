@@ -5,6 +5,7 @@ import { createLogger, hangingIn, serveHealth } from '@dormouse/operator/telemet
 import { assemble } from './assemble.ts';
 import { type Config, readConfig, usage } from './config.ts';
 import { Metrics } from './telemetry/metrics.ts';
+import { openTracing } from './telemetry/tracing.ts';
 
 async function open(config: Config, signal: AbortSignal): Promise<void> {
   const clock = systemClock;
@@ -21,9 +22,14 @@ async function open(config: Config, signal: AbortSignal): Promise<void> {
     userAgent: 'dormouse-gateway',
     fieldManager: 'dormouse-gateway',
   });
+  const identity = process.env.POD_NAME ?? process.env.HOSTNAME ?? 'gateway';
+  const tracing = await openTracing({
+    endpoint: config['trace-endpoint'],
+    ratio: config['trace-ratio'],
+    ...{ identity, clock, log },
+  });
   const { gateway, model, egress, events, attachments, informers } = assemble({
-    ...{ config, kube, masterKey, clock, log, metrics },
-    identity: process.env.POD_NAME ?? process.env.HOSTNAME ?? 'gateway',
+    ...{ config, kube, masterKey, clock, log, metrics, tracing, identity },
   });
   const health = await serveHealth(config['health-port'], {
     metrics,
@@ -52,6 +58,7 @@ async function open(config: Config, signal: AbortSignal): Promise<void> {
     model.reports.close();
     attachments.close();
     await events.flush();
+    await tracing.close();
     await Promise.all(informers.map((each) => each.stop()));
     await health.close();
     await kube.close();

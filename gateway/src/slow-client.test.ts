@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Gateway } from './gateway.ts';
 import { Refusal } from './http/refusal.ts';
+import { noSpan } from './telemetry/tracing.ts';
 import { drip } from './testing/drip.ts';
 
 let gateway: Gateway;
@@ -11,6 +12,8 @@ beforeEach(async () => {
   gateway = new Gateway({
     door: { admit: () => Promise.reject(new Refusal('unauthorized', 'nobody comes in here')) },
     attach: { serve: () => Promise.resolve(), join: () => Promise.resolve(101) },
+    origins: new Set(),
+    tracing: { serve: () => noSpan },
     clock: systemClock,
     log: pino({ level: 'silent' }),
     audit: () => undefined,

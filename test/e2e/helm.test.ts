@@ -7,6 +7,7 @@ import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { readConfig } from '../../gateway/src/config.ts';
 import { defaultClass, type StoredClass } from '../support/classes.ts';
 import { type KubernetesObject, reference } from '../support/cluster.ts';
 import { operatorNamespace } from '../support/operator.ts';
@@ -179,6 +180,8 @@ describe('what the chart installs', () => {
       'operator.replicas=1',
       'gateway.replicas=1',
       'gateway.origins[0]=https://console.example.com',
+      'gateway.tracing.endpoint=http://collector.monitoring:4318',
+      'gateway.tracing.ratio=0.25',
       'gateway.egress.denyCidrs={192.0.2.0/24,2001:db8::/32}',
       'gateway.egress.allowPrivateCidrs[0]=10.1.2.3/32',
       'defaultClass.egress.allow[0].host=registry.npmjs.org',
@@ -204,6 +207,11 @@ describe('what the chart installs', () => {
       value: 'https://console.example.com',
     });
     expect(gateway.containers[0].env).toContainEqual({
+      name: 'DORMOUSE_TRACE_ENDPOINT',
+      value: 'http://collector.monitoring:4318',
+    });
+    expect(gateway.containers[0].env).toContainEqual({ name: 'DORMOUSE_TRACE_RATIO', value: '0.25' });
+    expect(gateway.containers[0].env).toContainEqual({
       name: 'DORMOUSE_EGRESS_DENY_CIDRS',
       value: '192.0.2.0/24,2001:db8::/32',
     });
@@ -219,6 +227,41 @@ describe('what the chart installs', () => {
     const absent = ['NetworkPolicy', 'PodDisruptionBudget', 'CustomResourceDefinition'];
     expect(objects.filter(({ kind }) => absent.includes(kind))).toEqual([]);
     expect(text).not.toContain('aggregate-to');
+  });
+
+  it('sets the limits of the gateway by their names, each to what the gateway itself has', async () => {
+    const settingsOf = async (set: string[]) => {
+      const objects = parseAllDocuments(await release.render(set)).map((document) => document.toJS());
+      const deployment = objects.find(
+        (object) => object?.kind === 'Deployment' && object.metadata.name === 'dormouse-gateway',
+      );
+      const env: { name: string; value?: string }[] = deployment.spec.template.spec.containers[0].env;
+      return Object.fromEntries(env.map(({ name, value }) => [name, value]));
+    };
+    const settings = await settingsOf([]);
+    const required = { DORMOUSE_MASTER_KEY_FILE: settings.DORMOUSE_MASTER_KEY_FILE };
+    expect(readConfig([], settings)).toEqual(readConfig([], required));
+    const limits = {
+      heldPerWorkspace: ['held-per-workspace', 1],
+      held: ['held', 2],
+      connectionsPerUser: ['connections-per-user', 3],
+      connectionsPerWorkspace: ['connections-per-workspace', 4],
+      maxBody: ['max-body', 16_777_216],
+      idleTimeout: ['idle-timeout', '6s'],
+      totalTimeout: ['total-timeout', '7s'],
+      modelMaxBody: ['model-max-body', 8],
+      modelBodies: ['model-bodies', 1_000_000_000],
+      modelCallsPerWorkspace: ['model-calls-per-workspace', 10],
+      modelIdleTimeout: ['model-idle-timeout', '11s'],
+      modelTotalTimeout: ['model-total-timeout', '12s'],
+      egressConnectionsPerWorkspace: ['egress-connections-per-workspace', 13],
+      egressConnections: ['egress-connections', 14],
+      egressIdleTimeout: ['egress-idle-timeout', '15s'],
+    };
+    const set = Object.entries(limits).map(([name, [, value]]) => `gateway.limits.${name}=${value}`);
+    const flags = Object.values(limits).flatMap(([flag, value]) => [`--${flag}`, String(value)]);
+    expect(readConfig([], await settingsOf(set))).toEqual(readConfig(flags, required));
+    await expect(release.render(['gateway.limits.heldForever=1'])).rejects.toThrow('heldForever');
   });
 
   it('takes every example', async () => {

@@ -39,7 +39,16 @@ const compiled = agentRoutes.map((route) => ({
 
 /** The route; `undefined` where there is none of that path; the methods that the path takes where this is not one. */
 export function findAgentRoute(method: string, path: string): AgentRoute | { allow: string[] } | undefined {
-  const here = compiled.filter(({ pattern }) => pattern.test(path)).map(({ route }) => route);
+  const here = routesOf(path);
   if (here.length === 0) return undefined;
-  return here.find((route) => route.method === method) ?? { allow: here.map((route) => route.method) };
+  return here.find((route) => route.method === method) ?? { allow: methodsOf(path) };
+}
+
+/** The methods that a path takes; none where there is no such path. */
+export function methodsOf(path: string): AgentRoute['method'][] {
+  return routesOf(path).map(({ method }) => method);
+}
+
+function routesOf(path: string): AgentRoute[] {
+  return compiled.filter(({ pattern }) => pattern.test(path)).map(({ route }) => route);
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Clock, delay } from '@dormouse/operator/kube';
-import type { WorkspaceName } from '../auth/index.ts';
+import { type Span, within } from '../telemetry/tracing.ts';
 import { type Address, addressOf, checkKeyTaken, checkNotOpened, relocate } from './address.ts';
 import type { Attachments } from './attachments.ts';
 import { streamEvents } from './event-stream.ts';
@@ -9,11 +9,12 @@ import { keepAsking } from './lasting-right.ts';
 import type { Target } from './target.ts';
 import { tunnel, type Upgrade } from './tunnel.ts';
 import { unavailable, type WaitingRoom } from './waiting-room.ts';
+import { WakeEvents } from './wake-events.ts';
 import { answerWakingPage, isNavigation } from './waking-page.ts';
 import type { Workspaces } from './workspaces.ts';
 
 export interface AttachOptions {
-  workspaces: Pick<Workspaces, 'get' | 'standing'>;
+  workspaces: Pick<Workspaces, 'get' | 'pod' | 'standing'>;
   room: WaitingRoom;
   attachments: Pick<Attachments, 'use' | 'touch'>;
   masterKey: Uint8Array;
@@ -39,6 +40,7 @@ export interface Attaching {
   signal: AbortSignal;
   /** Called when it turns out to be a stream. */
   streams: () => void;
+  span: Span;
 }
 
 /** Milliseconds between two tries at a workspace that runs and was not reached: at first, and at most. */
@@ -72,7 +74,7 @@ export class Attach {
       return;
     }
     await this.#whileAllowed(attaching, check, (allowed, opened) =>
-      this.#reach(allowed, (address, done) => {
+      this.#reach(allowed, (address, done, answered) => {
         const exchange: Exchange = {
           request,
           response,
@@ -82,7 +84,10 @@ export class Attach {
           count,
           // Only the agent's API has a bound: what a service takes is its own business.
           limits: target.to.kind === 'agent' ? limits : { ...limits, body: Number.POSITIVE_INFINITY },
-          checkStatus: (status) => checkKeyTaken(target, status),
+          checkStatus: (status) => {
+            answered(status);
+            checkKeyTaken(target, status);
+          },
           rewriteLocation: (location) => relocate(target, address, location),
           streams: () => {
             done();
@@ -91,7 +96,7 @@ export class Attach {
         };
         if (!target.watches) return forward(exchange, address);
         const whenever = async () =>
-          this.#address(target, await room.whenever(target.workspace, allowed.signal), request);
+          this.#address(target, await room.whenever(target.workspace, allowed.signal), request, allowed.span);
         return streamEvents(address, { exchange, check, whenever });
       }),
     );
@@ -110,15 +115,19 @@ export class Attach {
     const { target, request } = attaching;
     const { attachments, limits, count } = this.#options;
     return this.#whileAllowed(attaching, check, (allowed, opened) =>
-      this.#reach(allowed, (address, done) =>
+      this.#reach(allowed, (address, done, answered) =>
         tunnel(
           {
             ...{ request, socket, head, limits, count },
             path: target.path,
             signal: allowed.signal,
-            checkStatus: (status) => checkNotOpened(target, status),
+            checkStatus: (status) => {
+              answered(status);
+              checkNotOpened(target, status);
+            },
             typing: target.webSocket?.typed ?? 'all',
             opened: () => {
+              answered(101);
               done();
               opened();
             },
@@ -154,11 +163,15 @@ export class Attach {
     }
   }
 
-  /** Wakes and waits, then sends; again where that did not reach the workspace. `done` ends the use of the workspace. */
+  /**
+   * Wakes and waits, then sends; again where that did not reach the workspace. `done` ends the use of the workspace; `answered` is
+   * to be called with the status when the head of an answer has come.
+   */
   async #reach<T>(
-    { target, request, signal }: Attaching,
-    send: (address: Address, done: () => void) => Promise<T>,
+    attaching: Attaching,
+    send: (address: Address, done: () => void, answered: (status?: number) => void) => Promise<T>,
   ): Promise<T> {
+    const { target, request, signal, span } = attaching;
     const { attachments, clock, limits, workspaces } = this.#options;
     const { workspace } = target;
     // Who only looks on at a workspace that runs does not keep it awake.
@@ -167,9 +180,14 @@ export class Attach {
     const deadline = clock.monotonic() + limits.hold;
     try {
       for (let pause = pauses.first; ; pause = Math.min(2 * pause, pauses.longest)) {
-        const running = await this.#held(workspace, deadline, signal);
+        const running = await this.#held(attaching, deadline);
         try {
-          return await send(this.#address(target, running, request), done);
+          return await within(span, 'first byte', (firstByte) =>
+            send(this.#address(target, running, request, firstByte), done, (status = 0) => {
+              firstByte.set({ 'http.response.status_code': status });
+              firstByte.end();
+            }),
+          );
         } catch (error) {
           if (!(error instanceof UnreachedError)) throw error;
           if (clock.monotonic() + pause >= deadline)
@@ -183,21 +201,33 @@ export class Attach {
     }
   }
 
-  #address(target: Target, running: Parameters<typeof addressOf>[1], request: IncomingMessage): Address {
+  /** `span` is what the workspace's own part of the trace belongs to. */
+  #address(
+    target: Target,
+    running: Parameters<typeof addressOf>[1],
+    request: IncomingMessage,
+    span: Span,
+  ): Address {
     const { workspaces, masterKey, locate } = this.#options;
     const client = { host: request.headers.host };
     const address = addressOf(target, running, workspaces.get(target.workspace), masterKey, client);
+    address.headers.push(...span.headers());
     return locate === undefined ? address : locate(address);
   }
 
-  async #held(workspace: WorkspaceName, deadline: number, signal: AbortSignal) {
+  async #held({ target, signal, span }: Attaching, deadline: number) {
     const { room, workspaces, clock, held } = this.#options;
+    const { workspace } = target;
     if (workspaces.standing(workspace).state === 'running')
       return room.untilRunning(workspace, deadline, signal);
     const since = clock.monotonic();
     const seconds = () => (clock.monotonic() - since) / 1000;
     try {
-      const running = await room.untilRunning(workspace, deadline, signal);
+      const running = await within(span, 'wake and hold', (waiting) => {
+        const events = new WakeEvents(waiting, () => clock.now());
+        const look = () => events.look(workspaces.get(workspace), workspaces.pod(workspace));
+        return room.untilRunning(workspace, deadline, signal, waiting.recording ? look : undefined);
+      });
       held('running', seconds());
       return running;
     } catch (error) {

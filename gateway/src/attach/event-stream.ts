@@ -4,7 +4,7 @@ import { delay } from '@dormouse/operator/kube';
 import type { Address } from './address.ts';
 import { EventFrames } from './event-frames.ts';
 import { type Exchange, send, UnreachedError } from './forward.ts';
-import { responseHeaders } from './headers.ts';
+import { passHead } from './headers.ts';
 
 /** Milliseconds between comments while the workspace sleeps, so that both ends see a connection die. As agentd does it. */
 const heartbeat = 5_000;
@@ -32,11 +32,7 @@ export async function streamEvents(first: Address, options: EventStreamOptions):
   const frames = new EventFrames(given ?? request.headers['last-event-id']?.toString());
   const answer = await send(exchange, first, signal, () => undefined);
   exchange.checkStatus(answer.statusCode);
-  response.writeHead(
-    answer.statusCode ?? 502,
-    responseHeaders(answer.rawHeaders, (location) => location),
-  );
-  response.flushHeaders();
+  passHead(response, answer, (location) => location);
   exchange.streams();
   await relay(answer);
   if (answer.statusCode !== 200) {

@@ -10,7 +10,7 @@ import type { Clock } from '@dormouse/operator/kube';
 import { Refusal } from '../http/refusal.ts';
 import { Meter, tooLarge, Watchdog } from '../limits/index.ts';
 import type { Address } from './address.ts';
-import { requestHeaders, responseHeaders } from './headers.ts';
+import { passHead, requestHeaders } from './headers.ts';
 
 /** Milliseconds and bytes. */
 export interface ForwardLimits {
@@ -80,11 +80,7 @@ export async function forward(exchange: Exchange, address: Address): Promise<voi
       cancelTotal();
       exchange.streams();
     }
-    response.writeHead(
-      answer.statusCode ?? 502,
-      responseHeaders(answer.rawHeaders, exchange.rewriteLocation),
-    );
-    response.flushHeaders();
+    passHead(response, answer, exchange.rewriteLocation);
     await pipeline(answer, new Meter(Number.POSITIVE_INFINITY, passed('out')), response, { signal });
   } catch (error) {
     if (signal.aborted) throw signal.reason;
@@ -117,7 +113,7 @@ export function send(
     method: request.method ?? 'GET',
     agent: repeatable ? reused : false,
     headers: [
-      ...requestHeaders(request.rawHeaders),
+      ...requestHeaders(request.rawHeaders, headers),
       ...headers,
       ...(request.headers['transfer-encoding'] === undefined ? [] : ['transfer-encoding', 'chunked']),
     ],

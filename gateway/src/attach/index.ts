@@ -4,6 +4,6 @@ export { Attachments } from './attachments.ts';
 export { whenConnected } from './forward.ts';
 export { requestHeaders, responseHeaders } from './headers.ts';
 export { parseRequestPath } from './request-path.ts';
-export { type Target, targetOf } from './target.ts';
+export { crossOriginTermsOf, type Target, targetOf } from './target.ts';
 export { WaitingRoom } from './waiting-room.ts';
 export { Workspaces } from './workspaces.ts';

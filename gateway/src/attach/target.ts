@@ -1,6 +1,7 @@
 import type { Right, WorkspaceName } from '../auth/index.ts';
+import type { CrossOriginTerms } from '../http/cross-origin.ts';
 import { Refusal } from '../http/refusal.ts';
-import { findAgentRoute } from './agent-routes.ts';
+import { findAgentRoute, methodsOf } from './agent-routes.ts';
 import type { Typed } from './data-frames.ts';
 import { parseRequestPath } from './request-path.ts';
 
@@ -28,18 +29,44 @@ const label = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
  * @throws Refusal `invalid`, `not_found` or `method_not_allowed`
  */
 export function targetOf(method: string, url: string | undefined): Target {
+  const { workspace, kind, rest, query } = placeOf(url);
+  return kind === 'agent'
+    ? agentTarget(workspace, method, rest, query)
+    : serviceTarget(workspace, rest, query);
+}
+
+/**
+ * What a page of another origin may send to a path. A service takes what it takes: `*` covers any method, and any header but
+ * `Authorization`.
+ *
+ * @throws Refusal `invalid` or `not_found`
+ */
+export function crossOriginTermsOf(url: string | undefined): CrossOriginTerms {
+  const { kind, rest } = placeOf(url);
+  if (kind === 'ports') return { methods: ['*'], headers: ['authorization', '*'] };
+  const methods = methodsOf(agentPath(rest));
+  if (methods.length === 0) throw nothingHere();
+  return {
+    methods,
+    headers: ['authorization', 'content-type', 'last-event-id', 'traceparent', 'tracestate'],
+  };
+}
+
+function placeOf(url: string | undefined) {
   const { segments, query } = parseRequestPath(url);
   const [version, namespaces, namespace = '', workspaces, name = '', kind, ...rest] = segments;
   if (version !== 'v1' || namespaces !== 'namespaces' || workspaces !== 'workspaces') throw nothingHere();
   if (!label.test(namespace) || !label.test(name)) throw nothingHere();
-  const workspace = { namespace, name };
-  if (kind === 'agent') return agentTarget(workspace, method, rest, query);
-  if (kind === 'ports') return serviceTarget(workspace, rest, query);
-  throw nothingHere();
+  if (kind !== 'agent' && kind !== 'ports') throw nothingHere();
+  return { workspace: { namespace, name }, kind, rest, query };
+}
+
+function agentPath(rest: string[]): string {
+  return `/v1/${rest.join('/')}`;
 }
 
 function agentTarget(workspace: WorkspaceName, method: string, rest: string[], query: string): Target {
-  const path = `/v1/${rest.join('/')}`;
+  const path = agentPath(rest);
   const found = findAgentRoute(method, path);
   if (found === undefined) throw nothingHere();
   if ('allow' in found) {

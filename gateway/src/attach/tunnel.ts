@@ -87,7 +87,7 @@ function switchProtocols(
   { host, port, headers }: Address,
 ): Promise<Switched> {
   const protocols = offeredSubprotocols(request.rawHeaders);
-  const passed = requestHeaders(request.rawHeaders);
+  const passed = requestHeaders(request.rawHeaders, headers);
   const withoutProtocols = passed.filter((_, index) => {
     const name = passed[index - (index % 2)];
     return name?.toLowerCase() !== 'sec-websocket-protocol';

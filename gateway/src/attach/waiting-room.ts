@@ -43,10 +43,16 @@ export class WaitingRoom {
    * Holds a request until the workspace takes it.
    *
    * @param deadline on the clock's monotonic hand
+   * @param looked called whenever the workspace may stand elsewhere meanwhile
    * @throws Refusal `not_found` where there is none; `unavailable` where it cannot run, does not in time, or where too many
    * wait already; the signal's reason.
    */
-  async untilRunning(workspace: WorkspaceName, deadline: number, signal: AbortSignal): Promise<Running> {
+  async untilRunning(
+    workspace: WorkspaceName,
+    deadline: number,
+    signal: AbortSignal,
+    looked?: () => void,
+  ): Promise<Running> {
     const { standing, exists, limit } = this.#options;
     const now = standing(workspace);
     if (now.state === 'running') return now;
@@ -58,7 +64,7 @@ export class WaitingRoom {
     room.held += 1;
     this.#held += 1;
     try {
-      return await this.#wait(workspace, room, signal, deadline);
+      return await this.#wait(workspace, room, signal, deadline, looked);
     } finally {
       room.held -= 1;
       this.#held -= 1;
@@ -84,6 +90,7 @@ export class WaitingRoom {
     room: Room,
     signal: AbortSignal,
     deadline: number | undefined,
+    looked?: () => void,
   ): Promise<Running> {
     const { clock, standing } = this.#options;
     return new Promise<Running>((resolve, reject) => {
@@ -100,6 +107,7 @@ export class WaitingRoom {
         reject(signal.reason);
       };
       const look = () => {
+        looked?.();
         const now = standing(workspace);
         // One that was just created may be missing in the cache for a moment.
         if (now.state === 'missing' && !known) return;

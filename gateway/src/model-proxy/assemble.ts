@@ -9,6 +9,7 @@ import type { Classes } from '../classes.ts';
 import type { Config } from '../config.ts';
 import { ConnectionLimits } from '../limits/index.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import { BodyMemory } from './body.ts';
 import { Ledger, OldAccounts, UsageRecords, UsageReports } from './ledger/index.ts';
 import { ModelDoor } from './model-door.ts';
@@ -23,6 +24,7 @@ export interface AssembleModelOptions {
   clock: Clock;
   log: Logger;
   metrics: Metrics;
+  tracing: Pick<Tracing, 'serve'>;
   workspaces: Workspaces;
   classes: Classes;
 }
@@ -40,6 +42,7 @@ export function assembleModelProxy({
   clock,
   log,
   metrics,
+  tracing,
   workspaces,
   classes,
 }: AssembleModelOptions) {
@@ -86,6 +89,7 @@ export function assembleModelProxy({
     }),
     proxy: new ModelProxy({ choice, keys, ledger, memory, clock, limits }),
     written: () => ledger.idle(),
+    tracing,
     clock,
     log,
     audit: auditTo(log),

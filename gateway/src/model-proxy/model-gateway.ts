@@ -5,6 +5,7 @@ import type { Logger } from '@dormouse/operator/telemetry';
 import { abortWhenLeft, ClientLeft, clientLeftStatus } from '../http/client-left.ts';
 import { Listener } from '../http/listener.ts';
 import { Refusal, refusalOf } from '../http/refusal.ts';
+import type { Span, Tracing } from '../telemetry/tracing.ts';
 import type { ModelAdmission, ModelDoor } from './model-door.ts';
 import { answerModelError } from './model-error.ts';
 import type { CallReport, ModelProxy } from './model-proxy.ts';
@@ -15,6 +16,7 @@ export interface ModelGatewayOptions {
   proxy: Pick<ModelProxy, 'serve'>;
   /** Resolves when nothing is to be written any more. */
   written: () => Promise<void>;
+  tracing: Pick<Tracing, 'serve'>;
   clock: Clock;
   log: Logger;
   audit: (use: CredentialUse) => void;
@@ -74,18 +76,23 @@ export class ModelGateway {
 
   /** From the first look at a request until it is accounted for. */
   async #visit(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { door, proxy, clock, log } = this.#options;
+    const { door, proxy, clock, log, tracing } = this.#options;
     const since = clock.monotonic();
     const visit: Visit = { controller: new AbortController(), seen: {}, report: { asked: 0 } };
     const leave = this.#listener.enter(visit);
     abortWhenLeft(response, visit.controller);
     const { signal } = visit.controller;
+    const span = tracing.serve(request);
+    const seen = (what: Visit['seen']) => {
+      Object.assign(visit.seen, what);
+      nameAfter(what, span);
+    };
     let outcome = 'answered';
     let refusal: Refusal | undefined;
     try {
-      const admission = await door.admit(request, (what) => Object.assign(visit.seen, what));
+      const admission = await door.admit(request, seen);
       try {
-        await proxy.serve(admission, { request, response, signal, report: visit.report });
+        await proxy.serve(admission, { request, response, signal, report: visit.report, span });
       } finally {
         admission.leave();
       }
@@ -101,6 +108,9 @@ export class ModelGateway {
     } finally {
       leave();
       const status = outcome === 'left' && !response.headersSent ? clientLeftStatus : response.statusCode;
+      span.set({ 'http.response.status_code': status });
+      if (outcome !== 'answered') span.fail(outcome);
+      span.end();
       this.#account(visit, outcome, status, Math.round(clock.monotonic() - since), refusal);
     }
   }
@@ -130,6 +140,12 @@ export class ModelGateway {
     if (workspace !== undefined) audit(use);
     ended(use, refusal);
   }
+}
+
+function nameAfter({ route, workspace }: Visit['seen'], span: Span): void {
+  if (route !== undefined) span.rename(`${route.method} ${route.name}`);
+  if (workspace !== undefined)
+    span.set({ 'dormouse.workspace': workspace.name, 'k8s.namespace.name': workspace.namespace });
 }
 
 /** What the API server could not answer is no fault of the caller. */

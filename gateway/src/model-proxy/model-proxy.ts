@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { reasonHeader } from '@dormouse/agent-runtime/protocol';
 import type { Clock } from '@dormouse/operator/kube';
 import { Refusal } from '../http/refusal.ts';
+import type { Span } from '../telemetry/tracing.ts';
 import { modelRefusal } from './allowed-models.ts';
 import { answerInstead, passAnswer, readAnswer, silent } from './answer.ts';
 import type { BodyMemory } from './body.ts';
@@ -63,6 +64,7 @@ export interface ModelExchange {
   /** Aborts when the client is gone, or the gateway gives the call up. */
   signal: AbortSignal;
   report: CallReport;
+  span: Span;
 }
 
 /** Asks a provider for a workspace: under the provider's key, within the workspace's limits, and counts what came. */
@@ -190,7 +192,7 @@ export class ModelProxy {
 
   async #ask(
     { route, class: of }: Pick<ModelAdmission, 'route' | 'class'>,
-    { request, signal, report }: ModelExchange,
+    { request, signal, report, span }: ModelExchange,
     body: Buffer | undefined,
     seen: SeenUsage | undefined,
   ): Promise<Answered> {
@@ -211,6 +213,10 @@ export class ModelProxy {
         report.provider = hostOf(provider);
         report.asked += 1;
         seen?.begin();
+        return span.child('provider', {
+          'server.address': hostOf(provider),
+          'gen_ai.request.model': report.model ?? '',
+        });
       });
     } catch (error) {
       if (either.aborted) throw either.reason;

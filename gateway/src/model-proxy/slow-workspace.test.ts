@@ -1,6 +1,7 @@
 import { systemClock } from '@dormouse/operator/kube';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { noSpan } from '../telemetry/tracing.ts';
 import { drip } from '../testing/drip.ts';
 import { BodyMemory } from './body.ts';
 import { ModelGateway } from './model-gateway.ts';
@@ -15,6 +16,7 @@ beforeEach(async () => {
       serve: async (_admission, { request, signal }) => void (await memory.read(request, 10_000, signal)),
     },
     written: () => Promise.resolve(),
+    tracing: { serve: () => noSpan },
     clock: systemClock,
     log: pino({ level: 'silent' }),
     audit: () => undefined,

@@ -10,6 +10,7 @@ import type { EgressProxy } from '../egress/proxy.ts';
 import type { Gateway } from '../gateway.ts';
 import type { ModelGateway } from '../model-proxy/model-gateway.ts';
 import { Metrics } from '../telemetry/metrics.ts';
+import { openTracing, type Tracing } from '../telemetry/tracing.ts';
 import { WorkspaceAgent } from './workspace-agent.ts';
 
 const workspaces = 'apis/dormouse.dev/v1alpha1/agentworkspaces';
@@ -24,6 +25,7 @@ export class World implements AsyncDisposable {
   readonly lines: Record<string, unknown>[] = [];
   gateway!: Gateway;
   model!: ModelGateway;
+  tracing!: Tracing;
   port = 0;
   /** Of the listener for agents that ask the model. */
   modelPort = 0;
@@ -70,14 +72,17 @@ export class World implements AsyncDisposable {
       credentials: { server, proof: async () => ({ tls: {}, headers: {} }) },
     });
     const log = createLogger('info', { write: (line) => this.lines.push(JSON.parse(line)) }, 'gateway');
+    const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + this.#skipped };
+    const identity = 'gateway-0';
+    this.tracing = await openTracing({
+      endpoint: config['trace-endpoint'],
+      ratio: config['trace-ratio'],
+      ...{ identity, clock, log },
+    });
     const parts = assemble({
-      config,
-      kube,
-      masterKey,
-      clock: { ...systemClock, monotonic: () => systemClock.monotonic() + this.#skipped },
-      log,
+      ...{ config, kube, masterKey, clock, log, identity },
       metrics: this.metrics,
-      identity: 'gateway-0',
+      tracing: this.tracing,
       network: {
         resolve: async (host) => this.names.get(host) ?? [],
         open: ({ host, port }) => {
@@ -100,6 +105,7 @@ export class World implements AsyncDisposable {
     this.#close = async () => {
       await Promise.all([this.gateway, this.model, this.egress].map((each) => each.drain(0)));
       await parts.events.flush();
+      await this.tracing.close();
       parts.attachments.close();
       parts.model.reports.close();
       await Promise.all(parts.informers.map((each) => each.stop()));

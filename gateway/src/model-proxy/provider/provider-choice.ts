@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { AgentWorkspaceClass } from '@dormouse/crds';
 import type { Clock } from '@dormouse/operator/kube';
 import { Refusal } from '../../http/refusal.ts';
+import { failureOf, type Span } from '../../telemetry/tracing.ts';
 import { inOrder, restAfter } from './fail-over.ts';
 import type { ProviderKey, ProviderKeys } from './provider-keys.ts';
 import { hostOf, idOf, type Provider, providersOf } from './providers.ts';
@@ -32,13 +33,13 @@ export class ProviderChoice {
 
   /**
    * Resolves with the first answer that is no reason to ask the next one, or with the last.
-   * @param asking is told of each provider before it is asked
+   * @param asking is told of each provider before it is asked; what it answers ends with the head of the provider's answer
    * @throws Refusal, the signal's reason; KubeError where a key cannot be read.
    */
   async ask(
     of: AgentWorkspaceClass,
     question: Question,
-    asking: (provider: Provider) => void,
+    asking: (provider: Provider) => Span,
   ): Promise<Answered> {
     const { keys, clock } = this.#options;
     const rest = (provider: Provider) => this.#restsUntil.get(idOf(provider)) ?? 0;
@@ -47,9 +48,9 @@ export class ProviderChoice {
       const provider = left.shift();
       if (provider === undefined) throw new Refusal('internal', 'The class has no provider.');
       const key = await keys.keyFor(provider, of.metadata.name);
-      asking(provider);
+      const span = asking(provider);
       try {
-        const answer = await this.#ask(provider, key, question);
+        const answer = await this.#ask(provider, key, question, span);
         if (!this.#goesOn(provider, answer) || left.length === 0) return { provider, key, answer };
         answer.destroy();
       } catch (error) {
@@ -61,16 +62,26 @@ export class ProviderChoice {
     }
   }
 
-  async #ask(provider: Provider, key: ProviderKey | undefined, question: Question): Promise<IncomingMessage> {
+  async #ask(
+    provider: Provider,
+    key: ProviderKey | undefined,
+    question: Question,
+    span: Span,
+  ): Promise<IncomingMessage> {
     const { clock, asked } = this.#options;
     const since = clock.monotonic();
     let code = 'none';
     try {
       const answer = await ask(provider, key, question);
       code = String(answer.statusCode);
+      span.set({ 'http.response.status_code': answer.statusCode ?? 0 });
       return answer;
+    } catch (error) {
+      span.fail(failureOf(error));
+      throw error;
     } finally {
       asked(hostOf(provider), code, (clock.monotonic() - since) / 1000);
+      span.end();
     }
   }
 
