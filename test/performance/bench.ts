@@ -3,24 +3,27 @@ import { execFileSync } from 'node:child_process';
 import { availableParallelism, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Cluster, connect } from '../support/cluster.ts';
+import { attach } from './attach.ts';
 import { burst } from './burst.ts';
 import { gateway } from './gateway/gateway.ts';
 import { sleepers } from './sleepers.ts';
 import { type Aim, judged } from './statistics.ts';
 import { wakeAndSleep } from './wake-and-sleep.ts';
 
-const help = `Usage: npm run bench -- [options] [wake] [burst] [sleepers] [gateway]
+const help = `Usage: npm run bench -- [options] [wake] [burst] [sleepers] [attach] [gateway]
 
 Measures and prints one JSON line for each; without names, all of them.
 
   wake       a wake and a sleep, beside a bare pod with the same images and claim
   burst      1,000 workspaces at once, beside a loop that makes the same objects without an operator
   sleepers   10,000 workspaces that sleep but for 20: memory, processor time, start
+  attach     a request through the gateway to a workspace that sleeps, beside the start of its pod and of a bare one; and to
+             one that is awake, beside the same request to its agent
   gateway    this checkout's gateway beside a direct connection, nginx and a bare proxy in Node.js: time to the first byte,
              requests for a second of processor time, memory of an idle event stream. Takes nginx and wrk
              (hack/bench-programs), and no cluster
 
-  --samples N      of wake (default 20)
+  --samples N      of wake and attach (default 20)
   --burst N        workspaces of burst (default 1000)
   --sleepers N     workspaces of sleepers (default 10000)
   --requests N     of gateway, one after another (default 4000)
@@ -58,6 +61,7 @@ const benchmarks: Record<string, Benchmark> = {
   wake: (cluster) => wakeAndSleep(cluster(), atLeast(1, values.samples)),
   burst: (cluster) => burst(cluster(), atLeast(1, values.burst)),
   sleepers: (cluster) => sleepers(cluster(), { count: atLeast(21, values.sleepers), awake: 20, seconds: 60 }),
+  attach: (cluster) => attach(cluster(), atLeast(1, values.samples)),
   gateway: () => gateway({ requests: atLeast(100, values.requests), streams: atLeast(1, values.streams) }),
 };
 
