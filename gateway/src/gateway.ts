@@ -111,7 +111,8 @@ export class Gateway {
       this.#account(visit, 'opened', 200, 0);
       if (this.#listener.draining) visit.controller.abort(new Ended());
     };
-    return { target, request, signal: visit.controller.signal, streams, ...more };
+    const giveUp = (reason: unknown) => visit.controller.abort(reason);
+    return { target, request, signal: visit.controller.signal, giveUp, streams, ...more };
   }
 
   /** From the first look at a request until it is accounted for. `serve` answers with the status that was sent. */

@@ -2,10 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Clock, delay } from '@dormouse/operator/kube';
 import type { WorkspaceName } from '../auth/index.ts';
 import { type Address, addressOf, checkKeyTaken, checkNotOpened, relocate } from './address.ts';
+import { AgentKeys } from './agent-keys.ts';
 import type { Attachments } from './attachments.ts';
 import { streamEvents } from './event-stream.ts';
 import { type Exchange, type ForwardLimits, forward, UnreachedError } from './forward.ts';
 import { keepAsking } from './lasting-right.ts';
+import { isBare, Relay } from './relay.ts';
 import type { Target } from './target.ts';
 import { tunnel, type Upgrade } from './tunnel.ts';
 import { unavailable, type WaitingRoom } from './waiting-room.ts';
@@ -37,6 +39,8 @@ export interface Attaching {
   request: IncomingMessage;
   /** Aborts when the client is gone, or the gateway gives the request up. */
   signal: AbortSignal;
+  /** Aborts it with this reason. */
+  giveUp: (reason: unknown) => void;
   /** Called when it turns out to be a stream. */
   streams: () => void;
 }
@@ -47,9 +51,13 @@ const pauses = { first: 25, longest: 500 };
 /** Reaches workspaces: wakes them, holds what is for them until they run, and passes it on. */
 export class Attach {
   readonly #options: AttachOptions;
+  readonly #relay: Relay;
+  readonly #keys: AgentKeys;
 
   constructor(options: AttachOptions) {
     this.#options = options;
+    this.#relay = new Relay(options.limits.connect);
+    this.#keys = new AgentKeys(options.masterKey);
   }
 
   /**
@@ -60,7 +68,7 @@ export class Attach {
     attaching: Attaching & { response: ServerResponse },
     check: () => Promise<void>,
   ): Promise<void> {
-    const { target, request, response } = attaching;
+    const { target, request, response, signal } = attaching;
     const { attachments, workspaces, clock, limits, count, room } = this.#options;
     if (
       target.to.kind === 'service' &&
@@ -71,13 +79,13 @@ export class Attach {
       answerWakingPage(response, target.workspace);
       return;
     }
-    await this.#whileAllowed(attaching, check, (allowed, opened) =>
-      this.#reach(allowed, (address, done) => {
+    await this.#whileAllowed(attaching, check, (opened) =>
+      this.#reach(attaching, (address, done) => {
         const exchange: Exchange = {
           request,
           response,
           path: target.path,
-          signal: allowed.signal,
+          signal,
           clock,
           count,
           // Only the agent's API has a bound: what a service takes is its own business.
@@ -89,9 +97,10 @@ export class Attach {
             opened();
           },
         };
-        if (!target.watches) return forward(exchange, address);
+        if (!target.watches)
+          return isBare(request) ? this.#relay.pass(exchange, address) : forward(exchange, address);
         const whenever = async () =>
-          this.#address(target, await room.whenever(target.workspace, allowed.signal), request);
+          this.#address(target, await room.whenever(target.workspace, signal), request);
         return streamEvents(address, { exchange, check, whenever });
       }),
     );
@@ -107,15 +116,15 @@ export class Attach {
     head: Buffer,
     check: () => Promise<void>,
   ): Promise<number> {
-    const { target, request } = attaching;
+    const { target, request, signal } = attaching;
     const { attachments, limits, count } = this.#options;
-    return this.#whileAllowed(attaching, check, (allowed, opened) =>
-      this.#reach(allowed, (address, done) =>
+    return this.#whileAllowed(attaching, check, (opened) =>
+      this.#reach(attaching, (address, done) =>
         tunnel(
           {
             ...{ request, socket, head, limits, count },
             path: target.path,
-            signal: allowed.signal,
+            signal,
             checkStatus: (status) => checkNotOpened(target, status),
             typing: target.webSocket?.typed ?? 'all',
             opened: () => {
@@ -134,20 +143,22 @@ export class Attach {
   async #whileAllowed<T>(
     attaching: Attaching,
     check: () => Promise<void>,
-    carryOut: (allowed: Attaching, opened: () => void) => Promise<T>,
+    carryOut: (opened: () => void) => Promise<T>,
   ): Promise<T> {
     const { clock, limits } = this.#options;
-    const right = new AbortController();
-    const signal = AbortSignal.any([attaching.signal, right.signal]);
+    const lost: unknown[] = [];
     let leave: () => void = () => undefined;
     const opened = () => {
       attaching.streams();
-      const lost = (reason: unknown) => right.abort(reason);
-      leave = keepAsking({ clock, every: limits.recheck, check, lost });
+      const lose = (reason: unknown) => {
+        lost.push(reason);
+        attaching.giveUp(reason);
+      };
+      leave = keepAsking({ clock, every: limits.recheck, check, lost: lose });
     };
     try {
-      const result = await carryOut({ ...attaching, signal }, opened);
-      right.signal.throwIfAborted();
+      const result = await carryOut(opened);
+      if (lost.length > 0) throw lost[0];
       return result;
     } finally {
       leave();
@@ -184,9 +195,9 @@ export class Attach {
   }
 
   #address(target: Target, running: Parameters<typeof addressOf>[1], request: IncomingMessage): Address {
-    const { workspaces, masterKey, locate } = this.#options;
+    const { workspaces, locate } = this.#options;
     const client = { host: request.headers.host };
-    const address = addressOf(target, running, workspaces.get(target.workspace), masterKey, client);
+    const address = addressOf(target, running, workspaces.get(target.workspace), this.#keys, client);
     return locate === undefined ? address : locate(address);
   }
 

@@ -26,3 +26,13 @@ export function responseHeaders(raw: readonly string[], rewriteLocation: (to: st
     .filter(([name]) => name.toLowerCase() !== 'set-cookie')
     .flatMap(([name, value]) => [name, name.toLowerCase() === 'location' ? rewriteLocation(value) : value]);
 }
+
+/** Whether an answer with these headers, names and values in turn, is a stream of events. */
+export function isEventStream(raw: readonly string[]): boolean {
+  return raw.some(
+    (name, index) =>
+      index % 2 === 0 &&
+      name.toLowerCase() === 'content-type' &&
+      /^text\/event-stream\b/i.test(raw[index + 1] ?? ''),
+  );
+}
