@@ -134,7 +134,9 @@ export class Gateway {
       this.#account(visit, 'opened', 200, 0);
       if (this.#listener.draining) visit.controller.abort(new Ended());
     };
-    return { target, request, signal: visit.controller.signal, streams, span: visit.span, ...more };
+    const { controller, span } = visit;
+    const giveUp = (reason: unknown) => controller.abort(reason);
+    return { target, request, signal: controller.signal, giveUp, streams, span, ...more };
   }
 
   /** From the first look at a request until it is accounted for. `serve` answers with the status that was sent. */

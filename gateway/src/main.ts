@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { HttpKubeClient, loadCredentials, systemClock } from '@dormouse/operator/kube';
 import { runProgram } from '@dormouse/operator/program';
-import { createLogger, hangingIn, serveHealth } from '@dormouse/operator/telemetry';
+import { batchedOutput, createLogger, hangingIn, serveHealth } from '@dormouse/operator/telemetry';
 import { assemble } from './assemble.ts';
 import { type Config, readConfig, usage } from './config.ts';
 import { Metrics } from './telemetry/metrics.ts';
@@ -9,7 +9,7 @@ import { openTracing } from './telemetry/tracing.ts';
 
 async function open(config: Config, signal: AbortSignal): Promise<void> {
   const clock = systemClock;
-  const log = createLogger(config['log-level'], undefined, 'gateway');
+  const log = createLogger(config['log-level'], batchedOutput(), 'gateway');
   const metrics = new Metrics();
   const masterKey = await readFile(config['master-key-file']);
   const credentials = await loadCredentials(

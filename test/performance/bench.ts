@@ -1,32 +1,42 @@
-/** What Dormouse costs, on the installed release of the cluster that KUBECONFIG names: `npm run bench -- --help`. */
+/** What Dormouse costs, most of it on the installed release of the cluster that KUBECONFIG names: `npm run bench -- --help`. */
 import { execFileSync } from 'node:child_process';
 import { availableParallelism, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Cluster, connect } from '../support/cluster.ts';
+import { attach } from './attach.ts';
 import { burst } from './burst.ts';
+import { gateway } from './gateway/gateway.ts';
 import { sleepers } from './sleepers.ts';
 import { type Aim, judged } from './statistics.ts';
 import { wakeAndSleep } from './wake-and-sleep.ts';
 
-const help = `Usage: npm run bench -- [options] [wake] [burst] [sleepers]
+const help = `Usage: npm run bench -- [options] [wake] [burst] [sleepers] [attach] [gateway]
 
-Measures the installed release and prints one JSON line for each; without names, all three.
+Measures and prints one JSON line for each; without names, all of them.
 
   wake       a wake and a sleep, beside a bare pod with the same images and claim
   burst      1,000 workspaces at once, beside a loop that makes the same objects without an operator
   sleepers   10,000 workspaces that sleep but for 20: memory, processor time, start
+  attach     a request through the gateway to a workspace that sleeps, beside the start of its pod and of a bare one; and to
+             one that is awake, beside the same request to its agent
+  gateway    this checkout's gateway beside a direct connection, nginx and a bare proxy in Node.js: time to the first byte,
+             requests for a second of processor time, memory of an idle event stream. Takes nginx and wrk
+             (hack/bench-programs), and no cluster
 
-  --samples N      of wake (default 20)
+  --samples N      of wake and attach (default 20)
   --burst N        workspaces of burst (default 1000)
   --sleepers N     workspaces of sleepers (default 10000)
+  --requests N     of gateway, one after another (default 4000)
+  --streams N      of gateway, open at the same time (default 5000). It takes N file descriptors, and the gateway 2 N:
+                   ulimit -Hn says how many there may be
   --help           this text
 
-They stop and start the operator of the release, and expect that nobody else uses the cluster. What they make is in
-namespaces bench-*, which they remove. Exit status 1: an aim was missed; 2: could not measure.
+All but gateway measure the installed release, stop and start its operator, and expect that nobody else uses the cluster.
+What they make is in namespaces bench-*, which they remove. Exit status 1: an aim was missed; 2: could not measure.
 `;
 
 type Benchmark = (
-  cluster: Cluster,
+  cluster: () => Cluster,
 ) => Promise<{ aims: Record<string, Aim>; cleanUp?: () => Promise<void>; [figure: string]: unknown }>;
 
 const { values, positionals } = parseArgs({
@@ -35,6 +45,8 @@ const { values, positionals } = parseArgs({
     samples: { type: 'string', default: '20' },
     burst: { type: 'string', default: '1000' },
     sleepers: { type: 'string', default: '10000' },
+    requests: { type: 'string', default: '4000' },
+    streams: { type: 'string', default: '5000' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -46,9 +58,11 @@ function atLeast(least: number, text: string): number {
 }
 
 const benchmarks: Record<string, Benchmark> = {
-  wake: (cluster) => wakeAndSleep(cluster, atLeast(1, values.samples)),
-  burst: (cluster) => burst(cluster, atLeast(1, values.burst)),
-  sleepers: (cluster) => sleepers(cluster, { count: atLeast(21, values.sleepers), awake: 20, seconds: 60 }),
+  wake: (cluster) => wakeAndSleep(cluster(), atLeast(1, values.samples)),
+  burst: (cluster) => burst(cluster(), atLeast(1, values.burst)),
+  sleepers: (cluster) => sleepers(cluster(), { count: atLeast(21, values.sleepers), awake: 20, seconds: 60 }),
+  attach: (cluster) => attach(cluster(), atLeast(1, values.samples)),
+  gateway: () => gateway({ requests: atLeast(100, values.requests), streams: atLeast(1, values.streams) }),
 };
 
 async function main(): Promise<number> {
@@ -59,7 +73,12 @@ async function main(): Promise<number> {
   const unknown = positionals.find((name) => benchmarks[name] === undefined);
   if (unknown !== undefined)
     throw new TypeError(`no benchmark ${unknown}; one of: ${Object.keys(benchmarks).join(', ')}`);
-  await using cluster = connect();
+  await using open = new AsyncDisposableStack();
+  let connected: Cluster | undefined;
+  const cluster = () => {
+    connected ??= open.use(connect());
+    return connected;
+  };
   let missed = 0;
   for (const [name, run] of Object.entries(benchmarks)) {
     if (positionals.length > 0 && !positionals.includes(name)) continue;

@@ -1,45 +1,28 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Cluster } from './cluster.ts';
 import { operatorNamespace } from './operator.ts';
+import { PortForward } from './port-forward.ts';
 import type { Pod } from './workspaces.ts';
 
 /** The installed gateway, reached through `kubectl port-forward`: `await using door = await GatewayForward.open(cluster)`. */
 export class GatewayForward implements AsyncDisposable {
-  readonly #child: ChildProcess;
-  readonly #origin: string;
+  readonly #forward: PortForward;
 
-  private constructor(child: ChildProcess, origin: string) {
-    this.#child = child;
-    this.#origin = origin;
+  private constructor(forward: PortForward) {
+    this.#forward = forward;
   }
 
-  /** To that replica, or to any. Resolves when kubectl listens; an error with what it said where it does not. */
+  /** To that replica, or to any. Rejects as {@link PortForward.open} does. */
   static async open(cluster: Cluster, replica?: Pod): Promise<GatewayForward> {
-    const to =
-      replica === undefined ? ['service/dormouse-gateway', ':80'] : [`pod/${replica.metadata.name}`, ':http'];
-    const target = ['--namespace', operatorNamespace, ...to];
-    const child = spawn('kubectl', ['port-forward', '--address', '127.0.0.1', ...target], {
-      env: { ...process.env, KUBECONFIG: cluster.access.file },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let complaints = '';
-    child.stderr.on('data', (chunk: Buffer) => {
-      complaints += chunk;
-    });
-    for await (const line of createInterface({ input: child.stdout })) {
-      const port = /^Forwarding from 127\.0\.0\.1:(\d+)/.exec(line)?.[1];
-      if (port === undefined) continue;
-      // What it says later, a line for each connection, must not fill its pipe.
-      child.stdout.resume();
-      return new GatewayForward(child, `http://127.0.0.1:${port}`);
-    }
-    throw new Error(`kubectl port-forward ended: ${complaints}`);
+    const [target, port] =
+      replica === undefined
+        ? (['service/dormouse-gateway', '80'] as const)
+        : ([`pod/${replica.metadata.name}`, 'http'] as const);
+    return new GatewayForward(await PortForward.open(cluster, operatorNamespace, target, port));
   }
 
   url(namespace: string, workspace: string, path: string): string {
-    return `${this.#origin}/v1/namespaces/${namespace}/workspaces/${workspace}/${path}`;
+    return `${this.#forward.origin}/v1/namespaces/${namespace}/workspaces/${workspace}/${path}`;
   }
 
   /** A request to a path below a workspace. Without a token: `undefined`. */
@@ -67,11 +50,8 @@ export class GatewayForward implements AsyncDisposable {
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.exitCode !== null) return;
-    const ended = new Promise((resolve) => this.#child.once('exit', resolve));
-    this.#child.kill();
-    await ended;
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#forward[Symbol.asyncDispose]();
   }
 }
 

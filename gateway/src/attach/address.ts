@@ -1,7 +1,8 @@
-import { agentKey, agentPort, keyHeaders } from '@dormouse/agent-runtime/protocol';
+import { agentPort, keyHeaders } from '@dormouse/agent-runtime/protocol';
 import type { AgentWorkspace } from '@dormouse/crds';
 import { keyOf } from '@dormouse/operator/kube';
 import { Refusal } from '../http/refusal.ts';
+import type { AgentKeys } from './agent-keys.ts';
 import type { Target } from './target.ts';
 import type { Running } from './waiting-room.ts';
 
@@ -17,12 +18,12 @@ export function addressOf(
   { to, workspace: name }: Target,
   running: Running,
   workspace: AgentWorkspace | undefined,
-  masterKey: Uint8Array,
+  keys: AgentKeys,
   client: { host: string | undefined },
 ): Address {
   const host = running.ip;
   if (to.kind === 'agent') {
-    const key = agentKey(masterKey, { ...name, uid: running.uid });
+    const key = keys.of(name, running.uid);
     return {
       host,
       port: agentPort,
@@ -72,7 +73,8 @@ export function checkNotOpened(target: Target, status: number | undefined): void
     throw new Refusal('bad_gateway', `The service answered ${status} and opened no WebSocket.`);
 }
 
-function authority(host: string, port: number): string {
+/** As in URLs and `Host`. */
+export function authority(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 

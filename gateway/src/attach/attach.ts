@@ -2,10 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Clock, delay } from '@dormouse/operator/kube';
 import { type Span, within } from '../telemetry/tracing.ts';
 import { type Address, addressOf, checkKeyTaken, checkNotOpened, relocate } from './address.ts';
+import { AgentKeys } from './agent-keys.ts';
 import type { Attachments } from './attachments.ts';
 import { streamEvents } from './event-stream.ts';
 import { type Exchange, type ForwardLimits, forward, UnreachedError } from './forward.ts';
 import { keepAsking } from './lasting-right.ts';
+import { isBare, Relay } from './relay.ts';
 import type { Target } from './target.ts';
 import { tunnel, type Upgrade } from './tunnel.ts';
 import { unavailable, type WaitingRoom } from './waiting-room.ts';
@@ -38,6 +40,8 @@ export interface Attaching {
   request: IncomingMessage;
   /** Aborts when the client is gone, or the gateway gives the request up. */
   signal: AbortSignal;
+  /** Aborts it with this reason. */
+  giveUp: (reason: unknown) => void;
   /** Called when it turns out to be a stream. */
   streams: () => void;
   span: Span;
@@ -49,9 +53,13 @@ const pauses = { first: 25, longest: 500 };
 /** Reaches workspaces: wakes them, holds what is for them until they run, and passes it on. */
 export class Attach {
   readonly #options: AttachOptions;
+  readonly #relay: Relay;
+  readonly #keys: AgentKeys;
 
   constructor(options: AttachOptions) {
     this.#options = options;
+    this.#relay = new Relay(options.limits.connect);
+    this.#keys = new AgentKeys(options.masterKey);
   }
 
   /**
@@ -62,7 +70,7 @@ export class Attach {
     attaching: Attaching & { response: ServerResponse },
     check: () => Promise<void>,
   ): Promise<void> {
-    const { target, request, response } = attaching;
+    const { target, request, response, signal, span } = attaching;
     const { attachments, workspaces, clock, limits, count, room } = this.#options;
     if (
       target.to.kind === 'service' &&
@@ -73,13 +81,13 @@ export class Attach {
       answerWakingPage(response, target.workspace);
       return;
     }
-    await this.#whileAllowed(attaching, check, (allowed, opened) =>
-      this.#reach(allowed, (address, done, answered) => {
+    await this.#whileAllowed(attaching, check, (opened) =>
+      this.#reach(attaching, (address, done, answered) => {
         const exchange: Exchange = {
           request,
           response,
           path: target.path,
-          signal: allowed.signal,
+          signal,
           clock,
           count,
           // Only the agent's API has a bound: what a service takes is its own business.
@@ -94,9 +102,10 @@ export class Attach {
             opened();
           },
         };
-        if (!target.watches) return forward(exchange, address);
+        if (!target.watches)
+          return isBare(request) ? this.#relay.pass(exchange, address) : forward(exchange, address);
         const whenever = async () =>
-          this.#address(target, await room.whenever(target.workspace, allowed.signal), request, allowed.span);
+          this.#address(target, await room.whenever(target.workspace, signal), request, span);
         return streamEvents(address, { exchange, check, whenever });
       }),
     );
@@ -112,15 +121,15 @@ export class Attach {
     head: Buffer,
     check: () => Promise<void>,
   ): Promise<number> {
-    const { target, request } = attaching;
+    const { target, request, signal } = attaching;
     const { attachments, limits, count } = this.#options;
-    return this.#whileAllowed(attaching, check, (allowed, opened) =>
-      this.#reach(allowed, (address, done, answered) =>
+    return this.#whileAllowed(attaching, check, (opened) =>
+      this.#reach(attaching, (address, done, answered) =>
         tunnel(
           {
             ...{ request, socket, head, limits, count },
             path: target.path,
-            signal: allowed.signal,
+            signal,
             checkStatus: (status) => {
               answered(status);
               checkNotOpened(target, status);
@@ -143,20 +152,22 @@ export class Attach {
   async #whileAllowed<T>(
     attaching: Attaching,
     check: () => Promise<void>,
-    carryOut: (allowed: Attaching, opened: () => void) => Promise<T>,
+    carryOut: (opened: () => void) => Promise<T>,
   ): Promise<T> {
     const { clock, limits } = this.#options;
-    const right = new AbortController();
-    const signal = AbortSignal.any([attaching.signal, right.signal]);
+    const lost: unknown[] = [];
     let leave: () => void = () => undefined;
     const opened = () => {
       attaching.streams();
-      const lost = (reason: unknown) => right.abort(reason);
-      leave = keepAsking({ clock, every: limits.recheck, check, lost });
+      const lose = (reason: unknown) => {
+        lost.push(reason);
+        attaching.giveUp(reason);
+      };
+      leave = keepAsking({ clock, every: limits.recheck, check, lost: lose });
     };
     try {
-      const result = await carryOut({ ...attaching, signal }, opened);
-      right.signal.throwIfAborted();
+      const result = await carryOut(opened);
+      if (lost.length > 0) throw lost[0];
       return result;
     } finally {
       leave();
@@ -208,9 +219,9 @@ export class Attach {
     request: IncomingMessage,
     span: Span,
   ): Address {
-    const { workspaces, masterKey, locate } = this.#options;
+    const { workspaces, locate } = this.#options;
     const client = { host: request.headers.host };
-    const address = addressOf(target, running, workspaces.get(target.workspace), masterKey, client);
+    const address = addressOf(target, running, workspaces.get(target.workspace), this.#keys, client);
     address.headers.push(...span.headers());
     return locate === undefined ? address : locate(address);
   }

@@ -32,7 +32,8 @@ export async function streamEvents(first: Address, options: EventStreamOptions):
   const frames = new EventFrames(given ?? request.headers['last-event-id']?.toString());
   const answer = await send(exchange, first, signal, () => undefined);
   exchange.checkStatus(answer.statusCode);
-  passHead(response, answer, (location) => location);
+  passHead(response, answer.statusCode, answer.rawHeaders, (location) => location);
+  response.flushHeaders();
   exchange.streams();
   await relay(answer);
   if (answer.statusCode !== 200) {

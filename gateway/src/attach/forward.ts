@@ -8,9 +8,10 @@ import {
 import { pipeline } from 'node:stream/promises';
 import type { Clock } from '@dormouse/operator/kube';
 import { Refusal } from '../http/refusal.ts';
-import { Meter, tooLarge, Watchdog } from '../limits/index.ts';
+import { Meter, tooLarge } from '../limits/index.ts';
 import type { Address } from './address.ts';
-import { passHead, requestHeaders } from './headers.ts';
+import { isEventStream, passHead, requestHeaders } from './headers.ts';
+import { TimeLimits } from './time-limits.ts';
 
 /** Milliseconds and bytes. */
 export interface ForwardLimits {
@@ -45,8 +46,8 @@ export class UnreachedError extends Error {
   override readonly name = 'UnreachedError';
 }
 
-/** Requests that may be repeated reuse connections; the others get a fresh one, which cannot be dying as it is used. */
-const reused = new Agent({ keepAlive: true, maxFreeSockets: 16, timeout: 30_000 });
+/** Each gets a fresh connection, which cannot be dying as it is used. */
+const fresh = new Agent({ keepAlive: false });
 
 /**
  * Sends a request to a workspace and its answer to the client, no faster than each reads. The body is not touched before
@@ -55,32 +56,23 @@ const reused = new Agent({ keepAlive: true, maxFreeSockets: 16, timeout: 30_000 
  * @throws UnreachedError; Refusal where it cannot be repeated, is too large or too slow; the signal's reason.
  */
 export async function forward(exchange: Exchange, address: Address): Promise<void> {
-  const { request, response, limits, clock, count } = exchange;
+  const { response, count } = exchange;
   const controller = new AbortController();
   const signal = AbortSignal.any([exchange.signal, controller.signal]);
-  const dog = new Watchdog(clock, limits.idle, () =>
-    controller.abort(
-      request.complete
-        ? new Refusal('gateway_timeout', `The workspace sent nothing for ${limits.idle} ms.`)
-        : new Refusal('timeout', `Nothing of the body came for ${limits.idle} ms.`),
-    ),
-  );
-  const cancelTotal = clock.schedule(limits.total, () =>
-    controller.abort(new Refusal('gateway_timeout', `The answer was not complete after ${limits.total} ms.`)),
-  );
+  const times = new TimeLimits(exchange, (refusal) => controller.abort(refusal));
   const passed = (direction: 'in' | 'out') => (bytes: number) => {
-    dog.reset();
+    times.passed();
     count(direction, bytes);
   };
   try {
     const answer = await send(exchange, address, signal, passed('in'));
     exchange.checkStatus(answer.statusCode);
-    if (/^text\/event-stream\b/i.test(answer.headers['content-type'] ?? '')) {
-      dog.stop();
-      cancelTotal();
+    if (isEventStream(answer.rawHeaders)) {
+      times.stop();
       exchange.streams();
     }
-    passHead(response, answer, exchange.rewriteLocation);
+    passHead(response, answer.statusCode, answer.rawHeaders, exchange.rewriteLocation);
+    response.flushHeaders();
     await pipeline(answer, new Meter(Number.POSITIVE_INFINITY, passed('out')), response, { signal });
   } catch (error) {
     if (signal.aborted) throw signal.reason;
@@ -89,8 +81,7 @@ export async function forward(exchange: Exchange, address: Address): Promise<voi
   } finally {
     // An answer that was not wanted is not read.
     controller.abort();
-    dog.stop();
-    cancelTotal();
+    times.stop();
   }
 }
 
@@ -111,7 +102,7 @@ export function send(
     port,
     path,
     method: request.method ?? 'GET',
-    agent: repeatable ? reused : false,
+    agent: fresh,
     headers: [
       ...requestHeaders(request.rawHeaders, headers),
       ...headers,

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { endToEnd } from '../http/end-to-end.ts';
 
 /**
@@ -32,16 +32,26 @@ export function responseHeaders(raw: readonly string[], rewriteLocation: (to: st
     .flatMap(([name, value]) => [name, name.toLowerCase() === 'location' ? rewriteLocation(value) : value]);
 }
 
-/** Begins an answer as the workspace began it, with what the gateway has put on it before. */
+/** Begins an answer as the workspace began it, with what the gateway has put on it before. It goes out with what follows, or by `flushHeaders`. */
 export function passHead(
   response: ServerResponse,
-  { statusCode = 502, rawHeaders }: IncomingMessage,
+  status: number | undefined,
+  raw: readonly string[],
   rewriteLocation: (to: string) => string,
 ): void {
-  const headers = responseHeaders(rawHeaders, rewriteLocation);
+  const headers = responseHeaders(raw, rewriteLocation);
   // Of the others the workspace's own takes the place of the gateway's; what an answer depends on adds up.
   const vary = response.getHeader('vary');
   if (vary !== undefined) headers.push('vary', String(vary));
-  response.writeHead(statusCode, headers);
-  response.flushHeaders();
+  response.writeHead(status ?? 502, headers);
+}
+
+/** Whether an answer with these headers, names and values in turn, is a stream of events. */
+export function isEventStream(raw: readonly string[]): boolean {
+  return raw.some(
+    (name, index) =>
+      index % 2 === 0 &&
+      name.toLowerCase() === 'content-type' &&
+      /^text\/event-stream\b/i.test(raw[index + 1] ?? ''),
+  );
 }

@@ -19,6 +19,26 @@ describe('the log', () => {
     });
   });
 
+  it('holds none in a flat line either, and has flat lines as they are', () => {
+    const lines: string[] = [];
+    const log = createLogger('info', { write: (line) => lines.push(line) }, 'gateway');
+    log.info({ audit: true, user: 'ada', password: 's3cret' }, 'attach');
+    log.child({ credential: 's3cret', of: 'child' }).warn({ user: 'eve' }, 'attach');
+    log.warn({ audit: true, user: 'ada', status: 200 }, 'attach');
+    expect(lines.join('')).not.toContain('s3cret');
+    expect(JSON.parse(lines[1] ?? '')).toMatchObject({ of: 'child', user: 'eve' });
+    const { time, ...last } = JSON.parse(lines[2] ?? '');
+    expect(Date.parse(time)).not.toBeNaN();
+    expect(last).toEqual({
+      level: 'warn',
+      component: 'gateway',
+      audit: true,
+      user: 'ada',
+      status: 200,
+      msg: 'attach',
+    });
+  });
+
   it('is silent below its level', () => {
     const lines: string[] = [];
     createLogger('warn', { write: (line) => lines.push(line) }).info('quiet');

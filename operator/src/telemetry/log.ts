@@ -17,15 +17,47 @@ export function createLogger(
   destination?: DestinationStream,
   component = 'operator',
 ): Logger {
-  const options = {
+  const plain = {
     level,
     base: { component },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
-    redact: {
-      paths: secretMembers.flatMap((member) => [member, `*.${member}`, `*.*.${member}`]),
-      censor: '[redacted]',
-    },
   };
-  return destination === undefined ? pino(options) : pino(options, destination);
+  const output = destination ?? pino.destination({ fd: 1, sync: true });
+  const unredacted = pino(plain, output);
+  const log: Logger = pino(
+    {
+      ...plain,
+      redact: {
+        paths: secretMembers.flatMap((member) => [member, `*.${member}`, `*.*.${member}`]),
+        censor: '[redacted]',
+      },
+      hooks: {
+        // To look for credentials in a line that can hold none took a tenth of the gateway's time for a request.
+        logMethod(args, method, level) {
+          const as = levelNames[level];
+          if (this === log && as !== undefined && holdsNoSecret(args[0])) unredacted[as](...args);
+          else method.apply(this, args);
+        },
+      },
+    },
+    output,
+  );
+  return log;
+}
+
+const levelNames: Record<number, 'trace' | 'debug' | 'info' | 'warn' | 'error'> = {
+  10: 'trace',
+  20: 'debug',
+  30: 'info',
+  40: 'warn',
+  50: 'error',
+};
+
+/** Whether an object has nothing within, and no member that is redacted. Of anything else: false. */
+function holdsNoSecret(fields: unknown): boolean {
+  if (typeof fields !== 'object' || fields === null || fields instanceof Error) return false;
+  return Object.entries(fields).every(
+    ([member, value]) => typeof value !== 'object' && !secretMembers.includes(member),
+  );
 }
