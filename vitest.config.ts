@@ -14,6 +14,8 @@ export default defineConfig({
             'test/{support,conformance}/**/*.unit.test.ts',
           ],
           testTimeout: 15_000,
+          // Half of them wait, for processes and for limits of time.
+          maxWorkers: 3,
         },
       },
       {
