@@ -100,7 +100,8 @@ vitest() {
   failures+=("${counts[@]:2}")
 }
 
-# --- The cluster is made while the checks and the unit tests run. Its compiler gives way to them: see hack/kind/programs.sh.
+# --- The cluster is made, and Dormouse installed, while the checks and the unit tests run. Its compiler gives way to them: see
+# hack/kind/programs.sh.
 
 wants_cluster() { wants integration || wants e2e || wants chaos || wants cluster; }
 background=()
@@ -120,32 +121,32 @@ in_background() {
 
 start_cluster() {
   # shellcheck disable=SC2016 # the inner shell expands it
-  in_background "$run/cluster.log" bash -c '
-    status=0
-    "$1/lib/nested.sh" "$1/images" prepare &
-    "$1/lib/nested.sh" "$1/cluster" up --name "$2" || status=$?
+  in_background "$run/cluster.log" env -u ANTHROPIC_API_KEY bash -c '
+    set -uo pipefail
+    hack=$1 name=$2 status=0
+    "$hack/lib/nested.sh" "$hack/images" prepare &
+    "$hack/lib/nested.sh" "$hack/cluster" up --name "$name" || status=$?
     wait $! || status=$?
+    if ((status == 0)); then
+      (set -e
+        environment=$("$hack/cluster" env --name "$name")
+        eval "$environment"
+        echo "progress: images"
+        tag=$("$hack/lib/nested.sh" "$hack/images" load --name "$name")
+        echo "progress: chart"
+        # Servers that stand for the world in tests are pods, of this range (hack/kind/config.yaml).
+        "$hack/lib/release.sh" "$tag" --set "gateway.egress.allowPrivateCidrs={100.64.0.0/16}")
+      status=$?
+    fi
     echo "$status" >"$3"' - "$hack" "$cluster" "$run/cluster.status"
 }
 
 # Shows the progress of what runs in the background as that of a step.
 await_cluster() {
   # shellcheck disable=SC2016 # the inner shell expands it
-  (step "the cluster" bash -c '
+  (step "the cluster, the images, the chart" bash -c '
     tail --pid="$1" --lines=+1 --follow "$2"
     [[ $(cat "$3") == 0 ]]' - "${background[0]}" "$run/cluster.log" "$run/cluster.status")
-}
-
-install_release() {
-  # shellcheck disable=SC2016 # the inner shell expands it
-  (unset ANTHROPIC_API_KEY
-    step "build the images, load them, install the chart" bash -c '
-      set -euo pipefail
-      echo "progress: images"
-      tag=$("$1/lib/nested.sh" "$1/images" load --name "$2")
-      echo "progress: chart"
-      # Servers that stand for the world in tests are pods, of this range (hack/kind/config.yaml).
-      "$1/lib/release.sh" "$tag" --set "gateway.egress.allowPrivateCidrs={100.64.0.0/16}"' - "$hack" "$cluster")
 }
 
 # What happened in the cluster during the tests. Their namespaces are gone afterwards, so it is written down as it happens.
@@ -204,7 +205,7 @@ vitest unit
 # --- With a cluster
 
 if wants_cluster; then
-  if await_cluster && environment=$("$hack/cluster" env --name "$cluster") && eval "$environment" && install_release; then
+  if await_cluster && environment=$("$hack/cluster" env --name "$cluster") && eval "$environment"; then
     record_cluster
     vitest integration
     vitest e2e
