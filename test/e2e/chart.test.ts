@@ -114,6 +114,8 @@ describe('what the chart installs', () => {
     }
     expect(await verbs('admin', 'agentworkspaces')).toContain('delete');
     expect(await verbs('admin', 'agentworkspaceclasses')).not.toContain('create');
+    expect(await verbs('dormouse-platform', 'agentworkspaceclasses')).toContain('create');
+    expect([...(await verbs('dormouse-platform', 'agentusages'))].sort()).toEqual(['get', 'list', 'watch']);
   });
 
   it('opens the demo model to the gateway and to no other pod, workspaces included', async () => {
