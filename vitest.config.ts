@@ -36,7 +36,7 @@ export default defineConfig({
           exclude: disruptive,
           testTimeout: 180_000,
           hookTimeout: 300_000,
-          maxWorkers: 4,
+          maxWorkers: 6,
         },
       },
       {
