@@ -26,6 +26,8 @@ export type Action =
   | { do: 'growClaim'; uid: string; size: string }
   /** Without a UID: the one that the API server has under the name, where it is the workspace's. */
   | { do: 'deleteClaim'; uid?: string }
+  /** One that was made for a workspace which then was gone; kept where another workspace has the name. */
+  | { do: 'deleteStrayClaim'; uid: string }
   /** Why a claim has no volume. */
   | { do: 'readClaimEvents'; uid: string }
   | { do: 'createPod'; pod: Desired<Pod> }

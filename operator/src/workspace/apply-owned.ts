@@ -24,6 +24,7 @@ type OwnedAction = Extract<
       | 'createClaim'
       | 'growClaim'
       | 'deleteClaim'
+      | 'deleteStrayClaim'
       | 'readClaimEvents'
       | 'createPod'
       | 'deletePod';
@@ -36,6 +37,7 @@ const names = new Set<Action['do']>([
   'createClaim',
   'growClaim',
   'deleteClaim',
+  'deleteStrayClaim',
   'readClaimEvents',
   'createPod',
   'deletePod',
@@ -61,6 +63,8 @@ export async function applyToOwned(action: OwnedAction, work: Work, around: Surr
       return growClaim(action, work, around);
     case 'deleteClaim':
       return deleteClaim(action, work, around);
+    case 'deleteStrayClaim':
+      return deleteStrayClaim(action, work, around);
     case 'readClaimEvents':
       return readClaimEvents(action, work, around);
     case 'createPod':
@@ -117,9 +121,12 @@ async function createClaim(
   around: Surroundings,
 ): Promise<void> {
   const { memory, snapshot } = work;
-  await confirm(work, around);
+  const { spec } = await confirm(work, around);
   try {
-    around.expect.claims.created(await around.kube.create(resources.persistentVolumeClaims, claim));
+    const made = await around.kube.create(resources.persistentVolumeClaims, claim);
+    around.expect.claims.created(made);
+    if (spec.storage.retain === 'Delete')
+      memory.claimMade = { uid: made.metadata.uid ?? '', at: around.now() };
     delete memory.claimProblem;
   } catch (error) {
     if (error instanceof AlreadyExistsError) {
@@ -188,6 +195,26 @@ async function deleteClaim(
   } catch (error) {
     if (!isGone(error)) throw error;
   }
+}
+
+/** One that was just made, for a workspace that is there no more. A workspace that has the name now may have taken it over. */
+async function deleteStrayClaim(
+  { uid }: Extract<OwnedAction, { do: 'deleteStrayClaim' }>,
+  { snapshot, memory }: Work,
+  { kube, expect }: Surroundings,
+): Promise<void> {
+  try {
+    await kube.get(resources.workspaces, snapshot.name);
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    try {
+      await kube.delete(resources.persistentVolumeClaims, snapshot.name, { uid });
+      expect.claims.deleted({ metadata: { ...snapshot.name, uid } });
+    } catch (refusal) {
+      if (!isGone(refusal)) throw refusal;
+    }
+  }
+  delete memory.claimMade;
 }
 
 /** The name is free, or taken by an object that came later. */

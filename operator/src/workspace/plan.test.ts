@@ -260,6 +260,45 @@ describe('a message to a workspace that does not exist', () => {
   });
 });
 
+describe('a workspace whose deletion overtook its finalizer', () => {
+  async function overtaken(spec: object, later = 0): Promise<World> {
+    const world = new World();
+    world.createWorkspace(spec);
+    await look(world);
+    expect(world.claim).toBeDefined();
+    world.now += later;
+    world.deleteWorkspaceOvertaken();
+    return world;
+  }
+
+  it('leaves no claim', async () => {
+    const world = await overtaken({});
+    await world.settle(2);
+    expect(world.claim).toBeUndefined();
+    expect(world.pod).toBeUndefined();
+    expect(world.violations).toEqual([]);
+  });
+
+  it.each([
+    ['it was to be kept', { storage: { retain: 'Retain' } }, 0],
+    ['it was made a while ago: files may be in it, and a person took the finalizer away', {}, 60_000],
+  ])('leaves the claim where %s', async (_why, spec, later) => {
+    const world = await overtaken(spec, later);
+    await world.settle(2);
+    expect(world.claim).toBeDefined();
+  });
+
+  it('leaves the claim to a workspace that has its name by then', async () => {
+    const world = await overtaken({});
+    world.caches.workspaces.catchUp();
+    world.createWorkspace();
+    await world.reconcile();
+    expect(world.claim).toBeDefined();
+    await world.settle(8);
+    expect(world.workspace?.status?.phase).toBe('Running');
+  });
+});
+
 describe('a pod', () => {
   it('is made when the Secret is written that its environment names, as after an upgrade', async () => {
     const world = await awake();

@@ -39,6 +39,8 @@ export interface Memory {
   /** Until when no message is sent, because agentd asked to wait (milliseconds), and why. */
   deliverNotBefore: number;
   deliverProblem?: string;
+  /** The claim that this process made for a workspace that takes it along, and when (milliseconds). */
+  claimMade?: { uid: string; at: number };
   /** When this process last created the pod (milliseconds). */
   podCreatedAt?: number;
   /** Pods lost in a row, and when the next may be made (milliseconds). */

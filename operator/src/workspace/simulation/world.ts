@@ -43,7 +43,8 @@ export class World {
   #operator = this.#start();
   #view: RuntimeView = noRuntime;
   #messages = 0;
-  #deleting = false;
+  /** What becomes of the claim of a workspace that is being deleted. */
+  #deleting: AgentWorkspace['spec']['storage']['retain'] | undefined;
 
   constructor() {
     this.server.insert(resources.classes, {
@@ -80,8 +81,14 @@ export class World {
 
   deleteWorkspace(): void {
     if (this.workspace === undefined) return;
-    this.#deleting = true;
+    this.#deleting = this.workspace.spec.storage.retain;
     this.server.remove(resources.workspaces, name);
+  }
+
+  /** It goes at once, whatever finalizer it has: a deletion that began before there was one. */
+  deleteWorkspaceOvertaken(): void {
+    this.#deleting = this.workspace?.spec.storage.retain;
+    this.server.vanish(resources.workspaces, name);
   }
 
   editClass(image: string): void {
@@ -272,12 +279,9 @@ export class World {
   }
 
   #deleted(plural: string, object: KubeObject, grace: number | undefined): void {
-    if (
-      plural === 'persistentvolumeclaims' &&
-      (!this.#deleting || this.workspace?.spec.storage.retain !== 'Delete')
-    )
+    if (plural === 'persistentvolumeclaims' && this.#deleting !== 'Delete')
       this.violations.push('a claim is deleted without its workspace');
-    if (plural !== 'pods' || this.#deleting) return;
+    if (plural !== 'pods' || this.#deleting !== undefined) return;
     const agent = this.agents.find((each) => each.podUID === object.metadata.uid && each.alive);
     if (agent?.busy) this.violations.push('a pod is deleted while its agent is busy');
     if (grace === 0 && agent !== undefined && !agent.atRest)
