@@ -40,7 +40,11 @@ export function recordOf({ status, checkpoints }: Situation): AgentCheckpoint | 
 }
 
 /** What the status of an AgentCheckpoint says of a checkpoint that agentd completed and the operator verified. */
-export function completed(state: CheckpointState, now: number): AgentCheckpointStatus {
+export function completed(
+  state: CheckpointState,
+  now: number,
+  snapshot: Pick<AgentCheckpointStatus, 'volumeSnapshot' | 'reason' | 'message'> = {},
+): AgentCheckpointStatus {
   return {
     phase: 'Completed',
     observedGeneration: 1,
@@ -52,6 +56,7 @@ export function completed(state: CheckpointState, now: number): AgentCheckpointS
     ...(state.sessions === undefined ? {} : { sessions: state.sessions }),
     ...(state.processes === undefined ? {} : { processes: state.processes }),
     ...(state.durations === undefined ? {} : { durations: state.durations }),
+    ...snapshot,
   };
 }
 
@@ -233,8 +238,11 @@ export function planManual(situation: Situation): ManualStep {
   };
 }
 
-/** Removes the oldest AgentCheckpoints that sleeps made, beyond `keep`; agentd does the same on the volume. */
-export function prune({ checkpoints, status, effective }: Situation): Action[] {
+/**
+ * Removes the oldest AgentCheckpoints that sleeps made, beyond `keep`; agentd does the same on the volume. One that a fork is being
+ * made from stays until the next look after that.
+ */
+export function prune({ checkpoints, status, effective, awaited }: Situation): Action[] {
   const keep = effective?.keep;
   if (keep === undefined) return [];
   const ours = checkpoints.filter(
@@ -245,6 +253,6 @@ export function prune({ checkpoints, status, effective }: Situation): Action[] {
   return ours
     .sort((a, b) => (b.status?.sequence ?? 0) - (a.status?.sequence ?? 0))
     .slice(keep)
-    .filter(({ metadata }) => metadata.name !== status.checkpoint?.name)
+    .filter(({ metadata }) => metadata.name !== status.checkpoint?.name && !awaited.has(metadata.name))
     .map(({ metadata }) => ({ do: 'deleteCheckpoint', name: metadata.name, uid: metadata.uid ?? '' }));
 }

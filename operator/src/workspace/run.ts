@@ -1,4 +1,5 @@
 import { checkpointName, type ManualStep, nextSequence, planManual } from '../checkpoint/plan.ts';
+import { snapshotFinding } from '../checkpoint/volume-snapshot.ts';
 import type { Action } from './actions.ts';
 import { growth } from './claim.ts';
 import type { Finding } from './conditions.ts';
@@ -152,7 +153,7 @@ function running(situation: Situation): Finding[] {
     });
   else if (conditionOf(status.conditions, 'CheckpointVerified') === undefined)
     findings.push({ type: 'CheckpointVerified', reason: 'NoneYet' });
-  findings.push(...restored(situation));
+  findings.push(...snapshotFinding(situation), ...restored(situation));
   return findings;
 }
 
@@ -172,6 +173,7 @@ function restored({ agent, status }: Situation): Finding[] {
       'CheckpointRejected',
       `Checkpoint ${worst.sequence} on the volume was not whole (${worst.reason}); ${sequence === undefined ? 'the files as they are' : `checkpoint ${sequence}`} was used instead.`,
     );
+  if (outcome === 'Forked') return say('Forked', told);
   if (outcome === 'Recovered') return say('RecoveredAfterCrash', told);
   if (outcome === 'Fresh' && status.checkpoint === undefined) return say('NeverSlept');
   if (processes === 'Restored') return say('Restored', told);

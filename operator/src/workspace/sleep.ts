@@ -1,4 +1,5 @@
 import { recordOf } from '../checkpoint/plan.ts';
+import { type SnapshotStep, snapshotFinding, snapshotStep } from '../checkpoint/volume-snapshot.ts';
 import type { Action } from './actions.ts';
 import type { Decision } from './decision.ts';
 import { instant } from './instant.ts';
@@ -73,26 +74,39 @@ export function fallAsleep(situation: Situation): Decision {
   if (verified.problem !== undefined) return failed('DigestMismatch', verified.problem);
 
   const recorded = recordOf(situation)?.status?.digest === digest;
+  const { name } = checkpointing;
+  const step = recorded ? ({ is: 'none' } as const) : snapshotStep(situation, name, expires);
+  if (step.is === 'missing')
+    return { ...waiting, after: [[{ do: 'createVolumeSnapshot', snapshot: step.snapshot }]] };
+  if (step.is === 'waited for')
+    return {
+      ...waiting,
+      asleep: { reason: 'Checkpointing', message: `VolumeSnapshot ${name} is being taken.` },
+      deadlines: [step.until],
+    };
+  const record: Action = {
+    do: 'recordCheckpoint',
+    name,
+    trigger: upgrade ? 'BeforeUpgrade' : 'Idle',
+    state: taken,
+    snapshot: recordedSnapshot(step),
+  };
   return {
     ...waiting,
     after: [
-      ...(recorded
-        ? []
-        : [
-            [
-              {
-                do: 'recordCheckpoint',
-                name: checkpointing.name,
-                trigger: upgrade ? 'BeforeUpgrade' : 'Idle',
-                state: taken,
-              } as const,
-            ],
-          ]),
+      // A hold does not come back: one that stands now stood when the snapshot was cut.
+      ...(step.is === 'cut' ? [[{ do: 'confirmHold', sequence } as const]] : []),
+      ...(recorded ? [] : [[record]]),
       [{ do: 'confirmHold', sequence }],
       // Nothing is left to lose: turns are held, everything is on the volume, the manifest matches.
       [{ do: 'deletePod', uid: ownPod?.metadata.uid ?? '', grace: 0 }],
     ],
   };
+}
+
+function recordedSnapshot(step: SnapshotStep): Extract<Action, { do: 'recordCheckpoint' }>['snapshot'] {
+  if (step.is === 'cut') return { volumeSnapshot: step.volumeSnapshot };
+  return step.is === 'failed' ? { reason: 'SnapshotFailed', message: step.message } : {};
 }
 
 /** Back to `Running`. The status says so first: a hold that outlives a crash in between is released by `run`. */
@@ -161,7 +175,7 @@ export function withoutPod(situation: Situation): Decision {
               },
             };
       }
-      const sleeping = suspended(situation);
+      const sleeping = suspended(situation, name);
       return {
         ...sleeping,
         changes: {
@@ -215,7 +229,8 @@ export function withoutPod(situation: Situation): Decision {
     : decision;
 }
 
-function suspended({ runPolicy, memory }: Situation): Decision {
+function suspended(situation: Situation, checkpoint?: string): Decision {
+  const { runPolicy, memory } = situation;
   return {
     phase: 'Suspended',
     ready: {
@@ -232,6 +247,7 @@ function suspended({ runPolicy, memory }: Situation): Decision {
       ...(memory.checkpointProblem === undefined
         ? [{ type: 'CheckpointVerified', reason: 'Verified' } as const]
         : []),
+      ...snapshotFinding(situation, checkpoint),
     ],
     changes: { podUID: undefined, idleSince: undefined, startedAt: undefined },
   };
