@@ -1,12 +1,16 @@
 import { z } from 'zod';
 import type { CustomObject, KindDefinition } from './resource.ts';
-import { objectReference, observedGeneration, timestamp } from './scalars.ts';
+import { objectName, objectReference, observedGeneration, quantity, timestamp } from './scalars.ts';
 
 export const checkpointTriggers = ['Idle', 'Manual', 'Schedule', 'BeforeUpgrade'] as const;
 
 export const agentCheckpointSpec = z.object({
   workspaceRef: objectReference.meta({ description: 'The workspace, in the same namespace.' }),
   trigger: z.enum(checkpointTriggers).default('Manual').meta({ description: 'Why the checkpoint is taken.' }),
+  volumeSnapshot: z.boolean().optional().meta({
+    description:
+      'Of a checkpoint by hand: whether to take a VolumeSnapshot of the claim as well, of the class that spec.checkpoint.volumeSnapshotClassName of the workspace names. Turns wait and processes are stopped until it is cut; services are then started again. Before a sleep the class alone decides.',
+  }),
 });
 
 export const checkpointPhases = ['Pending', 'InProgress', 'Completed', 'Failed'] as const;
@@ -44,11 +48,24 @@ export const agentCheckpointStatus = z.object({
     .partial()
     .optional()
     .meta({ description: 'Milliseconds of each step.' }),
+  volumeSnapshot: z
+    .object({
+      name: objectName.meta({ description: 'The VolumeSnapshot, in the same namespace.' }),
+      readyToUse: z.boolean().meta({ description: 'Whether a workspace can be made from it now.' }),
+      restoreSize: quantity
+        .optional()
+        .meta({ description: 'The least spec.storage.size of a workspace that is made from it.' }),
+    })
+    .optional()
+    .meta({
+      description:
+        'The files at the instant of the checkpoint: what a workspace can be forked from. It is deleted with the last AgentCheckpoint that names it.',
+    }),
   reason: z
     .string()
     .max(256)
     .optional()
-    .meta({ description: 'One CamelCase word: why it is pending or failed.' }),
+    .meta({ description: 'One CamelCase word: why it is pending or failed, or has no snapshot.' }),
   message: z.string().max(4096).optional().meta({ description: 'A sentence for people.' }),
 });
 
@@ -75,6 +92,7 @@ export const agentCheckpoint: KindDefinition = {
     { name: 'Trigger', type: 'string', jsonPath: '.spec.trigger' },
     { name: 'Phase', type: 'string', jsonPath: '.status.phase' },
     { name: 'Sequence', type: 'integer', jsonPath: '.status.sequence' },
+    { name: 'Snapshot', type: 'boolean', jsonPath: '.status.volumeSnapshot.readyToUse' },
     { name: 'Bytes', type: 'integer', jsonPath: '.status.bytes', priority: 1 },
     { name: 'Digest', type: 'string', jsonPath: '.status.digest', priority: 1 },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },

@@ -132,6 +132,10 @@ export const agentWorkspaceSpec = z.object({
           'Restart starts services and restartable background tasks afresh after a sleep; Restore brings back process images where the class allows it.',
       }),
       keep: z.int().min(1).max(100).default(3).meta({ description: 'How many checkpoints are kept.' }),
+      volumeSnapshotClassName: objectName.optional().meta({
+        description:
+          'The VolumeSnapshotClass. With it each checkpoint before a sleep comes with a VolumeSnapshot of the claim, from which another workspace can be made (spec.source). Default: no snapshots.',
+      }),
     })
     .prefault({})
     .meta({ description: 'How checkpoints are taken and what comes back from them.' }),
@@ -185,6 +189,17 @@ export const agentWorkspaceSpec = z.object({
       description: 'Environment of tools and services. No place for secrets: the agent reads it.',
       'x-kubernetes-list-type': 'map',
       'x-kubernetes-list-map-keys': ['name'],
+    }),
+  source: z
+    .object({
+      checkpointRef: objectReference.meta({
+        description: 'An AgentCheckpoint of this namespace that has a VolumeSnapshot.',
+      }),
+    })
+    .optional()
+    .meta({
+      description:
+        'What the workspace is a fork of: it begins with the files and the conversations of that checkpoint, and goes its own way. Immutable. Default: an empty workspace.',
     }),
   updatePolicy: z.enum(['OnSleep', 'Immediate']).default('OnSleep').meta({
     description:
@@ -252,6 +267,16 @@ export const agentWorkspaceStatus = z.object({
     })
     .optional()
     .meta({ description: 'The newest verified checkpoint: what the next wake starts from.' }),
+  forkedFrom: z
+    .object({
+      workspace: objectName.meta({ description: 'The AgentWorkspace.' }),
+      workspaceUID: z.string().max(64).meta({ description: 'Its UID.' }),
+      checkpoint: objectName.meta({ description: 'The AgentCheckpoint.' }),
+      sequence: z.int().min(1).meta({ description: 'The number of that checkpoint.' }),
+      volumeSnapshot: objectName.meta({ description: 'The VolumeSnapshot that the claim was made from.' }),
+    })
+    .optional()
+    .meta({ description: 'What spec.source came to. Absent: the workspace is no fork.' }),
   usage: z
     .object({
       day: utcDay.meta({ description: 'The UTC day of which this speaks.' }),
@@ -290,7 +315,16 @@ export const agentWorkspace: KindDefinition = {
   scope: 'Namespaced',
   description:
     'One environment with its agent. It sleeps when nobody needs it and wakes as the same workspace.',
-  spec: agentWorkspaceSpec,
+  spec: agentWorkspaceSpec.meta({
+    'x-kubernetes-validations': [
+      {
+        rule: 'has(self.source) == has(oldSelf.source) && (!has(self.source) || self.source == oldSelf.source)',
+        message:
+          'source is immutable: a workspace begins once; create another workspace from the other checkpoint',
+        fieldPath: '.source',
+      },
+    ],
+  }),
   status: agentWorkspaceStatus,
   rules: [
     {

@@ -117,6 +117,15 @@ export const workspaceConditions = {
         status: 'False',
         meaning: 'The API server refuses the claim (a quota, a policy); its sentence is in the message.',
       },
+      SourceNotReady: {
+        status: 'False',
+        meaning: 'The checkpoint of spec.source, or its VolumeSnapshot, is being taken. That is waited for.',
+      },
+      SourceUnusable: {
+        status: 'False',
+        meaning:
+          'No claim can be made from the checkpoint of spec.source: it is not there, or has no VolumeSnapshot. Why is in the message.',
+      },
       ClaimConflict: {
         status: 'False',
         meaning:
@@ -226,6 +235,25 @@ export const workspaceConditions = {
       },
     },
   },
+  SnapshotTaken: {
+    meaning:
+      'Whether the newest checkpoint that was to have a VolumeSnapshot has one: that of a sleep, or by hand with spec.volumeSnapshot. Absent while spec.checkpoint.volumeSnapshotClassName was never set.',
+    reasons: {
+      Taken: { status: 'True', meaning: 'status.volumeSnapshot of that AgentCheckpoint names it.' },
+      NoneYet: { status: 'Unknown', meaning: 'No checkpoint was taken since the workspace asks for snapshots.' },
+      NotAsked: { status: 'Unknown', meaning: 'spec.checkpoint.volumeSnapshotClassName is no longer set.' },
+      NotInstalled: {
+        status: 'False',
+        meaning:
+          'The cluster has no VolumeSnapshots. Checkpoints are taken without. Install a snapshot controller with its definitions, or remove spec.checkpoint.volumeSnapshotClassName.',
+      },
+      SnapshotFailed: {
+        status: 'False',
+        meaning:
+          'The last snapshot failed or took too long; why is in the message. The checkpoint itself is whole.',
+      },
+    },
+  },
   ProcessesRestored: {
     meaning: 'What became of services and background tasks at the last wake. Unknown before the first wake.',
     reasons: {
@@ -237,6 +265,11 @@ export const workspaceConditions = {
           'Services and restartable background tasks were started afresh, as spec.checkpoint.processes asks.',
       },
       NeverSlept: { status: 'Unknown', meaning: 'The workspace has not slept yet.' },
+      Forked: {
+        status: 'True',
+        meaning:
+          "The workspace is a fork that just began: services and the origin's restartable background tasks were started afresh.",
+      },
       RestoreFailed: {
         status: 'False',
         meaning:
@@ -362,6 +395,11 @@ export const checkpointReasons = {
   VolumeFailing: { phase: 'Failed', meaning: 'The volume refused writes (full, or an I/O error).' },
   PodLost: { phase: 'Failed', meaning: 'The pod ended while the checkpoint was taken.' },
   AgentFailed: { phase: 'Failed', meaning: 'The agent could not take it; why is in the message.' },
+  SnapshotFailed: {
+    phase: 'Completed',
+    meaning:
+      'The checkpoint is whole, but its VolumeSnapshot failed or took too long; why is in the message.',
+  },
   WorkspaceDeleted: {
     phase: 'Failed',
     meaning: 'The workspace was deleted before the checkpoint was taken.',

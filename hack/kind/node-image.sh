@@ -11,7 +11,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=../lib/cache.sh
 source "$here/../lib/cache.sh"
 
-programs=(components coredns csi-provisioner hostpath nodenet nodenet-cni pause)
+programs=(components coredns csi-provisioner csi-snapshotter hostpath nodenet nodenet-cni pause snapshot-controller)
 
 version=$("$here/programs.sh" version)
 rootfs=$("$here/rootfs.sh" path)
@@ -23,11 +23,16 @@ name=dormouse.dev/node:$version-$(
 
 exists() { docker image inspect "$1" >/dev/null 2>&1; }
 
+module_directory() { # MODULE
+  (cd "$here/go" && go mod download -json "$1") | sed -n 's/^\t"Dir": "\(.*\)",*/\1/p'
+}
+
 # The files of kind's own node image (entrypoint, units, containerd's configuration), from the module that kind is built from.
-copy_kind_files() {
-  local module
-  module=$(cd "$here/go" && go mod download -json sigs.k8s.io/kind | sed -n 's/^\t"Dir": "\(.*\)",*/\1/p')
-  cp -r --no-preserve=mode "$module/images/base/files" "$1"
+copy_kind_files() { cp -r --no-preserve=mode "$(module_directory sigs.k8s.io/kind)/images/base/files" "$1"; }
+
+# The definitions of VolumeSnapshot and what goes with it, from the module that the snapshotter is built with.
+copy_snapshot_definitions() {
+  cp --no-preserve=mode "$(module_directory github.com/kubernetes-csi/external-snapshotter/client/v8)"/config/crd/snapshot.storage.k8s.io_*.yaml "$1"
 }
 
 build() {
@@ -43,6 +48,7 @@ build() {
   cp -r "$here/node/." "$context"
   for p in "${programs[@]}"; do cp "$("$here/programs.sh" path "$p")" "$context/$p"; done
   copy_kind_files "$context/files"
+  copy_snapshot_definitions "$context/manifests/snapshots"
 
   echo "progress: images of the control plane"
   ln -s components "$context/kubeadm"

@@ -20,6 +20,7 @@ linker_flags+=" -X helm.sh/helm/v4/internal/version.version=$(sed -n 's/^\thelm.
 package_of() {
   case $1 in
     csi-provisioner) echo github.com/kubernetes-csi/external-provisioner/v5/cmd/csi-provisioner ;;
+    csi-snapshotter | snapshot-controller) echo "github.com/kubernetes-csi/external-snapshotter/v8/cmd/$1" ;;
     helm) echo helm.sh/helm/v4/cmd/helm ;;
     kind) echo sigs.k8s.io/kind ;;
     nodenet-cni) echo ./nodenet/nodenet-cni ;;

@@ -29,7 +29,7 @@ case ${1:-} in
     ;;
   source)
     # helm and kubectl first: who waits for tools alone can go on.
-    "$here/programs.sh" build helm kind components coredns csi-provisioner hostpath nodenet nodenet-cni pause
+    "$here/programs.sh" build helm kind components coredns csi-provisioner csi-snapshotter hostpath nodenet nodenet-cni pause snapshot-controller
     link kubectl "$("$here/programs.sh" path components)"
     for name in helm kind; do link "$name" "$("$here/programs.sh" path "$name")"; done
     ;;

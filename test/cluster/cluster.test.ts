@@ -53,6 +53,22 @@ describe('a second cluster', () => {
     ]);
   });
 
+  it('takes snapshots of volumes, where its nodes are made from source', async ({ skip }) => {
+    const { stdout: image } = await run('docker', [
+      'inspect',
+      '--format',
+      '{{.Config.Image}}',
+      `${second}-worker`,
+    ]);
+    if (!image.startsWith('dormouse.dev/node:')) skip("kind's own node image has no snapshots");
+    const kubeconfig = (await cluster('kubeconfig', second)).stdout.trim();
+    const classes = () =>
+      run('kubectl', ['--kubeconfig', kubeconfig, 'get', 'volumesnapshotclasses', '--output', 'name']);
+    await expect
+      .poll(async () => (await classes()).stdout, { timeout: 60_000 })
+      .toContain('volumesnapshotclass.snapshot.storage.k8s.io/standard');
+  });
+
   it('says what is wrong when a node stopped, and up mends that', async () => {
     await run('docker', ['stop', '--time', '1', `${second}-worker`]);
     expect((await cluster('status', second)).stdout).toContain('of its nodes only these run');

@@ -12,6 +12,7 @@ import { CheckpointStore } from './checkpoint/store.ts';
 import type { MountedConfig } from './config/files.ts';
 import { Deltas } from './events/deltas.ts';
 import { EventLog } from './events/event-log.ts';
+import { beginFork } from './fork/begin.ts';
 import type { Model } from './model/model-client.ts';
 import { PatientModel } from './model/patient-model.ts';
 import { type Recovered, recover } from './recover.ts';
@@ -71,7 +72,8 @@ export class Agent {
     await makeFolders(layout);
     const health = new StorageHealth(options.stateFolder);
     const checkpoints = new CheckpointStore(layout.checkpoints);
-    const recovered = await recover(layout, health, checkpoints, options.log);
+    const fork = await beginFork(layout, checkpoints, options.mounted.config.source);
+    const recovered = await recover(layout, health, checkpoints, fork, options.log);
     const events = await EventLog.open(layout.events, health, recovered.verified.cursor);
     const { birthtime } = await stat(layout.inbox);
     return new Agent(options, layout, health, checkpoints, recovered, events, birthtime);

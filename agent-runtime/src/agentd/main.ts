@@ -6,6 +6,7 @@ import { Agent } from './agent.ts';
 import { createApiServer } from './api/router.ts';
 import { routesOf } from './api/routes.ts';
 import { ConfigError, readMountedConfig } from './config/files.ts';
+import { ForkError } from './fork/begin.ts';
 import { GatewayToken } from './model/gateway-token.ts';
 import { MessagesModel } from './model/model-client.ts';
 
@@ -71,6 +72,7 @@ async function main(): Promise<void> {
 
 function fail(error: unknown): void {
   if (error instanceof ConfigError) log.fatal({ reason: error.message }, 'configuration cannot be used');
+  else if (error instanceof ForkError) log.fatal({ reason: error.message }, 'the fork cannot begin');
   else log.fatal({ err: error }, 'failed');
   process.exit(1);
 }

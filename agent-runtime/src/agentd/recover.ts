@@ -4,6 +4,7 @@ import { foldTask, type Task, taskRecord } from './background/task-record.ts';
 import { folderName } from './checkpoint/manifest.ts';
 import type { CheckpointStore, FoundCheckpoint } from './checkpoint/store.ts';
 import { type Verified, verifyCheckpoints } from './checkpoint/verify.ts';
+import type { Fork } from './fork/begin.ts';
 import type { SessionLogs } from './session/logs.ts';
 import { openSessions, type ScannedLog } from './session/open-sessions.ts';
 import { DailyUsage } from './session/usage.ts';
@@ -30,12 +31,13 @@ export async function recover(
   layout: Layout,
   health: StorageHealth,
   store: CheckpointStore,
+  fork: Fork | undefined,
   log: Logger,
 ): Promise<Recovered> {
   await store.removeUnfinished();
   const found = await store.list();
   const marks = marksOf(found);
-  const usage = new DailyUsage();
+  const usage = new DailyUsage(fork?.record.at);
   const { logs: sessions, scanned } = await openSessions(layout, health, usage, marks);
   const tasks = new Map<string, Task>();
   const background = await scanLog(
@@ -62,7 +64,7 @@ export async function recover(
     lastActivityAt: activity.sort().at(-1),
     restore: {
       ...(verified.sequence !== undefined && { sequence: verified.sequence }),
-      outcome: outcomeOf(verified, scanned),
+      outcome: fork?.fresh ? 'Forked' : outcomeOf(verified, scanned),
       processes: 'None',
       rejected: verified.rejected,
       restarted: [],

@@ -1,5 +1,12 @@
 import { z } from 'zod';
 
+/** The checkpoint of another workspace that the volume of a fork is a copy of. */
+export const forkSource = z.object({
+  workspace: z.object({ namespace: z.string(), name: z.string(), uid: z.string() }),
+  sequence: z.int().min(1),
+});
+export type ForkSource = z.infer<typeof forkSource>;
+
 /** What the operator tells `agentd`: mounted as `config.json`, and sent again by `PUT /v1/config` when it changes. */
 export const runtimeConfig = z.object({
   /** SHA-256 over the rest of the document, by the operator; `GET /v1/state` echoes it. */
@@ -29,6 +36,8 @@ export const runtimeConfig = z.object({
     }),
   ),
   checkpoint: z.object({ keep: z.int().min(1), processes: z.enum(['Restart', 'Restore']) }),
+  /** Of a fork: looked at by the first start alone. */
+  source: forkSource.optional(),
 });
 export type RuntimeConfig = z.infer<typeof runtimeConfig>;
 

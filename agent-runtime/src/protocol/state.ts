@@ -41,8 +41,8 @@ export type CheckpointState = z.infer<typeof checkpointState>;
 export const restoreState = z.object({
   /** The checkpoint that was verified and used; absent on a first start. */
   sequence: z.int().min(1).optional(),
-  /** `Clean`: a fresh volume or a whole checkpoint. `Recovered`: after a crash without a checkpoint in between. */
-  outcome: z.enum(['Fresh', 'Checkpoint', 'Recovered']),
+  /** `Recovered`: after a crash without a checkpoint in between. `Forked`: the volume became that of a fork just now. */
+  outcome: z.enum(['Fresh', 'Checkpoint', 'Recovered', 'Forked']),
   processes: z.enum(['None', 'Restarted', 'Restored']),
   /** Checkpoints that were not whole, newest first, and why. */
   rejected: z.array(z.object({ sequence: z.int(), reason: z.string() })),

@@ -42,8 +42,14 @@ export function checkpointColumns(now: number): Column<AgentCheckpoint>[] {
     { name: 'SEQUENCE', cell: ({ status }) => text(status?.sequence) },
     { name: 'SESSIONS', cell: ({ status }) => text(status?.sessions) },
     { name: 'BYTES', cell: ({ status }) => (status?.bytes === undefined ? '' : bytes(status.bytes)) },
+    { name: 'SNAPSHOT', cell: ({ status }) => snapshot(status?.volumeSnapshot) },
     { name: 'AGE', cell: ({ metadata }) => age(metadata.creationTimestamp, now) },
     { name: 'REASON', cell: ({ status }) => status?.reason ?? '', wide: true },
     { name: 'DIGEST', cell: ({ status }) => status?.digest ?? '', wide: true },
   ];
+}
+
+function snapshot(of: NonNullable<AgentCheckpoint['status']>['volumeSnapshot']): string {
+  if (of === undefined) return '';
+  return of.readyToUse ? 'ready' : 'being taken';
 }

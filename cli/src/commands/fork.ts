@@ -15,7 +15,7 @@ interface Options {
 export function forkCommand(around: Surroundings): Command {
   const command = new Command('fork')
     .description(
-      'Begin a new session with the conversation of another one. Both share the files. Wakes the workspace.',
+      'Begin a new session with the conversation of another one. Both share the files; `new --from` forks these too. Wakes the workspace.',
     )
     .argument('<name>', 'the workspace')
     .argument('<session>', 'the new session')

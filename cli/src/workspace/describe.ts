@@ -46,7 +46,7 @@ function section(title: string, text: string, { bold }: Style): string {
 function summary(workspace: AgentWorkspace, now: number, { bold }: Style): string {
   const { metadata, spec, status } = workspace;
   const since = age(status?.suspendedSince ?? status?.startedAt, now);
-  const { checkpoint } = status ?? {};
+  const { checkpoint, forkedFrom } = status ?? {};
   const kept = spec.storage.retain === 'Retain' ? 'kept when it is deleted' : 'deleted with it';
   const { model, permissionMode } = spec.agent;
   return aligned([
@@ -65,6 +65,9 @@ function summary(workspace: AgentWorkspace, now: number, { bold }: Style): strin
             `${checkpoint.sequence}, ${age(checkpoint.completedAt, now)} ago, ${checkpoint.digest}`,
           ],
         ]),
+    ...(forkedFrom === undefined
+      ? []
+      : [['Forked from:', `${forkedFrom.workspace}, checkpoint ${forkedFrom.checkpoint}`]]),
     ['Age:', age(metadata.creationTimestamp, now)],
   ]);
 }

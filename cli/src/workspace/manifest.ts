@@ -8,6 +8,7 @@ export interface WorkspaceOptions {
   model?: string;
   idle?: string;
   size?: string;
+  snapshotClass?: string;
   permissionMode?: PermissionMode;
   systemPrompt?: string;
   /** Each `NAME=VALUE`. */
@@ -19,17 +20,12 @@ export type Manifest = Pick<AgentWorkspace, 'apiVersion' | 'kind' | 'metadata'> 
   spec: Record<string, unknown>;
 };
 
-/**
- * The manifest of a new workspace: that of `file`, with what the options say put over it.
- * @param file text of a YAML or JSON file with one AgentWorkspace
- * @throws Failure `usage` where the file holds something else
- */
+/** The manifest of a new workspace: `base`, with what the options say put over it. */
 export function manifestOf(
   metadata: { name: string; namespace: string | undefined },
   options: WorkspaceOptions,
-  file?: { name: string; text: string },
+  base?: Partial<Manifest>,
 ): Manifest {
-  const base = file === undefined ? undefined : parse(file);
   const spec: Record<string, unknown> = { ...base?.spec };
   const put = (field: string, values: Record<string, unknown>) => {
     const given = Object.entries(values).filter(([, value]) => value !== undefined);
@@ -39,6 +35,7 @@ export function manifestOf(
   put('classRef', { name: options.class });
   put('storage', { size: options.size });
   put('idle', { after: options.idle });
+  put('checkpoint', { volumeSnapshotClassName: options.snapshotClass });
   put('agent', {
     model: options.model,
     systemPrompt: options.systemPrompt,
@@ -71,7 +68,11 @@ function variable(text: string): Variable {
   return { name, value };
 }
 
-function parse({ name, text }: { name: string; text: string }): Partial<Manifest> {
+/**
+ * What a YAML or JSON file says.
+ * @throws Failure `usage` where it holds anything but one AgentWorkspace
+ */
+export function parseManifest({ name, text }: { name: string; text: string }): Partial<Manifest> {
   const documents = parseAllDocuments(text);
   const [document] = documents;
   const problem = document?.errors[0]?.message;

@@ -23,6 +23,8 @@ export interface InformerOptions<T extends KubeObject, C extends KubeObject> {
   /** Cuts an object down to what the operator reads. It must copy, not keep parts with what it drops. */
   project: (object: T) => C;
   indexes?: IndexFunctions<C>;
+  /** The cluster may not have the kind: then the cache is complete and empty until somebody installs it. */
+  optional?: true;
 }
 
 /** A cache of one kind that keeps itself current from `start` to `stop`. */
@@ -32,6 +34,8 @@ export interface Informer<C extends KubeObject> extends Store<C> {
   readonly hasSynced: boolean;
   /** Resolves with the first whole listing; rejects when stopped before. */
   readonly synced: Promise<void>;
+  /** Whether the cluster has the kind, as far as is known. */
+  readonly installed: boolean;
   /** Milliseconds since the last event, bookmark or try. Bookmarks come each minute: five are a watch that hangs. */
   readonly silence: number;
   /**

@@ -2,7 +2,8 @@ import { workspaceLabel } from '@dormouse/crds';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ApiServer, answer, cut } from '../../../test/support/api-server/index.ts';
-import { HttpKubeClient, type Pod, resources } from '../kube/index.ts';
+import { FakeClock } from '../../../test/support/fake-clock.ts';
+import { type Clock, HttpKubeClient, type Pod, resources } from '../kube/index.ts';
 import type { Change } from './informer.ts';
 import { projectWhole } from './project.ts';
 import { WatchInformer } from './watch-informer.ts';
@@ -41,17 +42,22 @@ function put(name: string, node?: string): void {
   } as { metadata: { name: string } });
 }
 
-function start(project: (pod: Pod) => Pod = projectWhole): void {
+function start(
+  project: (pod: Pod) => Pod = projectWhole,
+  more: { optional?: true; clock?: Clock } = {},
+): void {
   informer = new WatchInformer(
     {
       resource: resources.pods,
       labelSelector: workspaceLabel,
       project,
+      ...(more.optional && { optional: more.optional }),
       indexes: { node: (pod) => pod.spec?.nodeName },
     },
     {
       client,
       log,
+      ...(more.clock && { clock: more.clock }),
       random: () => 0,
       observer: {
         watchRestarted: (resource, reason) => restarts.push(`${resource} ${reason}`),
@@ -92,6 +98,20 @@ describe('the informer', () => {
     ]);
     expect(informer.get({ namespace: 'team', name: 'ada' })?.spec?.nodeName).toBe('n1');
     expect(server.requests).toHaveLength(1);
+  });
+
+  it('is complete and empty where the cluster lacks a kind that may be missing, until somebody installs it', async () => {
+    put('ada');
+    const clock = new FakeClock();
+    server.misbehave({ respond: answer(404) });
+    start(projectWhole, { optional: true, clock });
+    await informer.synced;
+    expect(informer.installed).toBe(false);
+    expect(names()).toEqual([]);
+    await expect.poll(() => clock.pending).toBeGreaterThan(0);
+    await clock.advance(30_000);
+    await expect.poll(names).toEqual(['ada']);
+    expect(informer.installed).toBe(true);
   });
 
   it('finds objects by workspace and by its own indexes, as they are now', async () => {

@@ -7,6 +7,7 @@ import {
   type KubeClient,
   type KubeObject,
   keyOf,
+  NotFoundError,
   type ObjectName,
   type Resource,
   ServerError,
@@ -39,6 +40,8 @@ const longestBackoff = 30_000;
 const longestRetryAfter = 60_000;
 /** Milliseconds: a watch that lived so long shows that the last trouble is over. */
 const healthyAfter = 5_000;
+/** Milliseconds after which a kind that the cluster does not have is looked for again. */
+const lookAgain = 30_000;
 
 const initialEventsEnd = 'k8s.io/initial-events-end';
 
@@ -61,6 +64,7 @@ export class WatchInformer<T extends KubeObject, C extends KubeObject> implement
   readonly #stopping = new AbortController();
   readonly #settle: { resolve: () => void; reject: (reason: Error) => void };
   #hasSynced = false;
+  #installed = true;
   #running: Promise<void> | undefined;
   /** Where the next watch goes on; undefined: everything anew. */
   #resourceVersion: string | undefined;
@@ -89,6 +93,10 @@ export class WatchInformer<T extends KubeObject, C extends KubeObject> implement
 
   get hasSynced(): boolean {
     return this.#hasSynced;
+  }
+
+  get installed(): boolean {
+    return this.#installed;
   }
 
   get size(): number {
@@ -146,12 +154,26 @@ export class WatchInformer<T extends KubeObject, C extends KubeObject> implement
       if (signal.aborted) return;
       const anew = this.#seen !== undefined;
       this.#seen = undefined;
+      if (this.#options.optional && failure instanceof NotFoundError) {
+        this.#missing();
+        await delay(this.#clock, lookAgain, signal);
+        continue;
+      }
       this.#lastHeard = this.#clock.monotonic();
       if (this.#lastHeard - started >= healthyAfter) this.#failures = 0;
       const reason = failure === undefined ? 'closed' : reasonOf(failure);
       this.#observer?.watchRestarted(this.resource.plural, reason);
       await delay(this.#clock, this.#recover(reason, failure, anew), signal);
     }
+  }
+
+  /** The cluster does not have the kind, so there is nothing of it. */
+  #missing(): void {
+    if (this.#installed) this.#log.info('the cluster does not have this kind');
+    this.#installed = false;
+    this.#lastHeard = this.#clock.monotonic();
+    this.#seen = new Set();
+    this.#complete(undefined);
   }
 
   /** Sets where to go on, and says in how many milliseconds. */
@@ -243,6 +265,7 @@ export class WatchInformer<T extends KubeObject, C extends KubeObject> implement
     const seen = this.#seen;
     this.#seen = undefined;
     this.#resourceVersion = resourceVersion;
+    if (resourceVersion !== undefined) this.#installed = true;
     if (seen !== undefined && seen.size < this.#store.size) {
       for (const key of [...this.#store.keys()]) if (!seen.has(key)) this.#drop(key);
     }

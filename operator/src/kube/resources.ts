@@ -29,6 +29,21 @@ export type Namespace = WireObject<V1Namespace>;
 export type TokenReview = WireObject<V1TokenReview>;
 export type SubjectAccessReview = WireObject<V1SubjectAccessReview>;
 
+/** A snapshot of a claim's volume, as the snapshot controller defines it; only what is read or written here. */
+export interface VolumeSnapshot extends KubeObject {
+  spec: { source: { persistentVolumeClaimName?: string }; volumeSnapshotClassName?: string };
+  status?: {
+    /** The instant that the snapshot shows. Absent: not cut yet, the volume must not change. */
+    creationTime?: string;
+    /** Whether a volume can be made from it. */
+    readyToUse?: boolean;
+    /** The least size of such a volume. */
+    restoreSize?: string;
+    /** Of the last try; it is tried again. */
+    error?: { message?: string };
+  };
+}
+
 /** One kind of the API: where its objects live, and of which type they are. */
 export interface Resource<T extends KubeObject> {
   /** Empty for the core group. */
@@ -72,6 +87,11 @@ export const resources = {
     'v1',
     'persistentvolumeclaims',
     'PersistentVolumeClaim',
+  ),
+  volumeSnapshots: resource<VolumeSnapshot>(
+    'snapshot.storage.k8s.io/v1',
+    'volumesnapshots',
+    'VolumeSnapshot',
   ),
   secrets: resource<Secret>('v1', 'secrets', 'Secret'),
   events: resource<Event>('v1', 'events', 'Event'),

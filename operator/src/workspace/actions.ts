@@ -5,7 +5,7 @@ import type {
   AgentMessageStatus,
   AgentWorkspaceStatus,
 } from '@dormouse/crds';
-import type { Desired, PersistentVolumeClaim, Pod } from '../kube/index.ts';
+import type { Desired, PersistentVolumeClaim, Pod, VolumeSnapshot } from '../kube/index.ts';
 import type { EventNote } from '../telemetry/index.ts';
 
 type Trigger = AgentCheckpointSpec['trigger'];
@@ -52,9 +52,19 @@ export type Action =
   | { do: 'notePodLoss' }
   // Its checkpoints and messages
   /** Makes the AgentCheckpoint of a sleep, complete from the start. */
-  | { do: 'recordCheckpoint'; name: string; trigger: Trigger; state: CheckpointState }
+  | {
+      do: 'recordCheckpoint';
+      name: string;
+      trigger: Trigger;
+      state: CheckpointState;
+      /** What became of its VolumeSnapshot, where one was asked for. */
+      snapshot: Pick<AgentCheckpointStatus, 'volumeSnapshot' | 'reason' | 'message'>;
+    }
   | { do: 'writeCheckpoint'; name: string; status: AgentCheckpointStatus }
   | { do: 'deleteCheckpoint'; name: string; uid: string }
+  | { do: 'createVolumeSnapshot'; snapshot: Desired<VolumeSnapshot> }
+  /** Of one that no checkpoint names; refused where the server knows one that does. */
+  | { do: 'deleteVolumeSnapshot'; name: string; uid: string }
   | { do: 'writeMessage'; name: string; status: AgentMessageStatus }
   | { do: 'deleteMessage'; name: string; uid: string }
   // What people and Prometheus see

@@ -1,4 +1,4 @@
-import { type AgentWorkspace, workspaceLabel } from '@dormouse/crds';
+import { workspaceLabel } from '@dormouse/crds';
 import {
   AlreadyExistsError,
   ConflictError,
@@ -10,6 +10,7 @@ import {
 } from '../kube/index.ts';
 import type { Action } from './actions.ts';
 import type { Work } from './apply.ts';
+import { confirm } from './confirm.ts';
 import { buildNetworkPolicy } from './network-policy.ts';
 import { isOwnedBy, secretName } from './pod.ts';
 import { buildSecret } from './runtime-config.ts';
@@ -99,20 +100,6 @@ async function applySecret(
     memory.podProblem = { reason: 'PodConflict', message, at: around.now() };
     throw new LearntError(message);
   }
-}
-
-/** Before anything is created, the API server must agree that the workspace is as it was seen. */
-async function confirm(work: Work, { kube }: Surroundings): Promise<AgentWorkspace> {
-  const { workspace, snapshot } = work;
-  if (workspace === undefined) throw new StaleError('the workspace is gone');
-  if (work.confirmed) return workspace;
-  const live = await kube.get(resources.workspaces, snapshot.name);
-  const same =
-    live.metadata.uid === workspace.metadata.uid &&
-    live.metadata.resourceVersion === workspace.metadata.resourceVersion;
-  if (!same) throw new StaleError('the workspace changed since it was seen');
-  work.confirmed = true;
-  return workspace;
 }
 
 async function createClaim(

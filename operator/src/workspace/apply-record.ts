@@ -3,6 +3,7 @@ import { completed } from '../checkpoint/plan.ts';
 import { AlreadyExistsError, ConflictError, NotFoundError, resources } from '../kube/index.ts';
 import type { Action } from './actions.ts';
 import type { Work } from './apply.ts';
+import { createVolumeSnapshot, deleteVolumeSnapshot } from './apply-snapshot.ts';
 import { projectMessage } from './caches.ts';
 import { mergePatch } from './patch.ts';
 import { ownerReference } from './pod.ts';
@@ -11,7 +12,14 @@ import { LearntError, StaleError, type Surroundings } from './surroundings.ts';
 type RecordAction = Extract<
   Action,
   {
-    do: 'recordCheckpoint' | 'writeCheckpoint' | 'deleteCheckpoint' | 'writeMessage' | 'deleteMessage';
+    do:
+      | 'recordCheckpoint'
+      | 'writeCheckpoint'
+      | 'deleteCheckpoint'
+      | 'createVolumeSnapshot'
+      | 'deleteVolumeSnapshot'
+      | 'writeMessage'
+      | 'deleteMessage';
   }
 >;
 
@@ -19,6 +27,8 @@ const names = new Set<Action['do']>([
   'recordCheckpoint',
   'writeCheckpoint',
   'deleteCheckpoint',
+  'createVolumeSnapshot',
+  'deleteVolumeSnapshot',
   'writeMessage',
   'deleteMessage',
 ] satisfies RecordAction['do'][]);
@@ -27,7 +37,7 @@ export function isRecordAction(action: Action): action is RecordAction {
   return names.has(action.do);
 }
 
-/** Writes AgentMessages and AgentCheckpoints. One that is gone needs nothing more. */
+/** Writes AgentMessages, and AgentCheckpoints with their VolumeSnapshots. One that is gone needs nothing more. */
 export async function applyToRecord(action: RecordAction, work: Work, around: Surroundings): Promise<void> {
   const { snapshot, written } = work;
   const { kube } = around;
@@ -72,6 +82,10 @@ export async function applyToRecord(action: RecordAction, work: Work, around: Su
         written.noteDeleted(action.uid);
         await kube.delete(resources.checkpoints, { namespace, name: action.name }, { uid: action.uid });
         return;
+      case 'createVolumeSnapshot':
+        return await createVolumeSnapshot(action, work, around);
+      case 'deleteVolumeSnapshot':
+        return await deleteVolumeSnapshot(action, work, around);
       case 'recordCheckpoint':
         return await recordCheckpoint(action, work, around);
     }
@@ -83,13 +97,13 @@ export async function applyToRecord(action: RecordAction, work: Work, around: Su
 
 /** The proof of a sleep: it must be in the cluster before the pod goes. */
 async function recordCheckpoint(
-  { name, trigger, state }: Extract<RecordAction, { do: 'recordCheckpoint' }>,
+  { name, trigger, state, snapshot: withSnapshot }: Extract<RecordAction, { do: 'recordCheckpoint' }>,
   { workspace, snapshot, memory, written }: Work,
   { kube, now, measure }: Surroundings,
 ): Promise<void> {
   if (workspace === undefined) throw new StaleError('the workspace is gone');
   const { namespace } = snapshot.name;
-  const status = completed(state, now());
+  const status = completed(state, now(), withSnapshot);
   try {
     await kube.create(resources.checkpoints, {
       apiVersion,

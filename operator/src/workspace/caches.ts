@@ -1,12 +1,16 @@
 import type { AgentCheckpoint, AgentMessage, AgentWorkspace, AgentWorkspaceClass } from '@dormouse/crds';
 import { projectMetadata, type Store } from '../cache/index.ts';
-import type { PersistentVolumeClaim, Pod } from '../kube/index.ts';
+import type { PersistentVolumeClaim, Pod, VolumeSnapshot } from '../kube/index.ts';
 
 /** The index by `NAMESPACE/NAME` of the workspace that an object's `spec.workspaceRef` names. */
 export const byReference = 'workspaceRef';
 
+/** The index by `NAMESPACE/NAME` of the AgentCheckpoint that a workspace is made from. */
+export const bySource = 'source';
+
 /** What the operator knows of the cluster, one store a kind. */
 export interface Caches {
+  /** With the index {@link bySource}. */
   workspaces: Store<AgentWorkspace>;
   classes: Store<AgentWorkspaceClass>;
   pods: Store<Pod>;
@@ -15,11 +19,18 @@ export interface Caches {
   checkpoints: Store<AgentCheckpoint>;
   /** With the index {@link byReference}. */
   messages: Store<AgentMessage>;
+  volumeSnapshots: Store<VolumeSnapshot> & { readonly installed: boolean };
 }
 
 /** The key of the workspace that a message or a checkpoint names. */
 export function referenceOf(object: AgentMessage | AgentCheckpoint): string {
   return `${object.metadata.namespace}/${object.spec.workspaceRef.name}`;
+}
+
+/** The key of the checkpoint that a workspace is made from. */
+export function sourceOf({ metadata, spec }: AgentWorkspace): string | undefined {
+  const name = spec.source?.checkpointRef.name;
+  return name === undefined ? undefined : `${metadata.namespace}/${name}`;
 }
 
 /** Of a pod: whose it is, what it was made from, and how it does. */

@@ -1,5 +1,5 @@
 import { type AgentWorkspace, workspaceLabel } from '@dormouse/crds';
-import type { Desired, PersistentVolumeClaim } from '../kube/index.ts';
+import { type Desired, type PersistentVolumeClaim, resources } from '../kube/index.ts';
 import type { EffectiveSpec } from './class.ts';
 import { quantityValue } from './quantity.ts';
 
@@ -8,11 +8,13 @@ export type AccessMode = 'ReadWriteOncePod' | 'ReadWriteOnce';
 /**
  * The claim of a workspace. It has no owner reference: the garbage collector must never be the one that decides about
  * files. The finalizer of the workspace deletes it, where `storage.retain` is `Delete`.
+ * @param volumeSnapshot what a fork's files come from
  */
 export function buildClaim(
   workspace: AgentWorkspace,
   effective: EffectiveSpec,
   accessMode: AccessMode,
+  volumeSnapshot?: string,
 ): Desired<PersistentVolumeClaim> {
   const { name, namespace } = workspace.metadata;
   const { storageClassName } = workspace.spec.storage;
@@ -26,6 +28,15 @@ export function buildClaim(
       accessModes: [accessMode],
       resources: { requests: { storage: effective.storageSize } },
       ...(storageClassName === undefined ? {} : { storageClassName }),
+      ...(volumeSnapshot === undefined
+        ? {}
+        : {
+            dataSource: {
+              apiGroup: resources.volumeSnapshots.group,
+              kind: resources.volumeSnapshots.kind,
+              name: volumeSnapshot,
+            },
+          }),
     },
   };
 }

@@ -2,7 +2,7 @@ import { type AgentWorkspace, type WorkspacePhase, workspaceLabel, workspacePhas
 import type { Change, Expectations, Informer } from '../cache/index.ts';
 import { type KubeObject, keyOf } from '../kube/index.ts';
 import type { Priority, WorkQueue } from '../queue/index.ts';
-import { type Caches, referenceOf } from './caches.ts';
+import { bySource, type Caches, referenceOf } from './caches.ts';
 import { sameValue } from './equality.ts';
 import type { Reconciler } from './reconciler.ts';
 
@@ -51,7 +51,18 @@ export function feed(
     }),
     informers.pods.subscribe((change) => owned(change, expected.pods)),
     informers.claims.subscribe((change) => owned(change, expected.claims)),
-    informers.checkpoints.subscribe(referring),
+    informers.volumeSnapshots.subscribe((change) => {
+      const { namespace, labels, uid } = change.object.metadata;
+      const key = `${namespace}/${labels?.[workspaceLabel]}`;
+      if (change.type === 'deleted') reconciler.noteGone(key, uid ?? '');
+      queue.add(key, priority(change));
+    }),
+    informers.checkpoints.subscribe((change) => {
+      // Forks wait for it to have a snapshot, whoever wrote that.
+      const forks = informers.workspaces.by(bySource, keyOf(change.object.metadata));
+      for (const fork of forks) queue.add(keyOf(fork.metadata), priority(change));
+      referring(change);
+    }),
     informers.messages.subscribe(referring),
     informers.classes.subscribe(({ type, object, previous, initial }) => {
       if (initial) return;

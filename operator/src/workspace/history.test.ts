@@ -4,7 +4,15 @@ import { resources } from '../kube/index.ts';
 import { World } from './simulation/world.ts';
 
 type Cache = keyof World['caches'];
-const cacheNames: Cache[] = ['workspaces', 'classes', 'pods', 'claims', 'checkpoints', 'messages'];
+const cacheNames: Cache[] = [
+  'workspaces',
+  'classes',
+  'pods',
+  'claims',
+  'checkpoints',
+  'messages',
+  'volumeSnapshots',
+];
 
 /** Something that happens, told as data so that a failing history can be read and shrunk. */
 const happening = fc.oneof(
@@ -42,6 +50,11 @@ const happening = fc.oneof(
   { weight: 2, arbitrary: fc.constant({ what: 'agent crashes' } as const) },
   { weight: 3, arbitrary: fc.constant({ what: 'message' } as const) },
   { weight: 1, arbitrary: fc.constant({ what: 'manual checkpoint' } as const) },
+  { weight: 1, arbitrary: fc.constant({ what: 'manual snapshot' } as const) },
+  { weight: 3, arbitrary: fc.constant({ what: 'snapshot is cut' } as const) },
+  { weight: 1, arbitrary: fc.constant({ what: 'snapshot is ready' } as const) },
+  { weight: 1, arbitrary: fc.constant({ what: 'snapshot fails' } as const) },
+  { weight: 1, arbitrary: fc.constant({ what: 'checkpoint deleted' } as const) },
   { weight: 1, arbitrary: fc.constant({ what: 'pod deleted' } as const) },
   { weight: 1, arbitrary: fc.constant({ what: 'pod evicted' } as const) },
   { weight: 1, arbitrary: fc.constant({ what: 'operator restarts' } as const) },
@@ -68,6 +81,7 @@ type Happening = typeof happening extends fc.Arbitrary<infer T> ? T : never;
 /** Where a history begins; most of what matters is several steps away from a new workspace. */
 const beginnings = ['new', 'running', 'working', 'checkpointing', 'asleep'] as const;
 const beginning = fc.constantFrom(...beginnings);
+const checkpoint = fc.constantFrom({}, { volumeSnapshotClassName: 'standard' });
 
 async function begin(world: World, from: (typeof beginnings)[number]): Promise<void> {
   world.catchUp();
@@ -116,6 +130,16 @@ async function happen(world: World, event: Happening): Promise<void> {
       return world.send();
     case 'manual checkpoint':
       return world.requestCheckpoint();
+    case 'manual snapshot':
+      return world.requestCheckpoint(true);
+    case 'snapshot is cut':
+      return world.snapshotter('cut');
+    case 'snapshot is ready':
+      return world.snapshotter('ready');
+    case 'snapshot fails':
+      return world.snapshotter('fails');
+    case 'checkpoint deleted':
+      return world.deleteCheckpoint();
     case 'pod deleted':
       return world.deletePod();
     case 'pod evicted':
@@ -156,24 +180,31 @@ describe('the histories', () => {
 describe('whatever happens to a workspace', () => {
   it('keeps every invariant at every write, and in the end answers every message and sleeps', async () => {
     await fc.assert(
-      fc.asyncProperty(beginning, fc.array(happening, { maxLength: 60 }), async (from, events) => {
-        const world = new World();
-        world.createWorkspace();
-        await begin(world, from);
-        for (const event of events) {
-          await happen(world, event);
-          world.check();
+      fc.asyncProperty(
+        beginning,
+        checkpoint,
+        fc.array(happening, { maxLength: 60 }),
+        async (from, checkpoint, events) => {
+          const world = new World();
+          world.createWorkspace({ checkpoint });
+          await begin(world, from);
+          for (const event of events) {
+            await happen(world, event);
+            world.check();
+            expect(world.violations).toEqual([]);
+          }
+          world.editWorkspace({ spec: { runPolicy: 'Auto' } });
+          await world.settle();
           expect(world.violations).toEqual([]);
-        }
-        world.editWorkspace({ spec: { runPolicy: 'Auto' } });
-        await world.settle();
-        expect(world.violations).toEqual([]);
-        expect(world.messages.map((each) => each.status?.phase)).toEqual(
-          world.messages.map(() => 'Completed'),
-        );
-        expect(world.workspace?.status?.phase).toBe('Suspended');
-        expect(world.pod).toBeUndefined();
-      }),
+          expect(world.messages.map((each) => each.status?.phase)).toEqual(
+            world.messages.map(() => 'Completed'),
+          );
+          expect(world.workspace?.status?.phase).toBe('Suspended');
+          expect(world.pod).toBeUndefined();
+          // Every snapshot that is left is named, and the last sleep has one where it was to.
+          for (const { metadata } of world.volumeSnapshots) expect(world.named).toContain(metadata.name);
+        },
+      ),
       { numRuns: Number(process.env.HISTORIES ?? 150) },
     );
   }, 120_000);

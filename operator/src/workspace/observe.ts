@@ -1,8 +1,9 @@
+import type { AgentWorkspace } from '@dormouse/crds';
 import type { Expectation, Expectations } from '../cache/index.ts';
 import { keyOf, type ObjectName } from '../kube/index.ts';
 import { byCreation } from '../message/order.ts';
 import type { RuntimeView } from '../runtime/index.ts';
-import { byReference, type Caches } from './caches.ts';
+import { byReference, bySource, type Caches } from './caches.ts';
 import { findClass } from './class.ts';
 import type { Memory, Settings, Snapshot } from './snapshot.ts';
 import type { Written } from './written.ts';
@@ -33,6 +34,7 @@ export function observe(
         );
   const pod = expected.pods.pending(name);
   const claim = expected.claims.pending(name);
+  const checkpoints = written.checkpoints(caches.checkpoints.by(byReference, key));
   return {
     now: now(),
     name,
@@ -41,8 +43,15 @@ export function observe(
     pod: caches.pods.get(name),
     claim: caches.claims.get(name),
     expected: { ...expectation('pod', pod), ...expectation('claim', claim) },
-    checkpoints: written.checkpoints(caches.checkpoints.by(byReference, key)),
+    checkpoints,
     messages: written.messages(caches.messages.by(byReference, key)).sort(byCreation),
+    volumeSnapshots: caches.volumeSnapshots.installed
+      ? written.others(caches.volumeSnapshots.ofWorkspace(name))
+      : undefined,
+    source: sourceOf(caches, workspace),
+    awaited: new Set(
+      checkpoints.flatMap(({ metadata }) => (isAwaited(caches, metadata) ? [metadata.name] : [])),
+    ),
     runtime,
     memory,
     settings,
@@ -54,4 +63,30 @@ function expectation<Kind extends 'pod' | 'claim'>(
   { verb, uid }: Partial<Expectation> = {},
 ): Snapshot['expected'] {
   return verb === undefined || uid === undefined ? {} : { [kind]: { verb, uid } };
+}
+
+function sourceOf(
+  { checkpoints, volumeSnapshots }: Caches,
+  workspace: AgentWorkspace | undefined,
+): Snapshot['source'] {
+  const name = workspace?.spec.source?.checkpointRef.name;
+  if (workspace === undefined || name === undefined)
+    return { checkpoint: undefined, volumeSnapshot: undefined };
+  const { namespace = '' } = workspace.metadata;
+  const checkpoint = checkpoints.get({ namespace, name });
+  const snapshot = checkpoint?.status?.volumeSnapshot?.name;
+  return {
+    checkpoint,
+    volumeSnapshot: snapshot === undefined ? undefined : volumeSnapshots.get({ namespace, name: snapshot }),
+  };
+}
+
+/** Whether a workspace is being made from the checkpoint: until its claim is bound, the snapshot is needed. */
+function isAwaited({ workspaces, claims }: Caches, checkpoint: ObjectName): boolean {
+  return workspaces
+    .by(bySource, keyOf(checkpoint))
+    .some(
+      ({ metadata }) =>
+        metadata.deletionTimestamp === undefined && claims.get(metadata)?.status?.phase !== 'Bound',
+    );
 }

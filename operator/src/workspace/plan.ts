@@ -5,6 +5,7 @@ import {
   workspaceFinalizer,
 } from '@dormouse/crds';
 import { answerAsleep, postpone, prune, requested } from '../checkpoint/plan.ts';
+import { snapshotUpkeep } from '../checkpoint/volume-snapshot.ts';
 import { expire, failed, statusFromRecord, waiting, writeMessage } from '../message/plan.ts';
 import type { Action, Plan } from './actions.ts';
 import { conditionsAfter } from './conditions.ts';
@@ -48,6 +49,7 @@ export function plan(snapshot: Snapshot): Plan {
     ...checkpointUpdates(situation, decision),
     ...expiring,
     ...prune(situation),
+    ...snapshotUpkeep(situation),
   ];
 
   const steps: Action[][] = [

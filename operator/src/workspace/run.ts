@@ -1,4 +1,6 @@
-import { checkpointName, type ManualStep, nextSequence, planManual } from '../checkpoint/plan.ts';
+import { isHeldByHand, type ManualStep, planManual } from '../checkpoint/manual.ts';
+import { checkpointName, nextSequence } from '../checkpoint/plan.ts';
+import { snapshotFinding } from '../checkpoint/volume-snapshot.ts';
 import type { Action } from './actions.ts';
 import { growth } from './claim.ts';
 import type { Finding } from './conditions.ts';
@@ -25,9 +27,11 @@ export function run(situation: Situation): Decision {
   const after: Action[][] = [];
   // A hold that nobody wants any more: a cancel that got lost, or a crash between the status and the release.
   const held = agent.checkpoint;
-  if (held?.hold === true && (held.phase === 'InProgress' || held.phase === 'Completed'))
+  const byHand = isHeldByHand(situation);
+  if (held?.hold === true && (held.phase === 'InProgress' || held.phase === 'Completed') && !byHand)
     after.push([{ do: 'cancelCheckpoint', sequence: held.sequence }]);
-  const deliveries = deliver(situation);
+  // The agent would refuse them, and a snapshot takes a moment.
+  const deliveries = byHand ? [] : deliver(situation);
   if (deliveries.length > 0) after.push(...deliveries.map((each) => [each]));
 
   const { actions: updates, findings } = upToDate(situation);
@@ -39,6 +43,7 @@ export function run(situation: Situation): Decision {
   }
   const settled = after.length === 0;
   const manual: ManualStep = settled ? planManual(situation) : { writes: [], ask: [], underWay: true };
+  if (manual.confirm !== undefined) before.push([manual.confirm]);
   if (manual.writes.length > 0) before.push(manual.writes);
   if (manual.ask.length > 0) after.push(manual.ask);
   const { verified, underWay } = manual;
@@ -71,7 +76,8 @@ export function run(situation: Situation): Decision {
     ],
     after,
   };
-  return restOrSleep(situation, base, settled && !underWay && manual.ask.length === 0);
+  const decision = restOrSleep(situation, base, settled && !underWay && manual.ask.length === 0);
+  return { ...decision, deadlines: [...(decision.deadlines ?? []), manual.until] };
 }
 
 /** Messages in order. A message is sent again on every new connection, until agentd has answered for it there. */
@@ -152,7 +158,7 @@ function running(situation: Situation): Finding[] {
     });
   else if (conditionOf(status.conditions, 'CheckpointVerified') === undefined)
     findings.push({ type: 'CheckpointVerified', reason: 'NoneYet' });
-  findings.push(...restored(situation));
+  findings.push(...snapshotFinding(situation), ...restored(situation));
   return findings;
 }
 
@@ -172,6 +178,7 @@ function restored({ agent, status }: Situation): Finding[] {
       'CheckpointRejected',
       `Checkpoint ${worst.sequence} on the volume was not whole (${worst.reason}); ${sequence === undefined ? 'the files as they are' : `checkpoint ${sequence}`} was used instead.`,
     );
+  if (outcome === 'Forked') return say('Forked', told);
   if (outcome === 'Recovered') return say('RecoveredAfterCrash', told);
   if (outcome === 'Fresh' && status.checkpoint === undefined) return say('NeverSlept');
   if (processes === 'Restored') return say('Restored', told);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { egressProxyEntry, type RuntimeConfig } from '@dormouse/agent-runtime/protocol';
-import { type AgentWorkspace, workspaceLabel } from '@dormouse/crds';
+import { type AgentWorkspace, type AgentWorkspaceStatus, workspaceLabel } from '@dormouse/crds';
 import type { Desired, Secret } from '../kube/index.ts';
 import type { EffectiveSpec } from './class.ts';
 import { ownerReference, secretName } from './pod.ts';
@@ -16,6 +16,7 @@ export function buildRuntimeConfig(
   workspace: AgentWorkspace,
   effective: EffectiveSpec,
   modelUrl: string,
+  forkedFrom?: AgentWorkspaceStatus['forkedFrom'],
 ): RuntimeConfig {
   const { name, namespace = '', uid = '' } = workspace.metadata;
   const { spec } = effective.class;
@@ -42,6 +43,14 @@ export function buildRuntimeConfig(
       restart,
     })),
     checkpoint: { keep: effective.keep, processes: workspace.spec.checkpoint.processes },
+    ...(forkedFrom === undefined
+      ? {}
+      : {
+          source: {
+            workspace: { namespace, name: forkedFrom.workspace, uid: forkedFrom.workspaceUID },
+            sequence: forkedFrom.sequence,
+          },
+        }),
   };
   const revision = createHash('sha256').update(JSON.stringify(config)).digest('hex');
   return { revision, ...config };

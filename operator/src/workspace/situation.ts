@@ -9,6 +9,7 @@ import {
 import type { Pod } from '../kube/index.ts';
 import { type EffectiveSpec, narrow } from './class.ts';
 import { conditionOf } from './conditions.ts';
+import { type Beginning, beginningOf } from './fork.ts';
 import { millisecondsAt } from './instant.ts';
 import { isOwnedBy, podSpec, templateDifference, templateHashes } from './pod.ts';
 import { buildRuntimeConfig } from './runtime-config.ts';
@@ -44,6 +45,8 @@ export interface Situation extends Snapshot {
   wanted: boolean;
   /** Whether the workspace sleeps with a verified checkpoint. */
   asleep: boolean;
+  /** What its volume begins with, or began with. */
+  beginning: Beginning;
 }
 
 export function situationOf(snapshot: Snapshot, workspace: AgentWorkspace): Situation {
@@ -81,6 +84,7 @@ export function situationOf(snapshot: Snapshot, workspace: AgentWorkspace): Situ
     pending,
     open,
     wanted: runPolicy === 'Always' || (runPolicy === 'Auto' && (pending.length > 0 || attached)),
+    beginning: beginningOf(snapshot, workspace, effective?.storageSize),
     asleep:
       status.phase === 'Suspended' || (status.phase === 'Failed' && status.suspendedSince !== undefined),
   };
@@ -121,8 +125,12 @@ export function outdated({ ownPod, workspace, effective }: Situation): string[] 
 }
 
 /** What agentd shall be told; undefined where the class is missing. */
-export function wantedConfig({ workspace, effective, settings }: Situation): RuntimeConfig | undefined {
-  return effective && buildRuntimeConfig(workspace, effective, gatewayUrl(settings.gatewayHost, 'model'));
+export function wantedConfig(situation: Situation): RuntimeConfig | undefined {
+  const { workspace, effective, settings, beginning } = situation;
+  const from = beginning.with === 'snapshot' ? beginning.from : undefined;
+  return (
+    effective && buildRuntimeConfig(workspace, effective, gatewayUrl(settings.gatewayHost, 'model'), from)
+  );
 }
 
 /**

@@ -1,4 +1,5 @@
 import { recordOf } from '../checkpoint/plan.ts';
+import { snapshotFinding, snapshotOutcome, snapshotStep } from '../checkpoint/volume-snapshot.ts';
 import type { Action } from './actions.ts';
 import type { Decision } from './decision.ts';
 import { instant } from './instant.ts';
@@ -73,21 +74,29 @@ export function fallAsleep(situation: Situation): Decision {
   if (verified.problem !== undefined) return failed('DigestMismatch', verified.problem);
 
   const recorded = recordOf(situation)?.status?.digest === digest;
+  const { name } = checkpointing;
+  const step = recorded ? ({ is: 'none' } as const) : snapshotStep(situation, name, expires);
+  if (step.is === 'missing')
+    return { ...waiting, after: [[{ do: 'createVolumeSnapshot', snapshot: step.snapshot }]] };
+  if (step.is === 'waited for')
+    return {
+      ...waiting,
+      asleep: { reason: 'Checkpointing', message: `VolumeSnapshot ${name} is being taken.` },
+      deadlines: [step.until],
+    };
+  const record: Action = {
+    do: 'recordCheckpoint',
+    name,
+    trigger: upgrade ? 'BeforeUpgrade' : 'Idle',
+    state: taken,
+    snapshot: snapshotOutcome(step),
+  };
   return {
     ...waiting,
     after: [
-      ...(recorded
-        ? []
-        : [
-            [
-              {
-                do: 'recordCheckpoint',
-                name: checkpointing.name,
-                trigger: upgrade ? 'BeforeUpgrade' : 'Idle',
-                state: taken,
-              } as const,
-            ],
-          ]),
+      // A hold does not come back: one that stands now stood when the snapshot was cut.
+      ...(step.is === 'cut' ? [[{ do: 'confirmHold', sequence } as const]] : []),
+      ...(recorded ? [] : [[record]]),
       [{ do: 'confirmHold', sequence }],
       // Nothing is left to lose: turns are held, everything is on the volume, the manifest matches.
       [{ do: 'deletePod', uid: ownPod?.metadata.uid ?? '', grace: 0 }],
@@ -215,7 +224,8 @@ export function withoutPod(situation: Situation): Decision {
     : decision;
 }
 
-function suspended({ runPolicy, memory }: Situation): Decision {
+function suspended(situation: Situation): Decision {
+  const { runPolicy, memory } = situation;
   return {
     phase: 'Suspended',
     ready: {
@@ -232,6 +242,7 @@ function suspended({ runPolicy, memory }: Situation): Decision {
       ...(memory.checkpointProblem === undefined
         ? [{ type: 'CheckpointVerified', reason: 'Verified' } as const]
         : []),
+      ...snapshotFinding(situation),
     ],
     changes: { podUID: undefined, idleSince: undefined, startedAt: undefined },
   };

@@ -1,5 +1,5 @@
 import type { AgentCheckpoint, AgentMessage, AgentWorkspace, WorkspaceConditionReason } from '@dormouse/crds';
-import type { ObjectName, PersistentVolumeClaim, Pod } from '../kube/index.ts';
+import type { ObjectName, PersistentVolumeClaim, Pod, VolumeSnapshot } from '../kube/index.ts';
 import type { RuntimeView } from '../runtime/index.ts';
 import type { AccessMode } from './claim.ts';
 import type { ClassLookup } from './class.ts';
@@ -30,6 +30,9 @@ export interface Memory {
   checkpointNotBefore: number;
   /** The sequence that agentd would not take now. */
   checkpointRefused?: { sequence: number; message: string };
+  /** The VolumeSnapshot that was last asked for, and the one that cannot be had. */
+  snapshotAsked?: string;
+  snapshotProblem?: { name: string; message: string };
   /** The manifest that was last fetched, and whether it matched. */
   verified?: { sequence: number; digest: string; problem?: string };
   /** The revision that the agent refused. */
@@ -90,6 +93,12 @@ export interface Snapshot {
   checkpoints: readonly AgentCheckpoint[];
   /** Those whose workspaceRef names the workspace, in the order of their creation. */
   messages: readonly AgentMessage[];
+  /** Those that carry the workspace's label; undefined: the cluster has no VolumeSnapshots. */
+  volumeSnapshots: readonly VolumeSnapshot[] | undefined;
+  /** What `spec.source` names, as far as it is there. */
+  source: { checkpoint: AgentCheckpoint | undefined; volumeSnapshot: VolumeSnapshot | undefined };
+  /** Names of its checkpoints that a fork whose claim is not bound is to be made from. */
+  awaited: ReadonlySet<string>;
   runtime: RuntimeView;
   memory: Readonly<Memory>;
   settings: Settings;

@@ -58,10 +58,22 @@ function blocked(
  * workspace that is new it is the finalizer, and the status follows when there is more to say.
  */
 export function start(situation: Situation, changes: Decision['changes'] = {}): Decision {
-  const { status, memory, now, effective, name, workspace, settings, claim } = situation;
+  const { status, memory, now, effective, name, workspace, settings, claim, beginning } = situation;
   const findings: Finding[] = [classFinding(situation)];
   const config = wantedConfig(situation);
   if (effective === undefined || config === undefined) return blocked(situation, noClass.ready, findings);
+  if (beginning.with === 'waiting' || beginning.with === 'unusable') {
+    const { message } = beginning;
+    const waiting = beginning.with === 'waiting';
+    findings.push({ type: 'StorageReady', reason: waiting ? 'SourceNotReady' : 'SourceUnusable', message });
+    return blocked(
+      situation,
+      { reason: 'StorageNotReady', message },
+      findings,
+      waiting ? { phase: 'Pending', asleep: { reason: 'Starting' } } : {},
+    );
+  }
+  const forkedFrom = beginning.with === 'snapshot' ? beginning.from : undefined;
 
   const storage = diagnoseClaim(situation, hadFiles(situation), effective.storageSize);
   findings.push(storage.finding);
@@ -99,12 +111,21 @@ export function start(situation: Situation, changes: Decision['changes'] = {}): 
   const haveClaim = claim !== undefined || situation.expected.claim?.verb === 'create';
   const newClaim: Action[] = haveClaim
     ? []
-    : [{ do: 'createClaim', claim: buildClaim(workspace, effective, settings.accessMode) }];
+    : [
+        {
+          do: 'createClaim',
+          claim: buildClaim(workspace, effective, settings.accessMode, forkedFrom?.volumeSnapshot),
+        },
+      ];
   // The pod comes last: it must run under the policy, find each entry of the Secret that its environment names (the kubelet would
   // refuse the container for a while), and never mount a claim that turns out to be somebody else's.
   const creates: Action[][] = [[{ do: 'ensureNetworkPolicy' }, secret, ...newClaim], [pod]];
   const refused = podProblem !== undefined || retryClaim;
-  const isNew = status.phase === undefined && !workspace.metadata.finalizers?.includes(workspaceFinalizer);
+  // Of a fork the status comes first: what its volume is made from must be known when its agent starts on it.
+  const isNew =
+    status.phase === undefined &&
+    forkedFrom === undefined &&
+    !workspace.metadata.finalizers?.includes(workspaceFinalizer);
   return {
     // A retry of what was refused says nothing new until it succeeds.
     phase: refused ? 'Failed' : 'Starting',
@@ -128,6 +149,7 @@ export function start(situation: Situation, changes: Decision['changes'] = {}): 
       suspendedSince: undefined,
       checkpointing: undefined,
       idleSince: undefined,
+      ...(forkedFrom === undefined ? {} : { forkedFrom }),
       ...changes,
     },
     unhurried: isNew,

@@ -24,7 +24,7 @@ export class Written {
     this.#checkpoints.set(object.metadata.uid ?? '', object);
   }
 
-  /** A message or checkpoint is on its way out: to be asked once. */
+  /** A message, a checkpoint or a snapshot is on its way out: to be asked once. */
   noteDeleted(uid: string): void {
     this.#messages.delete(uid);
     this.#checkpoints.delete(uid);
@@ -52,6 +52,11 @@ export class Written {
     const uids = new Set(here.map((each) => each.metadata.uid));
     for (const [uid, each] of this.#checkpoints) if (!uids.has(uid)) known.push(each);
     return known;
+  }
+
+  /** Of what is deleted here and not written: what is not on its way out. */
+  others<T extends KubeObject>(cached: readonly T[]): T[] {
+    return this.#withoutDeleted(cached);
   }
 
   #withoutDeleted<T extends KubeObject>(cached: readonly T[]): T[] {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { forkSource } from '../../protocol/config.ts';
 
 /** A content block of the Messages API. Blocks this runtime does not know (`thinking`, `compaction`) are kept unchanged. */
 const contentBlock = z.looseObject({ type: z.string() });
@@ -40,6 +41,8 @@ export const transcriptEntry = z.looseObject({
   toldBackground: z.array(z.string()).optional(),
   /** The entry that this one is a copy of, in a forked session. */
   forkedFrom: z.object({ sessionId: z.string(), uuid: z.string() }).optional(),
+  /** What comes before this entry was said in another workspace, until its checkpoint. */
+  forkedWorkspace: forkSource.optional(),
 });
 export type TranscriptEntry = z.infer<typeof transcriptEntry>;
 

@@ -44,9 +44,16 @@ export function utcDay(timestamp: string): string {
  */
 export class DailyUsage {
   readonly #days = new Map<string, number>();
+  readonly #since: string;
+
+  /** @param since an RFC 3339 instant: what is older was spent by the workspace that this one is a fork of */
+  constructor(since = '') {
+    this.#since = since;
+  }
 
   record(entry: TranscriptEntry): void {
     if (entry.forkedFrom !== undefined || entry.message.usage === undefined) return;
+    if (entry.timestamp < this.#since) return;
     const day = utcDay(entry.timestamp);
     this.#days.set(day, this.on(day) + totalTokens(usageOf(entry)));
   }

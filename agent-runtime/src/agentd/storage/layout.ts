@@ -9,6 +9,7 @@ export interface Layout {
   checkpoints: string;
   background: string;
   events: string;
+  fork: string;
 }
 
 export function layoutOf(root: string): Layout {
@@ -19,6 +20,7 @@ export function layoutOf(root: string): Layout {
     checkpoints: join(root, 'checkpoints'),
     background: join(root, 'background.jsonl'),
     events: join(root, 'events.jsonl'),
+    fork: join(root, 'fork.json'),
   };
 }
 

@@ -9,12 +9,21 @@ export interface Volume {
   transcript: string[];
   /** Digests of whole manifests, by sequence. */
   manifests: Map<number, string>;
+  /** How far everything was when each was taken. */
+  cursors: Map<number, number>;
   lastSequence: number;
   cursor: number;
 }
 
 export function emptyVolume(): Volume {
-  return { inbox: new Map(), transcript: [], manifests: new Map(), lastSequence: 0, cursor: 0 };
+  return {
+    inbox: new Map(),
+    transcript: [],
+    manifests: new Map(),
+    cursors: new Map(),
+    lastSequence: 0,
+    cursor: 0,
+  };
 }
 
 /** One agentd in one pod. What it says is what the operator hears when it listens, not before. */
@@ -88,7 +97,10 @@ export class SimulatedAgent {
     const taken = this.#checkpoint;
     if (taken?.phase !== 'InProgress') return;
     const digest = `sha256:${taken.sequence.toString(16).padStart(64, '0')}`;
-    if (outcome === 'Completed') this.volume.manifests.set(taken.sequence, digest);
+    if (outcome === 'Completed') {
+      this.volume.manifests.set(taken.sequence, digest);
+      this.volume.cursors.set(taken.sequence, this.volume.cursor);
+    }
     this.#checkpoint = {
       ...taken,
       phase: outcome,

@@ -259,6 +259,7 @@ export class LaggingCache<C extends KubeObject> implements Store<C> {
   readonly #plural: string;
   readonly #index: ((object: C) => string) | undefined;
   readonly #listeners = new Set<Listener<C>>();
+  readonly installed = true;
   #objects = new Map<string, C>();
   #position = 0;
 

@@ -9,10 +9,16 @@ import {
 } from '@dormouse/crds';
 import { pino } from 'pino';
 import { Expectations } from '../../cache/index.ts';
-import { type KubeObject, type PersistentVolumeClaim, type Pod, resources } from '../../kube/index.ts';
+import {
+  type KubeObject,
+  type PersistentVolumeClaim,
+  type Pod,
+  resources,
+  type VolumeSnapshot,
+} from '../../kube/index.ts';
 import { AgentUnreachableError, noRuntime, type RuntimeView } from '../../runtime/index.ts';
 import { activityAfter } from '../../runtime/view.ts';
-import { referenceOf } from '../caches.ts';
+import { referenceOf, sourceOf } from '../caches.ts';
 import { RateLimit } from '../rate-limit.ts';
 import { Reconciler } from '../reconciler.ts';
 import { eventReadsPerSecond } from '../surroundings.ts';
@@ -27,13 +33,16 @@ export class World {
   now = Date.UTC(2026, 0, 1);
   readonly server = new SimulatedApiServer(() => this.now);
   readonly caches = {
-    workspaces: new LaggingCache(this.server, resources.workspaces),
+    workspaces: new LaggingCache(this.server, resources.workspaces, (each) => sourceOf(each) ?? ''),
     classes: new LaggingCache(this.server, resources.classes),
     pods: new LaggingCache(this.server, resources.pods),
     claims: new LaggingCache(this.server, resources.persistentVolumeClaims),
     checkpoints: new LaggingCache(this.server, resources.checkpoints, referenceOf),
     messages: new LaggingCache(this.server, resources.messages, referenceOf),
+    volumeSnapshots: new LaggingCache(this.server, resources.volumeSnapshots),
   };
+  /** What the volume held when each snapshot was cut, by its UID. */
+  readonly #cuts = new Map<string, number>();
   volume: Volume = emptyVolume();
   /** Processes on the volume; more than one only where an old one is at rest. */
   agents: SimulatedAgent[] = [];
@@ -105,13 +114,17 @@ export class World {
     });
   }
 
-  requestCheckpoint(): void {
+  requestCheckpoint(volumeSnapshot = false): void {
     this.#messages += 1;
     this.server.insert(resources.checkpoints, {
       apiVersion,
       kind: 'AgentCheckpoint',
       metadata: { namespace: name.namespace, name: `by-hand-${this.#messages}` },
-      spec: { workspaceRef: { name: name.name }, trigger: 'Manual' },
+      spec: {
+        workspaceRef: { name: name.name },
+        trigger: 'Manual',
+        ...(volumeSnapshot && { volumeSnapshot }),
+      },
     });
   }
 
@@ -168,6 +181,31 @@ export class World {
       podIP: '10.0.0.7',
       containerStatuses: ['agent', 'workspace'].map((each) => ({ name: each, state: { running: {} } })),
     });
+  }
+
+  /** The snapshot controller cuts what is asked for, and later makes it ready. */
+  snapshotter(outcome: 'cut' | 'ready' | 'fails'): void {
+    for (const { metadata, status } of this.volumeSnapshots) {
+      if (outcome === 'fails' && status?.creationTime === undefined)
+        this.server.changeStatus(resources.volumeSnapshots, metadata, { error: { message: 'no space' } });
+      if (outcome === 'cut' && status?.creationTime === undefined) {
+        this.#cuts.set(metadata.uid ?? '', this.volume.cursor);
+        const creationTime = new Date(this.now).toISOString();
+        this.server.changeStatus(resources.volumeSnapshots, metadata, { creationTime, readyToUse: false });
+      }
+      if (outcome === 'ready' && status?.creationTime !== undefined)
+        this.server.changeStatus(resources.volumeSnapshots, metadata, {
+          readyToUse: true,
+          restoreSize: '2Gi',
+        });
+    }
+  }
+
+  /** A person, not the operator. */
+  deleteCheckpoint(): void {
+    const [oldest] = this.server.all(resources.checkpoints);
+    if (oldest === undefined || oldest.metadata.name === this.workspace?.status?.checkpointing?.name) return;
+    this.server.remove(resources.checkpoints, oldest.metadata);
   }
 
   // What agentd does.
@@ -234,6 +272,8 @@ export class World {
       this.kubelet();
       this.agent?.work();
       this.agent?.progress('Completed');
+      this.snapshotter('ready');
+      this.snapshotter('cut');
       this.catchUp();
       this.listen();
       await this.reconcile();
@@ -259,6 +299,15 @@ export class World {
     return this.server.all(resources.messages);
   }
 
+  get volumeSnapshots(): VolumeSnapshot[] {
+    return this.server.all(resources.volumeSnapshots);
+  }
+
+  /** Names of the snapshots that checkpoints name. */
+  get named(): string[] {
+    return this.server.all(resources.checkpoints).flatMap((each) => each.status?.volumeSnapshot?.name ?? []);
+  }
+
   check(): void {
     const { workspace } = this;
     const status = workspace?.status;
@@ -268,6 +317,15 @@ export class World {
         status.checkpoint === undefined ? undefined : this.volume.manifests.get(status.checkpoint.sequence);
       if (digest === undefined || digest !== status.checkpoint?.digest)
         this.violations.push('Suspended without a verified checkpoint');
+    }
+    for (const { status: its, metadata, spec } of this.server.all(resources.checkpoints)) {
+      if (spec.workspaceRef.name !== name.name) continue;
+      const snapshot = this.volumeSnapshots.find((each) => each.metadata.name === its?.volumeSnapshot?.name);
+      if (its?.volumeSnapshot === undefined || snapshot === undefined) continue;
+      const cut = this.#cuts.get(snapshot.metadata.uid ?? '');
+      if (cut === undefined) this.violations.push(`${metadata.name} names a snapshot that is not cut`);
+      else if (cut !== this.volume.cursors.get(its.sequence ?? 0))
+        this.violations.push(`${metadata.name} names a snapshot of another moment`);
     }
     if (new Set(this.volume.transcript).size !== this.volume.transcript.length)
       this.violations.push('a message entered the transcript twice');
@@ -281,6 +339,12 @@ export class World {
   #deleted(plural: string, object: KubeObject, grace: number | undefined): void {
     if (plural === 'persistentvolumeclaims' && this.#deleting !== 'Delete')
       this.violations.push('a claim is deleted without its workspace');
+    if (
+      plural === 'volumesnapshots' &&
+      this.#deleting === undefined &&
+      this.named.includes(object.metadata.name)
+    )
+      this.violations.push('a snapshot is deleted that a checkpoint names');
     if (plural !== 'pods' || this.#deleting !== undefined) return;
     const agent = this.agents.find((each) => each.podUID === object.metadata.uid && each.alive);
     if (agent?.busy) this.violations.push('a pod is deleted while its agent is busy');

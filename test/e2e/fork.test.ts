@@ -1,0 +1,133 @@
+import { type AgentCheckpoint, apiVersion } from '@dormouse/crds';
+import { describe, expect, it, type TestContext } from 'vitest';
+import { type KubernetesObject, reference } from '../support/cluster.ts';
+import { suite } from '../support/suite.ts';
+import { textOf, type WorkspaceInput } from '../support/workspaces.ts';
+
+const here = suite('fork');
+const snapshotClass = 'standard';
+const withSnapshots: WorkspaceInput = { checkpoint: { volumeSnapshotClassName: snapshotClass } };
+
+/** kind's own node image has no snapshots; the one that hack/kind makes has, which test/cluster looks at. */
+async function needSnapshots({ skip }: TestContext): Promise<void> {
+  const { cluster } = here;
+  const groups = await cluster.list('apiextensions.k8s.io/v1', 'CustomResourceDefinition');
+  const name = 'volumesnapshots.snapshot.storage.k8s.io';
+  if (!groups.some(({ metadata }) => metadata.name === name)) skip('this cluster has no VolumeSnapshots');
+}
+
+/** Works, sleeps, works on: the name of the checkpoint in between. */
+async function originWith(name: string): Promise<string> {
+  const { workspaces } = here;
+  await workspaces.create(name, withSnapshots);
+  await workspaces.ask(name, 'remember: the heron nests on the north bank');
+  await workspaces.ask(name, 'write notes.txt: three eggs');
+  await workspaces.asleep(name);
+  const checkpoint = (await workspaces.get(name)).status?.checkpoint?.name ?? '';
+  await workspaces.ask(name, 'remember: the ferry is late');
+  await workspaces.ask(name, 'write notes.txt: four eggs');
+  return checkpoint;
+}
+
+const from = (checkpoint: string): WorkspaceInput => ({
+  ...withSnapshots,
+  source: { checkpointRef: { name: checkpoint } },
+});
+
+describe('a fork', () => {
+  it('has the files and the conversation of its checkpoint, goes its own way, and leaves the origin alone', async (context) => {
+    await needSnapshots(context);
+    const { workspaces } = here;
+    const checkpoint = await originWith('origin');
+    await workspaces.condition('origin', 'SnapshotTaken', 'True', 'Taken');
+
+    await workspaces.create('branch', from(checkpoint));
+    const recalled = await workspaces.ask('branch', 'recall');
+    expect(recalled).toContain('the heron nests on the north bank');
+    expect(recalled).not.toContain('the ferry is late');
+    expect(await workspaces.ask('branch', 'run: cat notes.txt')).toContain('three eggs');
+    const origin = await workspaces.get('origin');
+    expect((await workspaces.get('branch')).status?.forkedFrom).toMatchObject({
+      workspace: 'origin',
+      workspaceUID: origin.metadata.uid,
+      checkpoint,
+      sequence: 1,
+    });
+    const told = (await workspaces.transcript('branch')).filter((line) =>
+      textOf(line).includes('is a fork of workspace'),
+    );
+    expect(told).toHaveLength(1);
+
+    await workspaces.ask('branch', 'write notes.txt: five eggs');
+    expect(await workspaces.ask('origin', 'run: cat notes.txt')).toContain('four eggs');
+    expect(await workspaces.ask('origin', 'recall')).toContain('the ferry is late');
+
+    const slept = await workspaces.asleep('branch');
+    expect(slept.status?.checkpoint).toMatchObject({ name: 'branch-1', sequence: 1 });
+    expect(await workspaces.ask('branch', 'run: cat notes.txt')).toContain('five eggs');
+    expect(await workspaces.ask('branch', 'recall')).toContain('the heron nests on the north bank');
+  });
+
+  it('outlives its origin, and several begin at once', async (context) => {
+    await needSnapshots(context);
+    const { cluster, workspaces } = here;
+    const checkpoint = await originWith('parent');
+    const names = ['one', 'two', 'three'];
+    await Promise.all(names.map((name) => workspaces.create(name, from(checkpoint))));
+    await Promise.all(names.map((name) => workspaces.ask(name, `write mine.txt: ${name}`)));
+    await cluster.delete(workspaces.reference('parent'));
+    for (const name of names) {
+      expect(await workspaces.ask(name, 'run: cat notes.txt mine.txt')).toMatch(
+        new RegExp(`three eggs[^]*${name}`),
+      );
+    }
+  });
+
+  it('begins with a checkpoint that was taken by hand, while its origin works on', async (context) => {
+    await needSnapshots(context);
+    const { cluster, workspaces } = here;
+    await workspaces.create('busy', { ...withSnapshots, runPolicy: 'Always' });
+    await workspaces.ask('busy', 'write notes.txt: one egg');
+    await cluster.create({
+      apiVersion,
+      kind: 'AgentCheckpoint',
+      metadata: { name: 'by-hand', namespace: workspaces.namespace },
+      spec: { workspaceRef: { name: 'busy' }, volumeSnapshot: true },
+    } as KubernetesObject);
+    await workspaces.create('early', from('by-hand'));
+    const taken = await cluster.waitFor<KubernetesObject & AgentCheckpoint>(
+      reference(apiVersion, 'AgentCheckpoint', 'by-hand', workspaces.namespace),
+      'completed',
+      (checkpoint) => checkpoint?.status?.phase === 'Completed',
+    );
+    expect(taken?.status?.volumeSnapshot?.name).toBe('by-hand');
+    await workspaces.ask('busy', 'write notes.txt: two eggs');
+    expect(await workspaces.ask('early', 'run: cat notes.txt')).toContain('one egg');
+    expect(await workspaces.ask('busy', 'run: cat notes.txt')).toContain('two eggs');
+  });
+
+  it('says what is missing where its checkpoint has no snapshot', async (context) => {
+    await needSnapshots(context);
+    const { workspaces } = here;
+    await workspaces.create('plain');
+    await workspaces.ask('plain', 'say: hello');
+    const { status } = await workspaces.asleep('plain');
+    await workspaces.create('stuck', from(status?.checkpoint?.name ?? ''));
+    expect(await workspaces.condition('stuck', 'StorageReady', 'False', 'SourceUnusable')).toContain(
+      'volumeSnapshotClassName',
+    );
+  });
+});
+
+describe('a workspace whose snapshots cannot be taken', () => {
+  it('sleeps all the same, and says so', async (context) => {
+    await needSnapshots(context);
+    const { workspaces } = here;
+    await workspaces.create('unlucky', { checkpoint: { volumeSnapshotClassName: 'no-such-class' } });
+    await workspaces.ask('unlucky', 'say: hello');
+    await workspaces.asleep('unlucky', 150_000);
+    await workspaces.condition('unlucky', 'SnapshotTaken', 'False', 'SnapshotFailed');
+    const [checkpoint] = await workspaces.checkpoints('unlucky');
+    expect(checkpoint?.status).toMatchObject({ phase: 'Completed', reason: 'SnapshotFailed' });
+  });
+});
