@@ -156,10 +156,13 @@ function running(situation: Situation): Finding[] {
   return findings;
 }
 
-function restored({ agent, status }: Situation): Finding[] {
+function restored({ agent, status, workspace, effective }: Situation): Finding[] {
   if (agent === undefined) return [];
-  const { rejected, outcome, processes, restarted, ended, sequence } = agent.restore;
-  const told = [...restarted, ...ended].slice(0, 20).join('; ');
+  const { rejected, outcome, processes, restored, restarted, ended, sequence, problem } = agent.restore;
+  const told = [
+    ...(restored.length === 0 ? [] : [`with their memory: ${restored.slice(0, 20).join(', ')}`]),
+    ...[...restarted, ...ended].slice(0, 20),
+  ].join('; ');
   const say = (
     reason: Extract<Finding, { type: 'ProcessesRestored' }>['reason'],
     message?: string,
@@ -174,7 +177,17 @@ function restored({ agent, status }: Situation): Finding[] {
     );
   if (outcome === 'Recovered') return say('RecoveredAfterCrash', told);
   if (outcome === 'Fresh' && status.checkpoint === undefined) return say('NeverSlept');
+  if (problem !== undefined)
+    return say(
+      problem.reason === 'Unsupported' ? 'NotSupported' : problem.reason,
+      `${problem.message}. ${told === '' ? 'Nothing else ran' : told}`,
+    );
   if (processes === 'Restored') return say('Restored', told);
+  if (workspace.spec.checkpoint.processes === 'Restore' && effective?.processes === 'Restart')
+    return say(
+      'NotSupported',
+      `AgentWorkspaceClass ${status.className} has no process images (spec.processImages.enabled). Restarted: ${told === '' ? 'nothing' : told}`,
+    );
   return processes === 'Restarted' ? say('Restarted', told) : say('NothingToRestore', told);
 }
 

@@ -41,7 +41,11 @@ export function buildRuntimeConfig(
       ...(port === undefined ? {} : { port }),
       restart,
     })),
-    checkpoint: { keep: effective.keep, processes: workspace.spec.checkpoint.processes },
+    checkpoint: {
+      keep: effective.keep,
+      processes: effective.processes,
+      onDumpFailure: spec.processImages.onDumpFailure,
+    },
   };
   const revision = createHash('sha256').update(JSON.stringify(config)).digest('hex');
   return { revision, ...config };
