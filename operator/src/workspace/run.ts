@@ -7,6 +7,7 @@ import type { Decision } from './decision.ts';
 import { diagnoseClaim, diagnosePod } from './diagnosis.ts';
 import { instant, millisecondsAt } from './instant.ts';
 import { modelProblem } from './model-problem.ts';
+import { restoredFinding } from './restored.ts';
 import { hadFiles, isParked, outdated, quietSince, type Situation, wantedConfig } from './situation.ts';
 import { classFinding } from './start.ts';
 
@@ -152,43 +153,8 @@ function running(situation: Situation): Finding[] {
     });
   else if (conditionOf(status.conditions, 'CheckpointVerified') === undefined)
     findings.push({ type: 'CheckpointVerified', reason: 'NoneYet' });
-  findings.push(...restored(situation));
+  if (situation.agent !== undefined) findings.push(restoredFinding(situation, situation.agent.restore));
   return findings;
-}
-
-function restored({ agent, status, workspace, effective }: Situation): Finding[] {
-  if (agent === undefined) return [];
-  const { rejected, outcome, processes, restored, restarted, ended, sequence, problem } = agent.restore;
-  const told = [
-    ...(restored.length === 0 ? [] : [`with their memory: ${restored.slice(0, 20).join(', ')}`]),
-    ...[...restarted, ...ended].slice(0, 20),
-  ].join('; ');
-  const say = (
-    reason: Extract<Finding, { type: 'ProcessesRestored' }>['reason'],
-    message?: string,
-  ): Finding[] => [
-    { type: 'ProcessesRestored', reason, ...(message === undefined || message === '' ? {} : { message }) },
-  ];
-  const [worst] = rejected;
-  if (worst !== undefined)
-    return say(
-      'CheckpointRejected',
-      `Checkpoint ${worst.sequence} on the volume was not whole (${worst.reason}); ${sequence === undefined ? 'the files as they are' : `checkpoint ${sequence}`} was used instead.`,
-    );
-  if (outcome === 'Recovered') return say('RecoveredAfterCrash', told);
-  if (outcome === 'Fresh' && status.checkpoint === undefined) return say('NeverSlept');
-  if (problem !== undefined)
-    return say(
-      problem.reason === 'Unsupported' ? 'NotSupported' : problem.reason,
-      `${problem.message}. ${told === '' ? 'Nothing else ran' : told}`,
-    );
-  if (processes === 'Restored') return say('Restored', told);
-  if (workspace.spec.checkpoint.processes === 'Restore' && effective?.processes === 'Restart')
-    return say(
-      'NotSupported',
-      `AgentWorkspaceClass ${status.className} has no process images (spec.processImages.enabled). Restarted: ${told === '' ? 'nothing' : told}`,
-    );
-  return processes === 'Restarted' ? say('Restarted', told) : say('NothingToRestore', told);
 }
 
 /** No answer means: not idle. The pod is left alone; kubelet restarts what crashed. */

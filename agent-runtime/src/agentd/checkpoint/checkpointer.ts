@@ -168,12 +168,13 @@ export class Checkpointer {
       }
       await this.#parts.store.prune(this.#parts.config().checkpoint.keep, state.sequence);
       const total = elapsed();
+      const imageFiles = document.images?.flatMap((image) => image.files) ?? [];
       this.#set({
         ...state,
         phase: 'Completed',
         completedAt: new Date().toISOString(),
         digest,
-        bytes,
+        bytes: imageFiles.reduce((sum, file) => sum + file.bytes, bytes),
         sessions: document.sessions,
         processes: { services: stopped.services.length, background: stopped.background.length },
         durations: { flush, stop, manifest: total - flush - stop, total },

@@ -11,9 +11,8 @@ export class CriuFailure extends Error {
 
 /** Seconds that criu gives itself for a dump; it undoes what it did when they are over. */
 const dumpSeconds = 20;
-/** Milliseconds after which it is killed: for a dump only when its own limit failed, since a killed one undoes nothing else. */
-const dumpLimitMs = 30_000;
-const restoreLimitMs = 15_000;
+/** Milliseconds after which criu is killed; a dump, where its own limit failed. */
+const criuLimits = { dumpMs: 30_000, restoreMs: 15_000 };
 
 /**
  * Without SYS_ADMIN (`--unprivileged`). Connections are closed, since their other ends will have gone; locks on files are kept; which
@@ -25,11 +24,13 @@ const common = ['--unprivileged', '--tcp-close', '--manage-cgroups=ignore', '--f
 export class Criu {
   readonly #program: string;
   readonly #runtime: string;
+  readonly #limits: typeof criuLimits;
 
   /** `runtime`: a folder of this pod alone, where criu keeps what it found out about the kernel. */
-  constructor(program: string, runtime: string) {
+  constructor(program: string, runtime: string, limits = criuLimits) {
     this.#program = program;
     this.#runtime = runtime;
+    this.#limits = limits;
   }
 
   get program(): string {
@@ -46,12 +47,12 @@ export class Criu {
   /** Dumps a process and all that it started into a folder that exists, and leaves them stopped. Throws {@link CriuFailure}; then they run on. */
   async dump(pid: number, folder: string): Promise<void> {
     const limit = ['--leave-stopped', '--timeout', String(dumpSeconds)];
-    await this.#run(folder, 'dump.log', dumpLimitMs, ['dump', '-t', String(pid), ...limit]);
+    await this.#run(folder, 'dump.log', this.#limits.dumpMs, ['dump', '-t', String(pid), ...limit]);
   }
 
   /** Brings back what was dumped, under its pids, running. Throws {@link CriuFailure}; what was brought back by then is for the caller to end. */
   async restore(folder: string): Promise<void> {
-    await this.#run(folder, 'restore.log', restoreLimitMs, ['restore', '--restore-detached']);
+    await this.#run(folder, 'restore.log', this.#limits.restoreMs, ['restore', '--restore-detached']);
   }
 
   async #run(folder: string, log: string, limitMs: number, command: string[]): Promise<void> {

@@ -108,7 +108,7 @@ export class ProcessImages {
       outcomes.push({ kind, id, lost });
     };
     for (const image of images) {
-      const reason = (await this.#obstacle(join(before, folderOf(image)), image, declared)) ?? undefined;
+      const reason = await this.#obstacle(join(before, folderOf(image)), image, declared);
       if (reason === undefined) whole.push(image);
       else lose(image, reason);
     }
