@@ -250,6 +250,19 @@ export const agentWorkspaceClassSpec = z.object({
     })
     .prefault({})
     .meta({ description: 'What workspaces reach outside, besides their model.' }),
+  processImages: z
+    .object({
+      enabled: z.boolean().default(false).meta({
+        description:
+          'Whether workspaces that ask for it get their processes back as they were (spec.checkpoint.processes Restore). It takes a container without a seccomp profile that starts as root: see docs/concepts/process-images.md.',
+      }),
+      onDumpFailure: z.enum(['StayAwake', 'Restart']).default('StayAwake').meta({
+        description:
+          'What follows when processes could not be dumped three times in a row: StayAwake keeps the workspace awake and goes on trying; Restart lets it sleep, ends its processes and starts services afresh at the wake.',
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'Whether and how processes outlive a sleep with their memory.' }),
   ceilings: z
     .object({
       storage: quantity.optional().meta({

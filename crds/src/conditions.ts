@@ -86,7 +86,7 @@ export const workspaceConditions = {
       Clamped: {
         status: 'True',
         meaning:
-          'The class allows less than the workspace asks for (a ceiling was lowered after the workspace was made); the ceiling is in force.',
+          'The class allows less than the workspace asks for: a ceiling was lowered after the workspace was made, or it has no process images. What it allows is in force.',
       },
       ClassNotFound: {
         status: 'False',
@@ -270,10 +270,19 @@ export const workspaceConditions = {
         meaning:
           "The workspace is a fork that just began: services and the origin's restartable background tasks were started afresh.",
       },
-      RestoreFailed: {
+      NotSupported: {
         status: 'False',
         meaning:
-          'Process images did not restore; services were started afresh instead. Why is in the message.',
+          'spec.checkpoint.processes is Restore, but the class has no process images or the image of the workspace no criu. Services were started afresh.',
+      },
+      DumpFailed: {
+        status: 'False',
+        meaning:
+          'The processes could not be dumped, and the class says to sleep all the same (spec.processImages.onDumpFailure Restart). Services were started afresh.',
+      },
+      RestoreFailed: {
+        status: 'False',
+        meaning: 'Some process images did not restore; which, why, and what runs instead is in the message.',
       },
       CheckpointRejected: {
         status: 'False',

@@ -24,13 +24,27 @@ with_docker() {
   local context container name=dormouse.dev/base-$target:building
   context=$(mktemp -d)
   trap 'rm -rf "$context"' EXIT
-  cp "$here/packages.txt" "$here/base.Containerfile" "$context"
+  cp "$here"/{packages.txt,criu.sh,no-io-uring.c,base.Containerfile} "$context"
   cp "$node" "$context/node"
   DOCKER_BUILDKIT=1 docker build --progress plain --file "$context/base.Containerfile" --target "$target" --tag "$name" "$context" >&2
   container=$(docker create "$name" true)
   docker export --output "$out" "$container"
   docker rm "$container" >/dev/null
   docker rmi "$name" >/dev/null
+}
+
+packages() { awk -v image="$1" '$1 == image { print $2 }' "$here/packages.txt" | paste -sd ,; }
+
+# criu_of OUT: criu out of the next Debian. What is signed there is good for a week, and testing may not be released for longer.
+criu_of() {
+  local debian
+  debian=$(mktemp -d)
+  mmdebstrap --variant=extract --include="$(packages criu)" --aptopt='APT::Install-Recommends "false"' \
+    --aptopt='Acquire::Check-Valid-Until "false"' forky "$debian" \
+    "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian forky main" >&2
+  cp "$here/no-io-uring.c" "$debian"
+  "$here/criu.sh" "$debian" "$1"
+  rm -rf "$debian"
 }
 
 with_mmdebstrap() {
@@ -42,18 +56,25 @@ with_mmdebstrap() {
     install_packages mmdebstrap debian-archive-keyring
   fi
   # extract: unpacked packages and nothing else. apt: what Debian calls essential, and apt for images made FROM it.
-  local variant=apt
-  if [[ $target == runtime ]]; then variant=extract; fi
+  local variant=apt more=() criu
+  if [[ $target == runtime ]]; then
+    variant=extract
+  else
+    criu=$(mktemp -d)
+    criu_of "$criu/criu"
+    more=(--customize-hook="copy-in '$criu/criu' /opt")
+  fi
   # The times of the epoch, and nothing of this machine: the same packages make the same bytes.
   # shellcheck disable=SC2016 # $1 is the new root, for mmdebstrap to fill in
   SOURCE_DATE_EPOCH=0 mmdebstrap --variant="$variant" --skip=output/dev \
-    --include="$(awk -v image="$target" '$1 == image { print $2 }' "$here/packages.txt" | paste -sd ,)" \
+    --include="$(packages "$target")" \
     --aptopt='APT::Install-Recommends "false"' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --customize-hook='rm -rf "$1/etc/resolv.conf" "$1/etc/hostname" "$1"/var/cache/debconf/*-old "$1"/var/log/* "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"' \
     --customize-hook='if [ -d "$1/etc/apt" ]; then echo "deb http://deb.debian.org/debian bookworm main" >"$1/etc/apt/sources.list"; fi' \
-    bookworm "$out" >&2
+    "${more[@]}" bookworm "$out" >&2
+  if [[ -n ${criu:-} ]]; then rm -rf "$criu"; fi
 }
 
 if docker version >/dev/null 2>&1 && can_pull; then

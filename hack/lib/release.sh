@@ -7,12 +7,12 @@ RELEASE_NAMESPACE=dormouse-system
 kube() { kubectl ${KUBE_CONTEXT:+--context "$KUBE_CONTEXT"} "$@"; }
 
 # release_install TAG [HELM-OPTION…]: installs or upgrades the release to the images with this tag. With ANTHROPIC_API_KEY set
-# the default class talks to the real API, otherwise to the demo model. It returns when everything is ready.
+# the default class talks to the real API, otherwise to the demo model. With the class literal-resume. It returns when everything is ready.
 release_install() {
   local root tag=$1 options
   root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
   shift
-  options=(--namespace "$RELEASE_NAMESPACE" --create-namespace --set "image.tag=$tag" --wait --timeout 5m)
+  options=(--namespace "$RELEASE_NAMESPACE" --create-namespace --set "image.tag=$tag" --set literalResume.enabled=true --wait --timeout 5m)
   if [[ -n ${ANTHROPIC_API_KEY:-} ]]; then
     kube create namespace "$RELEASE_NAMESPACE" --dry-run=client --output yaml | kube apply --filename - >/dev/null
     # By way of standard input: arguments can be read by everybody on this machine.

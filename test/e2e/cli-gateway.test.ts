@@ -179,6 +179,33 @@ describe('the command line, through the gateway', () => {
     expect(await dormouse(['cp', 'files:nothing', folder])).toMatchObject({ code: 3 });
   });
 
+  it("is the user of the workspace, without rights, also where its container is root's", async () => {
+    await here.workspaces.create('images', {
+      classRef: { name: 'literal-resume' },
+      checkpoint: { processes: 'Restore' },
+    });
+    await here.workspaces.ask('images', 'run: mkdir -m 700 own && echo kept > own/file');
+    const shell = new AtTerminal('shell', 'images');
+    await shell.sees('$ ');
+    shell.type('echo "has: $(grep CapEff /proc/self/status | tr -d "[:space:]")"\r');
+    await shell.sees('has: CapEff:0000000000000000');
+    shell.type('exit\r');
+    expect(await shell.ended).toBe(0);
+    await writeFile(join(folder, 'given'), 'given');
+    expect(await dormouse(['cp', join(folder, 'given'), 'images:own/'])).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
+    expect(await here.workspaces.ask('images', 'run: stat -c %u own/given; rm own/given')).toMatch(
+      /\b1000\b/,
+    );
+    expect(await dormouse(['cp', 'images:own/file', join(folder, 'taken')])).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
+    expect(await readFile(join(folder, 'taken'), 'utf8')).toBe('kept\n');
+  });
+
   it('forwards a port, which wakes the workspace', async () => {
     const { workspaces } = here;
     const serve =

@@ -8,6 +8,7 @@ import { HttpError } from './api/error.ts';
 import type { EventSources } from './api/event-stream.ts';
 import { BackgroundTasks } from './background/background-tasks.ts';
 import { Checkpointer } from './checkpoint/checkpointer.ts';
+import { folderName } from './checkpoint/manifest.ts';
 import { CheckpointStore } from './checkpoint/store.ts';
 import type { MountedConfig } from './config/files.ts';
 import { Deltas } from './events/deltas.ts';
@@ -18,6 +19,7 @@ import { PatientModel } from './model/patient-model.ts';
 import { type Recovered, recover } from './recover.ts';
 import { Sessions } from './session/sessions.ts';
 import { Slots } from './session/slots.ts';
+import { WakeNote } from './session/wake-note.ts';
 import { busyReasons } from './state/busy-reasons.ts';
 import { StateBoard } from './state/state-board.ts';
 import { AppendLog } from './storage/append-log.ts';
@@ -26,7 +28,7 @@ import { type Layout, layoutOf, makeFolders } from './storage/layout.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { Terminals } from './terminal/terminals.ts';
 import { ToolsClient } from './tools/tools-client.ts';
-import { ToolsWatch } from './tools/tools-watch.ts';
+import { type ImagesToRestore, type Reconciled, ToolsWatch } from './tools/tools-watch.ts';
 
 /** Turns that run at the same time; more wait in order. A turn is mostly waiting for the model. */
 const parallelTurns = 8;
@@ -62,6 +64,7 @@ export class Agent {
   readonly #background: BackgroundTasks;
   readonly #watch: ToolsWatch;
   readonly #restore: RuntimeState['restore'];
+  readonly #wakeNote = new WakeNote();
   #config: RuntimeConfig;
   #lastActivityAt: string;
   #stopping = false;
@@ -127,6 +130,7 @@ export class Agent {
       health,
       log: options.log,
       declared: () => this.#config.services,
+      images: imagesOf(recovered),
       onChange: touch,
       onReconciled: (result) => this.#reconciled(result),
     });
@@ -138,10 +142,11 @@ export class Agent {
       background: this.#background,
       dailyUsage: recovered.usage,
       slots: new Slots(parallelTurns),
+      wakeNote: this.#wakeNote,
       home: options.home,
       readable: options.readable,
       config: () => this.#config,
-      held: () => this.checkpointer.holding || this.#stopping,
+      held: () => this.checkpointer.holding || this.#watch.restoring || this.#stopping,
       emit: (event) => events.emit(event),
       delta: (session, text) => deltas.send(session, text),
       active: () => this.#active(),
@@ -296,11 +301,18 @@ export class Agent {
     return logs;
   }
 
-  #reconciled({ restarted, ended }: { restarted: string[]; ended: string[] }): void {
-    this.#restore.restarted.push(...restarted.filter((line) => !this.#restore.restarted.includes(line)));
-    this.#restore.ended.push(...ended);
-    if (this.#restore.restarted.length > 0) this.#restore.processes = 'Restarted';
+  #reconciled({ restored, restarted, ended, lost }: Reconciled): void {
+    const restore = this.#restore;
+    restore.restored.push(...restored);
+    const known = new Set([...restore.restored, ...restore.restarted]);
+    restore.restarted.push(...restarted.filter((line) => !known.has(line)));
+    restore.ended.push(...ended);
+    if (lost.length > 0) restore.problem = { reason: 'RestoreFailed', message: lost.join('; ') };
+    if (restore.restored.length > 0) restore.processes = 'Restored';
+    else if (restore.restarted.length > 0) restore.processes = 'Restarted';
+    if (restored.length > 0 || restore.problem !== undefined) this.#wakeNote.set(restore);
     this.#board.touch();
+    this.sessions.kickAll();
   }
 
   /**
@@ -321,4 +333,10 @@ export class Agent {
   #fault(error: unknown): void {
     this.#options.log.error({ err: error }, 'a message could not be told of again');
   }
+}
+
+/** The process images of the checkpoint that the volume stands on. */
+function imagesOf({ verified: { manifest } }: Recovered): ImagesToRestore | undefined {
+  if (manifest?.images === undefined || manifest.images.length === 0) return undefined;
+  return { folder: folderName(manifest.sequence), images: manifest.images };
 }

@@ -66,6 +66,8 @@ export async function recover(
       ...(verified.sequence !== undefined && { sequence: verified.sequence }),
       outcome: fork?.fresh ? 'Forked' : outcomeOf(verified, scanned),
       processes: 'None',
+      restored: [],
+      ...(verified.manifest?.withoutImages && { problem: verified.manifest.withoutImages }),
       rejected: verified.rejected,
       restarted: [],
       ended: [],

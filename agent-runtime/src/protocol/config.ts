@@ -35,7 +35,13 @@ export const runtimeConfig = z.object({
       restart: z.enum(['Always', 'OnFailure', 'Never']),
     }),
   ),
-  checkpoint: z.object({ keep: z.int().min(1), processes: z.enum(['Restart', 'Restore']) }),
+  checkpoint: z.object({
+    keep: z.int().min(1),
+    /** What the pod is made for: where the class has no process images, `Restart`. */
+    processes: z.enum(['Restart', 'Restore']),
+    /** When processes cannot be dumped again and again: stay awake, or sleep and start them afresh. */
+    onDumpFailure: z.enum(['StayAwake', 'Restart']).default('StayAwake'),
+  }),
   /** Of a fork: looked at by the first start alone. */
   source: forkSource.optional(),
 });

@@ -43,7 +43,14 @@ export const restoreState = z.object({
   sequence: z.int().min(1).optional(),
   /** `Recovered`: after a crash without a checkpoint in between. `Forked`: the volume became that of a fork just now. */
   outcome: z.enum(['Fresh', 'Checkpoint', 'Recovered', 'Forked']),
+  /** `Restored`: at least one; what was not is in `problem`. */
   processes: z.enum(['None', 'Restarted', 'Restored']),
+  /** One line each for what runs on with its memory. */
+  restored: z.array(z.string()).default([]),
+  /** Why something started afresh, or ended, though its image was to be restored. */
+  problem: z
+    .object({ reason: z.enum(['Unsupported', 'DumpFailed', 'RestoreFailed']), message: z.string() })
+    .optional(),
   /** Checkpoints that were not whole, newest first, and why. */
   rejected: z.array(z.object({ sequence: z.int(), reason: z.string() })),
   /** One line each for what was started again and what ended. */

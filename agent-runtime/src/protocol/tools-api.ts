@@ -17,11 +17,12 @@
  * | `GET /terminals` | - | `terminalList` |
  * | `GET /terminals/ID`, `Upgrade: dormouse-terminal` | - | 101, then frames both ways: see `terminalFrames` |
  * | `DELETE /terminals/ID` | - | `{}`, after all that ran on it has ended |
- * | `POST /checkpoint` | `{}` | `stopResult`: every process has been stopped (TERM, then KILL) and the volume synced |
+ * | `POST /checkpoint` | `stopRequest` | `stopResult`: every process has been ended (TERM, then KILL) and the volume synced. With images: each was dumped and waits, stopped |
  * | `POST /restore` | `restoreRequest` | `restoreResult` |
  * | `GET /healthz` | - | `toolsHealth` |
  *
  * Between `POST /checkpoint` and `POST /restore` every request that could start a process or change a file answers 503 `stopping`.
+ * Where images can be restored, such a request waits at first: until the first `POST /restore`, before which nothing runs.
  */
 import { z } from 'zod';
 
@@ -150,21 +151,60 @@ export const toolsEvent = z.discriminatedUnion('type', [
 ]);
 export type ToolsEvent = z.infer<typeof toolsEvent>;
 
+/** A file of a process image. */
+const imageFile = z.object({
+  name: z.string().regex(/^[\w.-]{1,128}$/),
+  bytes: z.int().min(0),
+  /** Hex. */
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+export type ImageFile = z.infer<typeof imageFile>;
+
+/** A process with all that it started, as criu wrote it down. */
+export const processImage = z.object({
+  kind: z.enum(['service', 'background']),
+  /** The name of the service, the id of the task. */
+  id: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+  pid: z.int().min(1),
+  /** Of a service, as it was declared then: it is restored only while it is declared so. */
+  service: serviceSpec.optional(),
+  files: z.array(imageFile).max(5000),
+});
+export type ProcessImage = z.infer<typeof processImage>;
+
+/** Where images lie, all of one checkpoint in one folder. */
+const imageFolder = z.string().regex(/^[0-9]{8,16}$/);
+
+export const stopRequest = z.object({
+  /** Dump the processes into this new folder, instead of ending them. Where one cannot be dumped: 409 `dump_failed`, and all run on. */
+  images: imageFolder.optional(),
+});
+
 export const stopResult = z.object({
   /** Names of the services that were declared. */
   services: z.array(z.string()),
-  /** The tasks that this stop ended. */
+  /** The tasks that this stop ended or dumped. */
   background: z.array(backgroundTask),
+  images: z.array(processImage).max(100).optional(),
+  /** Why there are no images though they were asked for: this pod cannot make any. */
+  unsupported: z.string().max(1000).optional(),
 });
 
 export const restoreRequest = z.object({
   services: z.array(serviceSpec),
   background: z.array(backgroundRequest),
+  images: z.object({ folder: imageFolder, images: z.array(processImage) }).optional(),
 });
 export const restoreResult = z.object({
   services: z.array(serviceStatus),
   background: z.array(backgroundTask),
+  /** What became of each image. `lost`: why it was not restored; absent where it runs again. */
+  images: z
+    .array(processImage.pick({ kind: true, id: true }).extend({ lost: z.string().max(1000).optional() }))
+    .max(100)
+    .optional(),
 });
+export type RestoreResult = z.infer<typeof restoreResult>;
 
 /** What the frames of an attached terminal are, by their kinds. */
 export const terminalFrames = {
@@ -199,6 +239,7 @@ export const toolError = z.object({
       'changed',
       'limit',
       'conflict',
+      'dump_failed',
     ]),
     message: z.string(),
   }),

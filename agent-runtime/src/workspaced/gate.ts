@@ -7,10 +7,17 @@ import { ToolFailure } from './tool-failure.ts';
 export class Gate {
   #closed = false;
   #abort = new AbortController();
+  /** Until it is opened for the first time, work waits. */
+  #waiting: PromiseWithResolvers<void> | undefined;
   readonly #underWay = new Set<Promise<unknown>>();
 
+  /** `waits`: work that comes before it is opened waits until then. Default: it is open. */
+  constructor(waits = false) {
+    if (waits) this.#waiting = Promise.withResolvers();
+  }
+
   get closed(): boolean {
-    return this.#closed;
+    return this.#closed || this.#waiting !== undefined;
   }
 
   /**
@@ -18,6 +25,7 @@ export class Gate {
    * (a command) listens to it, what must end whole (a file being written) does not.
    */
   async run<T>(work: (closing: AbortSignal) => Promise<T>): Promise<T> {
+    await this.#waiting?.promise;
     if (this.#closed) {
       throw new ToolFailure(
         'stopping',
@@ -36,13 +44,20 @@ export class Gate {
   /** Refuses new work, asks what is under way to end, and resolves when it has. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#stopWaiting();
     this.#abort.abort();
     await Promise.allSettled(this.#underWay);
   }
 
   open(): void {
+    this.#stopWaiting();
     if (!this.#closed) return;
     this.#closed = false;
     this.#abort = new AbortController();
+  }
+
+  #stopWaiting(): void {
+    this.#waiting?.resolve();
+    this.#waiting = undefined;
   }
 }

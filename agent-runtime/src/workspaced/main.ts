@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { paths } from '../protocol/paths.ts';
 import type { BackgroundTask, ServiceStatus } from '../protocol/tools-api.ts';
 import { Listeners } from './api/listeners.ts';
@@ -13,8 +13,14 @@ import { systemClock } from './clock.ts';
 import { execLimits } from './exec/run.ts';
 import { Confinement } from './files/confinement.ts';
 import { Gate } from './gate.ts';
+import { Criu } from './images/criu.ts';
+import { DirectLauncher } from './images/direct-launcher.ts';
+import { ProcessImages } from './images/process-images.ts';
+import { emptyScratch } from './images/scratch.ts';
 import { jsonLog } from './log.ts';
+import { absent } from './output/retention.ts';
 import { commandEnvironment, declaredEnvironment } from './process/environment.ts';
+import { pipedLauncher } from './process/launcher.ts';
 import { endLeftovers } from './process/leftovers.ts';
 import { Supervisor } from './services/supervisor.ts';
 import { listenOn } from './socket.ts';
@@ -30,6 +36,11 @@ const transcripts = env.DORMOUSE_TRANSCRIPTS ?? paths.transcripts;
 const terminalHost = env.DORMOUSE_TERMINAL_HOST ?? join(import.meta.dirname, 'terminal-host');
 /** Says that every process of this user that can be seen is the workspace's, and may be ended with it. */
 const ownsProcesses = env.DORMOUSE_OWNS_PID_NAMESPACE === '1';
+/** Says that this process has what criu takes: see hack/image/with-process-images. */
+const makesImages = env.DORMOUSE_PROCESS_IMAGES === '1';
+const criuProgram = env.DORMOUSE_CRIU ?? '/opt/criu/criu';
+/** Folders on the volume in place of the container's own, where processes may have files open; separated by colons. */
+const scratch = env.DORMOUSE_SCRATCH?.split(':').filter(Boolean) ?? [];
 
 /** Milliseconds between TERM and KILL before a sleep, and when the container is told to end, which has 5 s in all. */
 const sleepGraceMs = 5_000;
@@ -52,12 +63,21 @@ async function main(): Promise<void> {
   const listeners = new Listeners();
   const taskChanged = (task: BackgroundTask) => listeners.tell({ type: 'background', task });
   const serviceChanged = (service: ServiceStatus) => listeners.tell({ type: 'service', service });
-  const launch = { home, declared: declaredEnvironment(env) };
-  const gate = new Gate();
+  const bootId = randomUUID();
+  const criu = await findCriu();
+  const launch = {
+    home,
+    declared: declaredEnvironment(env),
+    ...(makesImages ? { prefix: withoutRights } : {}),
+  };
+  const gate = new Gate(criu !== undefined);
+  const launcher = criu === undefined ? pipedLauncher : await directLauncher(criu, gate);
   const background = new BackgroundTasks({
     ...launch,
+    launcher,
     folder: join(processes, 'background'),
-    kernel: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(),
+    // What can be dumped runs in a container of its own: nothing of an earlier start is still there to be ended.
+    kernel: criu ? bootId : (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(),
     limits: backgroundLimits,
     log,
     changed: taskChanged,
@@ -66,6 +86,7 @@ async function main(): Promise<void> {
   const services = new Supervisor(
     {
       ...launch,
+      launcher,
       folder: join(processes, 'services'),
       rotateAt,
       clock: systemClock,
@@ -75,13 +96,20 @@ async function main(): Promise<void> {
     sleepGraceMs,
   );
   const terminals = new Terminals({ ...launch, program: terminalHost, limits: terminalLimits });
+  const folder = join(processes, 'images');
+  const images =
+    criu === undefined
+      ? { unsupported: whyNoImages }
+      : new ProcessImages({ criu, folder, services, background, log });
+  if (images instanceof ProcessImages && !(await images.present())) await emptyScratch(scratch);
   const sleep = new Sleep({
     gate,
     services,
     background,
     terminals,
-    endLeftovers: async (graceMs) => {
-      if (ownsProcesses) await endLeftovers(graceMs);
+    images,
+    endLeftovers: async (graceMs, keep) => {
+      if (ownsProcesses) await endLeftovers(graceMs, keep);
     },
     sync: () => syncFolders([home, processes]),
     graceMs: sleepGraceMs,
@@ -94,7 +122,6 @@ async function main(): Promise<void> {
     env: commandEnvironment(home, launch.declared),
   };
   const exec = { ...launch, outputs: join(processes, 'outputs'), limits: execLimits };
-  const bootId = randomUUID();
   const routes = routesOf({
     ...{ bootId, gate, exec, background, services, terminals, search, sleep, listeners },
   });
@@ -115,6 +142,27 @@ async function main(): Promise<void> {
 
   await listenOn(server, socketPath);
   log.info('ready', { socketPath, bootId, sinceStartMs: Math.round(performance.now()) });
+}
+
+/** What runs here must not be able to do what criu is. */
+const withoutRights = ['setpriv', '--ambient-caps=-all', '--inh-caps=-all', '--'];
+
+const whyNoImages = makesImages
+  ? `the image of the workspace has no ${criuProgram}: make it FROM the workspace image of Dormouse`
+  : 'the pod was made without process images; the next one has them where the workspace and its class ask for them';
+
+/** Undefined where this pod cannot make images. */
+async function findCriu(): Promise<Criu | undefined> {
+  if (!makesImages) return undefined;
+  // Beside the socket: gone with the pod, as what criu keeps there of the node's kernel has to be.
+  const criu = new Criu(criuProgram, join(dirname(socketPath), 'criu'));
+  return (await criu.available()) ? criu : undefined;
+}
+
+async function directLauncher({ program }: Criu, gate: Gate): Promise<DirectLauncher> {
+  const preload = join(dirname(program), 'no-io-uring.so');
+  const found = await stat(preload).catch(absent);
+  return new DirectLauncher({ frozen: () => gate.closed, preload: found && preload, log });
 }
 
 function fail(error: unknown): void {

@@ -2,6 +2,16 @@ import { type Execution, exec } from '../cluster/exec.ts';
 import { Failure } from '../failure.ts';
 import type { Access } from '../surroundings.ts';
 
+/**
+ * Runs a script, its first argument, as the user of the workspace. A container that restores process images is root's, and so is what is
+ * executed in it from outside.
+ */
+const asUser = [
+  'set -- sh -c "$1" sh "$2"',
+  'if [ "$(id -u)" != 0 ] || [ ! -e /opt/dormouse/with-process-images ]; then exec "$@"; fi',
+  'exec setpriv --reuid 1000 --regid 1000 --groups 7000 --inh-caps=-all "$@"',
+].join('\n');
+
 /** The container in which a workspace's files are, and the commands that copy them. */
 export class Container {
   readonly #access: Access;
@@ -60,6 +70,6 @@ export class Container {
   #shell(script: string, path: string): Promise<Execution> {
     const { namespace, credentials } = this.#access;
     const at = { namespace, name: this.#name, container: 'workspace' };
-    return exec(credentials, at, ['sh', '-c', script, 'sh', path], this.#signal);
+    return exec(credentials, at, ['sh', '-c', asUser, 'sh', script, path], this.#signal);
   }
 }

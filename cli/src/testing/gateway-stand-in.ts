@@ -139,7 +139,7 @@ export class GatewayStandIn implements AsyncDisposable {
       services: [],
       tools: 'ready',
       lastSequence: 0,
-      restore: { outcome: 'Fresh', processes: 'None', rejected: [], restarted: [], ended: [] },
+      restore: { outcome: 'Fresh', processes: 'None', rejected: [], restored: [], restarted: [], ended: [] },
     };
   }
 

@@ -60,7 +60,7 @@ export class LocalWorkspace implements AsyncDisposable {
       model: { name: 'scripted', baseUrl: this.#model.url },
       permissions,
       services: [],
-      checkpoint: { keep: 2, processes: 'Restart' },
+      checkpoint: { keep: 2, processes: 'Restart', onDumpFailure: 'StayAwake' },
     };
     await this.#write('secrets/config.json', JSON.stringify(config));
     await this.#write('secrets/key', agentKey(masterKey, { ...name, uid }));

@@ -23,7 +23,7 @@ const state = (change: Partial<RuntimeState> = {}): RuntimeState => ({
   services: [],
   tools: 'ready',
   lastSequence: 0,
-  restore: { outcome: 'Fresh', processes: 'None', rejected: [], restarted: [], ended: [] },
+  restore: { outcome: 'Fresh', processes: 'None', rejected: [], restored: [], restarted: [], ended: [] },
   ...change,
 });
 const record: MessageRecord = {

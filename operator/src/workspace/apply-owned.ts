@@ -2,10 +2,12 @@ import { workspaceLabel } from '@dormouse/crds';
 import {
   AlreadyExistsError,
   ConflictError,
+  type Desired,
   ForbiddenError,
   InvalidError,
   NotFoundError,
   type PersistentVolumeClaim,
+  type Pod,
   resources,
 } from '../kube/index.ts';
 import type { Action } from './actions.ts';
@@ -266,12 +268,22 @@ async function createPod(
       throw new LearntError(message);
     }
     if (isRefusal(error)) {
-      const message = `The API server refuses pod ${snapshot.name.name}: ${error.message}`;
+      const message = `The API server refuses pod ${snapshot.name.name}: ${error.message}${remedy(pod)}`;
       memory.podProblem = { reason: 'PodRefused', message, at: around.now() };
       throw new LearntError(message);
     }
     throw error;
   }
+}
+
+/** What to do where Pod Security of the namespace is the likely reason. */
+function remedy(pod: Desired<Pod>): string {
+  const dumpable = pod.spec?.containers.some(
+    ({ securityContext }) => securityContext?.capabilities?.add !== undefined,
+  );
+  return dumpable
+    ? '. Process images take the Pod Security level privileged of the namespace: label it pod-security.kubernetes.io/enforce=privileged, or set spec.checkpoint.processes to Restart.'
+    : '';
 }
 
 async function deletePod(

@@ -56,6 +56,8 @@ export interface EffectiveSpec {
   /** Milliseconds. */
   idleAfter: number;
   keep: number;
+  /** Whether the pod is made so that processes can be dumped and restored. */
+  processes: 'Restart' | 'Restore';
   model: string;
   permissionMode: PermissionMode;
   maxTurns: number | undefined;
@@ -120,8 +122,15 @@ export function narrow(spec: AgentWorkspaceSpec, of: AgentWorkspaceClass): Effec
     return otherwise;
   };
 
+  let { processes } = spec.checkpoint;
+  if (processes === 'Restore' && !of.spec.processImages.enabled) {
+    processes = 'Restart';
+    say('spec.checkpoint.processes', 'Restore', 'Restart');
+  }
+
   return {
     class: of,
+    processes,
     runPolicy,
     storageSize,
     idleAfter,

@@ -85,6 +85,28 @@ describe('the pod', () => {
     ]);
   });
 
+  it('gets the rights that process images take only where the class has them and the workspace asks, and only for the tools', () => {
+    const enabled = { processImages: { enabled: true } };
+    const asks = { checkpoint: { processes: 'Restore' } };
+    for (const spec of [specOf(enabled), specOf({}, asks)]) {
+      expect(spec.containers[1]?.securityContext?.capabilities).toEqual({ drop: ['ALL'] });
+      expect(spec.containers[1]?.command).toBeUndefined();
+    }
+    const { containers, volumes } = specOf(enabled, asks);
+    const [agent, tools] = containers;
+    expect(tools?.securityContext).toMatchObject({
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ['ALL'], add: ['CHECKPOINT_RESTORE', 'SETGID', 'SETPCAP', 'SETUID'] },
+      seccompProfile: { type: 'Unconfined' },
+    });
+    expect(agent).toEqual(specOf().containers[0]);
+    // What a process may have open is on the volume.
+    expect(tools?.volumeMounts?.filter(({ name }) => name === 'claim').map((each) => each.mountPath)).toEqual(
+      expect.arrayContaining(['/tmp', '/dev/shm']),
+    );
+    expect(volumes?.map(({ name }) => name)).not.toContain('tmp');
+  });
+
   it('carries one token: for the gateway alone, and of an hour', () => {
     const tokens = specOf().volumes?.flatMap((each) => each.projected?.sources ?? []);
     expect(tokens).toEqual([

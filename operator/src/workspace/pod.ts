@@ -48,10 +48,27 @@ const confined = {
 };
 
 /**
+ * Of a container whose processes are dumped and restored. It starts as root to become the user of the workspace with the one
+ * right that criu needs (hack/image/with-process-images), and what runs in it has none; no profile of seccomp, since criu cannot take
+ * one off a process that it dumps. Each was tried without.
+ */
+const dumpable = {
+  allowPrivilegeEscalation: false,
+  capabilities: { drop: ['ALL'], add: ['CHECKPOINT_RESTORE', 'SETGID', 'SETPCAP', 'SETUID'] },
+  runAsNonRoot: false,
+  runAsUser: 0,
+  runAsGroup: 0,
+  seccompProfile: { type: 'Unconfined' },
+};
+
+/**
  * Says to the gateway which pod it is, and is good for nothing else: its audience is not the API server's. The kubelet renews it
  * when four fifths of its time are over.
  */
 const gatewayToken = { audience: gatewayAudience, expirationSeconds: 3600, path: 'token' };
+
+/** Of the workspace image: what the container begins with in place of its entry point. */
+const withProcessImages = '/opt/dormouse/with-process-images';
 
 type Tolerations = NonNullable<NonNullable<Pod['spec']>['tolerations']>;
 type Quantities = Record<string, string> | undefined;
@@ -67,11 +84,13 @@ function requirements(
 
 /**
  * The spec of the pod. Containers share nothing but the socket's folder; who may see what of the claim is decided by
- * mounts, not by modes. Passes the Pod Security Standard `restricted`.
+ * mounts, not by modes. Passes the Pod Security Standard `restricted`, but for process images, which no standard below
+ * `privileged` admits.
  */
 export function podSpec(workspace: AgentWorkspace, effective: EffectiveSpec): NonNullable<Pod['spec']> {
   const { images, resources, runtimeClassName, nodeSelector, tolerations } = effective.class.spec;
   const { name } = workspace.metadata;
+  const withImages = effective.processes === 'Restore';
   const volume = {
     claim: 'claim',
     secret: 'runtime',
@@ -137,13 +156,22 @@ export function podSpec(workspace: AgentWorkspace, effective: EffectiveSpec): No
           ...(workspace.spec.env ?? []).filter((each) => !isEgressVariable(each.name)),
         ],
         resources: requirements(resources?.workspace),
-        securityContext: { ...confined, runAsUser: identities.workspace, runAsGroup: identities.workspace },
+        ...(withImages ? { command: [withProcessImages] } : {}),
+        securityContext: withImages
+          ? dumpable
+          : { ...confined, runAsUser: identities.workspace, runAsGroup: identities.workspace },
         volumeMounts: [
           { name: volume.claim, mountPath: paths.home, subPath: 'home' },
           { name: volume.claim, mountPath: paths.processes, subPath: 'processes' },
           { name: volume.claim, mountPath: paths.transcripts, subPath: 'state/transcripts', readOnly: true },
           { name: volume.socket, mountPath: '/run/dormouse' },
-          { name: volume.tmp, mountPath: '/tmp' },
+          // A file that a process has open must be there when it is restored.
+          ...(withImages
+            ? [
+                { name: volume.claim, mountPath: '/tmp', subPath: 'tmp' },
+                { name: volume.claim, mountPath: '/dev/shm', subPath: 'shm' },
+              ]
+            : [{ name: volume.tmp, mountPath: '/tmp' }]),
         ],
       },
     ],
@@ -153,7 +181,7 @@ export function podSpec(workspace: AgentWorkspace, effective: EffectiveSpec): No
       { name: volume.token, projected: { sources: [{ serviceAccountToken: gatewayToken }] } },
       { name: volume.socket, emptyDir: {} },
       { name: volume.agentTmp, emptyDir: { sizeLimit: '256Mi' } },
-      { name: volume.tmp, emptyDir: {} },
+      ...(withImages ? [] : [{ name: volume.tmp, emptyDir: {} }]),
     ],
   };
 }

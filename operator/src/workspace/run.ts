@@ -9,6 +9,7 @@ import type { Decision } from './decision.ts';
 import { diagnoseClaim, diagnosePod } from './diagnosis.ts';
 import { instant, millisecondsAt } from './instant.ts';
 import { modelProblem } from './model-problem.ts';
+import { restoredFinding } from './restored.ts';
 import { hadFiles, isParked, outdated, quietSince, type Situation, wantedConfig } from './situation.ts';
 import { classFinding } from './start.ts';
 
@@ -158,31 +159,9 @@ function running(situation: Situation): Finding[] {
     });
   else if (conditionOf(status.conditions, 'CheckpointVerified') === undefined)
     findings.push({ type: 'CheckpointVerified', reason: 'NoneYet' });
-  findings.push(...snapshotFinding(situation), ...restored(situation));
+  findings.push(...snapshotFinding(situation));
+  if (situation.agent !== undefined) findings.push(restoredFinding(situation, situation.agent.restore));
   return findings;
-}
-
-function restored({ agent, status }: Situation): Finding[] {
-  if (agent === undefined) return [];
-  const { rejected, outcome, processes, restarted, ended, sequence } = agent.restore;
-  const told = [...restarted, ...ended].slice(0, 20).join('; ');
-  const say = (
-    reason: Extract<Finding, { type: 'ProcessesRestored' }>['reason'],
-    message?: string,
-  ): Finding[] => [
-    { type: 'ProcessesRestored', reason, ...(message === undefined || message === '' ? {} : { message }) },
-  ];
-  const [worst] = rejected;
-  if (worst !== undefined)
-    return say(
-      'CheckpointRejected',
-      `Checkpoint ${worst.sequence} on the volume was not whole (${worst.reason}); ${sequence === undefined ? 'the files as they are' : `checkpoint ${sequence}`} was used instead.`,
-    );
-  if (outcome === 'Forked') return say('Forked', told);
-  if (outcome === 'Recovered') return say('RecoveredAfterCrash', told);
-  if (outcome === 'Fresh' && status.checkpoint === undefined) return say('NeverSlept');
-  if (processes === 'Restored') return say('Restored', told);
-  return processes === 'Restarted' ? say('Restarted', told) : say('NothingToRestore', told);
 }
 
 /** No answer means: not idle. The pod is left alone; kubelet restarts what crashed. */

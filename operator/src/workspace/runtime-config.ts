@@ -42,7 +42,11 @@ export function buildRuntimeConfig(
       ...(port === undefined ? {} : { port }),
       restart,
     })),
-    checkpoint: { keep: effective.keep, processes: workspace.spec.checkpoint.processes },
+    checkpoint: {
+      keep: effective.keep,
+      processes: effective.processes,
+      onDumpFailure: spec.processImages.onDumpFailure,
+    },
     ...(forkedFrom === undefined
       ? {}
       : {

@@ -174,6 +174,7 @@ export class BackgroundTasks {
   }
 }
 
-function describe(task: Task): string {
+/** What a person is told that it is. */
+export function describe(task: Task): string {
   return `background task ${task.id} of session ${task.session}: ${task.command.slice(0, 200)}`;
 }

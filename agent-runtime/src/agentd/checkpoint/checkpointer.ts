@@ -3,12 +3,12 @@ import { readFile } from 'node:fs/promises';
 import type { CheckpointRequest } from '../../protocol/agent-api.ts';
 import type { RuntimeConfig } from '../../protocol/config.ts';
 import type { CheckpointState, RuntimeState } from '../../protocol/state.ts';
-import { stopResult } from '../../protocol/tools-api.ts';
+import { type ProcessImage, stopResult } from '../../protocol/tools-api.ts';
 import type { DurableEvent } from '../session/host.ts';
 import type { AppendLog } from '../storage/append-log.ts';
 import { StorageError, type StorageHealth } from '../storage/health.ts';
-import type { ToolsClient } from '../tools/tools-client.ts';
-import type { Manifest } from './manifest.ts';
+import { ToolRefused, type ToolsClient } from '../tools/tools-client.ts';
+import { folderName, type Manifest, type WithoutImages } from './manifest.ts';
 import type { CheckpointStore } from './store.ts';
 
 /** What a checkpoint is made of and acts on. */
@@ -46,6 +46,18 @@ export class CheckpointRefused extends Error {
   }
 }
 
+/** What a checkpoint finds running. */
+interface Stopped {
+  services: string[];
+  background: string[];
+  /** Of those that were dumped. */
+  images?: ProcessImage[];
+  withoutImages?: WithoutImages;
+}
+
+/** So many attempts to dump fail in a row before the processes are ended instead, where the class wants that. */
+const dumpAttempts = 3;
+
 class Cancelled extends Error {
   override readonly name = 'Cancelled';
 }
@@ -60,6 +72,8 @@ export class Checkpointer {
   #running: Promise<void> | undefined;
   #cancel = new AbortController();
   #lastSequence: number;
+  /** In a row, and what was said at the last. */
+  #dumpFailures = { count: 0, message: '' };
   /** Between the end of a hold and the processes running again. */
   #resuming = false;
 
@@ -142,7 +156,7 @@ export class Checkpointer {
       await this.#parts.events.flush();
       signal.throwIfAborted();
       const flush = elapsed();
-      const stopped = state.hold ? await this.#stopProcesses(signal) : this.#parts.running();
+      const stopped = state.hold ? await this.#stopProcesses(state.sequence, signal) : this.#parts.running();
       signal.throwIfAborted();
       const stop = elapsed() - flush;
       const { document, copies } = await this.#compose(state, stopped);
@@ -154,12 +168,13 @@ export class Checkpointer {
       }
       await this.#parts.store.prune(this.#parts.config().checkpoint.keep, state.sequence);
       const total = elapsed();
+      const imageFiles = document.images?.flatMap((image) => image.files) ?? [];
       this.#set({
         ...state,
         phase: 'Completed',
         completedAt: new Date().toISOString(),
         digest,
-        bytes,
+        bytes: imageFiles.reduce((sum, file) => sum + file.bytes, bytes),
         sessions: document.sessions,
         processes: { services: stopped.services.length, background: stopped.background.length },
         durations: { flush, stop, manifest: total - flush - stop, total },
@@ -179,28 +194,51 @@ export class Checkpointer {
     const storage =
       error instanceof StorageError ||
       (code !== undefined && ['ENOSPC', 'EDQUOT', 'EIO', 'EROFS'].includes(code));
+    if (isDumpFailure(error)) return { phase: 'Failed', reason: 'DumpFailed', message: error.message };
     if (!storage) return { phase: 'Failed', reason: 'Failed', message: (error as Error).message };
     const refused =
       error instanceof StorageError ? error : this.#parts.health.refused(error, 'the checkpoint');
     return { phase: 'Failed', reason: 'Storage', message: refused.message };
   }
 
-  async #stopProcesses(signal: AbortSignal): Promise<{ services: string[]; background: string[] }> {
-    this.#parts.processes.stopped();
+  async #stopProcesses(sequence: number, signal: AbortSignal): Promise<Stopped> {
+    const { client, config, processes } = this.#parts;
+    const { processes: wanted, onDumpFailure } = config().checkpoint;
+    const failures = this.#dumpFailures;
+    const givenUp = wanted === 'Restore' && onDumpFailure === 'Restart' && failures.count >= dumpAttempts;
+    const images = wanted === 'Restore' && !givenUp;
+    processes.stopped();
     // Cancelling does not end this request: half-stopped processes could not be told from running ones.
-    const result = await this.#parts.client.call('POST', '/checkpoint', {}, stopResult, {
-      timeoutMs: 60_000,
-    });
+    const result = await client
+      .call('POST', '/checkpoint', images ? { images: folderName(sequence) } : {}, stopResult, {
+        timeoutMs: images ? 300_000 : 60_000,
+      })
+      .catch((error: unknown) => {
+        if (isDumpFailure(error)) this.#dumpFailures = { count: failures.count + 1, message: error.message };
+        throw error;
+      });
     signal.throwIfAborted();
+    this.#dumpFailures = { count: 0, message: '' };
+    const { services, background, unsupported } = result;
     return {
-      services: result.services.slice(0, 1000),
-      background: result.background.map((task) => task.id).slice(0, 10_000),
+      services: services.slice(0, 1000),
+      background: background.map((task) => task.id).slice(0, 10_000),
+      ...(result.images && { images: result.images }),
+      ...(unsupported !== undefined && {
+        withoutImages: { reason: 'Unsupported', message: unsupported },
+      }),
+      ...(givenUp && {
+        withoutImages: {
+          reason: 'DumpFailed',
+          message: `${failures.message}; after ${failures.count} attempts the processes were ended, as the class says`,
+        },
+      }),
     };
   }
 
   async #compose(
     state: CheckpointState,
-    stopped: { services: string[]; background: string[] },
+    stopped: Stopped,
   ): Promise<{ document: Manifest; copies: Map<string, Uint8Array> }> {
     const { logs, events, config, sessions } = this.#parts;
     for (const log of logs().values()) await log.settled();
@@ -225,8 +263,7 @@ export class Checkpointer {
       takenAt: new Date().toISOString(),
       cursor,
       sessions: sessions(),
-      services: stopped.services,
-      background: stopped.background,
+      ...stopped,
       files,
     };
     return { document, copies };
@@ -248,4 +285,8 @@ export class Checkpointer {
     this.#parts.emit({ type: 'checkpoint', data: state });
     this.#parts.changed();
   }
+}
+
+function isDumpFailure(error: unknown): error is ToolRefused {
+  return error instanceof ToolRefused && error.code === 'dump_failed';
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { processImage } from '../../protocol/tools-api.ts';
 
 /** A durable file of `state` at the time of a checkpoint; `path` is relative to `state`. */
 const manifestFile = z.discriminatedUnion('kind', [
@@ -15,6 +16,14 @@ const manifestFile = z.discriminatedUnion('kind', [
   }),
 ]);
 
+/** Why processes were ended for a checkpoint though images of them were asked for. */
+export const withoutImages = z.object({
+  /** `Unsupported`: the pod can make none. `DumpFailed`: it could not make them, and the class says to sleep all the same. */
+  reason: z.enum(['Unsupported', 'DumpFailed']),
+  message: z.string(),
+});
+export type WithoutImages = z.infer<typeof withoutImages>;
+
 /** What a checkpoint is: one document that says, for every durable file, what it held. */
 export const manifest = z.object({
   version: z.literal(1),
@@ -29,6 +38,9 @@ export const manifest = z.object({
   services: z.array(z.string()),
   background: z.array(z.string()),
   files: z.array(manifestFile),
+  /** The processes that were dumped, in the folder of this sequence. */
+  images: z.array(processImage).optional(),
+  withoutImages: withoutImages.optional(),
 });
 export type Manifest = z.infer<typeof manifest>;
 

@@ -1,5 +1,5 @@
 import type { ScannedLog } from '../session/open-sessions.ts';
-import { digestOf } from './manifest.ts';
+import { digestOf, type Manifest } from './manifest.ts';
 import type { CheckpointStore, FoundCheckpoint } from './store.ts';
 
 export interface Verified {
@@ -10,6 +10,8 @@ export interface Verified {
   rejected: { sequence: number; reason: string }[];
   /** Whether something was written after it: the workspace did not come from a sleep. */
   grown: boolean;
+  /** Of that checkpoint. */
+  manifest?: Manifest;
 }
 
 /**
@@ -31,7 +33,13 @@ export async function verifyCheckpoints(
     }
     const logs = (manifest?.files ?? []).flatMap((file) => (file.kind === 'log' ? [file] : []));
     const same = logs.every((file) => scans.get(file.path)?.length === file.length);
-    return { sequence, cursor: manifest?.cursor ?? 0, rejected, grown: !same || logs.length !== scans.size };
+    return {
+      sequence,
+      cursor: manifest?.cursor ?? 0,
+      rejected,
+      grown: !same || logs.length !== scans.size,
+      ...(manifest && { manifest }),
+    };
   }
   return { cursor: 0, rejected, grown: scans.size > 0 };
 }

@@ -7,6 +7,7 @@ import type { StorageHealth } from '../storage/health.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
 import type { Slots } from './slots.ts';
 import type { DailyUsage } from './usage.ts';
+import type { WakeNote } from './wake-note.ts';
 
 export type DurableEvent = Exclude<RuntimeEvent, { type: 'state' | 'reset' | 'delta' }>;
 
@@ -19,11 +20,12 @@ export interface SessionHost {
   readonly background: BackgroundTasks;
   readonly dailyUsage: DailyUsage;
   readonly slots: Slots;
+  readonly wakeNote: WakeNote;
   readonly home: string;
   /** Folders beside the home that may be read unasked. */
   readonly readable: readonly string[];
   config(): RuntimeConfig;
-  /** True while no turn may begin: a checkpoint is being taken or held, or the daemon stops. */
+  /** True while no turn may begin: a checkpoint is being taken or held, processes are being restored, or the daemon stops. */
   held(): boolean;
   emit(event: DurableEvent): void;
   delta(session: string, text: string): void;

@@ -10,9 +10,9 @@ export interface EndedTask {
 
 /**
  * The text of a prompt entry: what a person wrote, and after it, in tags that say it is not their word, the files they
- * attached and one line for each background task that ended.
+ * attached, one line for each background task that ended, and what a wake did.
  */
-export function promptText(request: MessageRequest, ended: readonly EndedTask[]): string {
+export function promptText(request: MessageRequest, ended: readonly EndedTask[], wake?: string): string {
   const notes: string[] = [];
   if (request.attachments !== undefined && request.attachments.length > 0) {
     notes.push('Files attached to this message:');
@@ -21,6 +21,7 @@ export function promptText(request: MessageRequest, ended: readonly EndedTask[])
   }
   for (const task of ended)
     notes.push(`Background task ${task.id} (${oneLine(task.command)}) ${task.ending}.`);
+  if (wake !== undefined) notes.push(wake);
   if (notes.length === 0) return request.text;
   return [request.text, '<system-reminder>', ...notes, '</system-reminder>'].join('\n');
 }

@@ -89,11 +89,14 @@ export class Turn {
       .filter((task) => task.session === this.#session && task.ending !== undefined)
       .filter((task) => !this.#logs.ledger.toldBackground.has(task.id))
       .map((task) => ({ id: task.id, command: task.command, ending: task.ending ?? '' }));
+    // A session that begins now has nothing that could have changed meanwhile.
+    const wake = this.#entries.length === 0 ? undefined : this.#host.wakeNote.for(this.#session);
     await this.#write({
-      message: { role: 'user', content: promptText(request, ended).toWellFormed() },
+      message: { role: 'user', content: promptText(request, ended, wake).toWellFormed() },
       messageKey: request.key,
       ...(ended.length > 0 && { toldBackground: ended.map((task) => task.id) }),
     });
+    this.#host.wakeNote.told(this.#session);
   }
 
   /** Takes one step; returns how the turn ended, if it did. */

@@ -2,7 +2,10 @@ import { spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { BackgroundTask, ExecRequest, ServiceStatus } from '../../protocol/tools-api.ts';
+import type { BackgroundTask, ExecRequest, ProcessImage, ServiceStatus } from '../../protocol/tools-api.ts';
+
+/** Of every image that these tools make. */
+const file = { name: 'pages-1.img', bytes: 4096, sha256: 'a'.repeat(64) };
 
 /**
  * Answers the API of `workspaced` for tests of `agentd`: commands are real, background tasks and services are entries in a
@@ -15,6 +18,14 @@ export class ScriptedTools {
   readonly restored: string[] = [];
   services: ServiceStatus[] = [];
   stopping = false;
+  /** Every process that runs is dumped at a checkpoint that asks for it; unset: this pod can make no images. */
+  images: 'whole' | undefined;
+  /** Why a dump fails. */
+  dumpFailure: string | undefined;
+  /** Why an image of this name is not restored. */
+  readonly lost = new Map<string, string>();
+  /** Holds the answer to a restore of images. */
+  restoring: Promise<void> = Promise.resolve();
   /** What Glob and Grep find. */
   found: string[] = [];
   readonly #home: string;
@@ -90,13 +101,28 @@ export class ScriptedTools {
     if (call === 'GET /services') return [200, this.services];
     if (call === 'PUT /services') return [200, this.#declare(body.services)];
     if (call === 'POST /checkpoint') {
+      if (body.images !== undefined && this.dumpFailure !== undefined)
+        return [409, { error: { code: 'dump_failed', message: this.dumpFailure } }];
       const running = [...this.tasks.values()].filter((task) => task.status === 'running');
       const services = this.services.map((service) => service.name);
       this.loseProcesses();
       this.stopping = true;
-      return [200, { services, background: running.map((task) => this.tasks.get(task.id)) }];
+      const made = [
+        ...services.map((name) => ({ kind: 'service', id: name, pid: 321, files: [file] })),
+        ...running.map((task) => ({ kind: 'background', id: task.id, pid: 322, files: [file] })),
+      ];
+      return [
+        200,
+        {
+          services,
+          background: running.map((task) => this.tasks.get(task.id)),
+          ...(body.images !== undefined &&
+            (this.images === undefined ? { unsupported: 'there is no criu' } : { images: made })),
+        },
+      ];
     }
     if (call === 'POST /restore') {
+      const images = body.images === undefined ? undefined : await this.#restoreImages(body.images.images);
       this.stopping = false;
       // biome-ignore lint/suspicious/noExplicitAny: as above
       const background = body.background.map((task: any) => {
@@ -104,10 +130,20 @@ export class ScriptedTools {
         this.tasks.delete(task.id);
         return this.#run(task.id);
       });
-      return [200, { services: this.#declare(body.services), background }];
+      return [200, { services: this.#declare(body.services), background, ...(images && { images }) }];
     }
     if (call.startsWith('POST /files/')) return this.#file(call.slice('POST /files/'.length), body);
     return [404, { error: { code: 'not_found', message: call } }];
+  }
+
+  async #restoreImages(images: Pick<ProcessImage, 'kind' | 'id'>[]): Promise<object[]> {
+    await this.restoring;
+    return images.map(({ kind, id }) => {
+      const lost = this.lost.get(id);
+      const task = this.tasks.get(id);
+      if (lost === undefined && task !== undefined) this.tasks.set(id, { ...task, status: 'running' });
+      return { kind, id, ...(lost === undefined ? {} : { lost }) };
+    });
   }
 
   #run(id: string): BackgroundTask {

@@ -28,6 +28,7 @@ const key = 'a-key-that-is-long-enough';
 type ConfigChange = Partial<Pick<RuntimeConfig, 'services' | 'systemPrompt'>> & {
   permissions?: Partial<RuntimeConfig['permissions']>;
   model?: Partial<RuntimeConfig['model']>;
+  checkpoint?: Partial<RuntimeConfig['checkpoint']>;
 };
 
 /** A workspace without a pod: a volume, tools and a model that outlive the agents started on it. */
@@ -64,7 +65,7 @@ export class TestWorkspace {
       model: { name: 'scripted', baseUrl: model.url, ...change.model },
       permissions: { mode: 'bypassPermissions', allow: [], deny: [], ...change.permissions },
       services: change.services ?? [],
-      checkpoint: { keep: 2, processes: 'Restart' },
+      checkpoint: { keep: 2, processes: 'Restart', onDumpFailure: 'StayAwake', ...change.checkpoint },
     };
   }
 

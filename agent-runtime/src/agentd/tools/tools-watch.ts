@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { RuntimeConfig } from '../../protocol/config.ts';
 import type { RuntimeState } from '../../protocol/state.ts';
 import {
+  type ProcessImage,
   restoreResult,
   type ServiceStatus,
   serviceStatus,
@@ -9,19 +10,32 @@ import {
   toolsEvent,
   toolsHealth,
 } from '../../protocol/tools-api.ts';
-import type { BackgroundTasks } from '../background/background-tasks.ts';
+import { type BackgroundTasks, describe } from '../background/background-tasks.ts';
 import type { Task } from '../background/task-record.ts';
 import type { StorageHealth } from '../storage/health.ts';
 import { pause, type ToolsClient } from './tools-client.ts';
 
+/** The process images of a checkpoint and the folder that they are in. */
+export interface ImagesToRestore {
+  folder: string;
+  images: ProcessImage[];
+}
+
+/** One line for each process. */
 export interface Reconciled {
+  /** Goes on with its memory. */
+  restored: string[];
   restarted: string[];
   ended: string[];
+  /** Why an image was not restored. */
+  lost: string[];
 }
 
 /** Milliseconds between two attempts to reach `workspaced`. */
 const retryMs = 100;
 const services = serviceStatus.array().max(1000);
+/** Milliseconds that turns wait for images to be restored, and that the request for it may take. */
+const restorePatienceMs = 60_000;
 
 /**
  * Follows `workspaced`: whether it answers, which services run, which background tasks ended. Whenever it comes (back), the
@@ -37,6 +51,9 @@ export class ToolsWatch {
   readonly #stop = new AbortController();
   /** Between stopping the processes for a checkpoint and starting them again, nothing is reconciled. */
   #stopped = false;
+  /** Until they have been restored, or given up. */
+  #images: ImagesToRestore | undefined;
+  #patience: NodeJS.Timeout | undefined;
   readonly #client: ToolsClient;
   readonly #background: BackgroundTasks;
   readonly #health: StorageHealth;
@@ -51,9 +68,11 @@ export class ToolsWatch {
     health: StorageHealth;
     log: Logger;
     declared: () => RuntimeConfig['services'];
+    images: ImagesToRestore | undefined;
     onChange: () => void;
     onReconciled: (result: Reconciled) => void;
   }) {
+    this.#images = parts.images;
     this.#client = parts.client;
     this.#background = parts.background;
     this.#health = parts.health;
@@ -67,6 +86,11 @@ export class ToolsWatch {
     return this.#ready;
   }
 
+  /** Process images wait for `workspaced`: what a turn did now could be in their way. */
+  get restoring(): boolean {
+    return this.#images !== undefined;
+  }
+
   services(): RuntimeState['services'] {
     return [...this.#services.values()].map(({ name, status, restarts, exitCode }) => ({
       name,
@@ -78,6 +102,12 @@ export class ToolsWatch {
 
   start(): void {
     this.#following = this.#follow();
+    if (this.#images === undefined) return;
+    this.#patience = setTimeout(() => {
+      const lost = this.#images?.images.map((image) => `${this.#nameOf(image)}: the tools did not answer`);
+      this.#images = undefined;
+      this.#onReconciled({ restored: [], restarted: [], ended: [], lost: lost ?? [] });
+    }, restorePatienceMs);
   }
 
   /** The processes have been stopped for a checkpoint; `resume` starts them again. */
@@ -109,6 +139,7 @@ export class ToolsWatch {
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#patience);
     this.#stop.abort(new Error('the watch is closed'));
     await this.#following;
   }
@@ -151,15 +182,49 @@ export class ToolsWatch {
   async #reconcile(): Promise<void> {
     const { signal } = this.#stop;
     const { stopping } = await this.#client.call('GET', '/healthz', undefined, toolsHealth, { signal });
+    const images = stopping ? await this.#restoreImages(signal) : undefined;
     const start = async (tasks: Task[]) => {
       // Only this lets in again what a checkpoint shut out, one of an agentd that died in between too.
-      if (stopping || tasks.length > 0) await this.#restore(tasks, signal);
+      if ((stopping && images === undefined) || tasks.length > 0) await this.#restore(tasks, signal);
     };
     const result = await this.#health.insist(signal, () => this.#background.reconcile(start, signal));
     this.#services.clear();
     await this.#declareServices(signal);
-    const declared = this.#declared().map(({ name }) => `service ${name}`);
-    this.#onReconciled({ restarted: [...declared, ...result.restarted], ended: result.ended });
+    const { restored = [], lost = [] } = images ?? {};
+    const declared = this.#declared()
+      .map(({ name }) => `service ${name}`)
+      .filter((name) => !restored.includes(name));
+    this.#images = undefined;
+    clearTimeout(this.#patience);
+    this.#onReconciled({
+      restored,
+      restarted: [...declared, ...result.restarted],
+      ended: result.ended,
+      lost,
+    });
+  }
+
+  /** Undefined where none wait. */
+  async #restoreImages(signal: AbortSignal): Promise<Pick<Reconciled, 'restored' | 'lost'> | undefined> {
+    if (this.#images === undefined) return undefined;
+    const body = { services: this.#declared(), background: [], images: this.#images };
+    const answer = await this.#client.call('POST', '/restore', body, restoreResult, {
+      signal,
+      timeoutMs: restorePatienceMs,
+    });
+    const restored: string[] = [];
+    const lost: string[] = [];
+    for (const outcome of answer.images ?? []) {
+      const name = this.#nameOf(outcome);
+      if (outcome.lost === undefined) restored.push(name);
+      else lost.push(`${name}: ${outcome.lost}`);
+    }
+    return { restored, lost };
+  }
+
+  #nameOf({ kind, id }: Pick<ProcessImage, 'kind' | 'id'>): string {
+    const task = kind === 'background' && this.#background.all().find((each) => each.id === id);
+    return task ? describe(task) : `${kind === 'service' ? 'service' : 'background task'} ${id}`;
   }
 
   async #declareServices(signal: AbortSignal): Promise<void> {

@@ -10,6 +10,7 @@ const statuses: Record<ToolFailureCode, number> = {
   no_match: 409,
   changed: 409,
   conflict: 409,
+  dump_failed: 409,
   too_large: 413,
   limit: 429,
   io: 500,

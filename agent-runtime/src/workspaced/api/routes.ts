@@ -11,6 +11,7 @@ import {
   readRequest,
   restoreRequest,
   servicesRequest,
+  stopRequest,
   terminalUpgrade,
   writeRequest,
 } from '../../protocol/tools-api.ts';
@@ -202,7 +203,11 @@ function lifecycle({ bootId, gate, services, sleep, listeners }: Workspace): Rou
       path: '/events',
       handle: ({ response }) => listeners.add(new NdjsonStream(response)),
     },
-    { method: 'POST', path: '/checkpoint', handle: () => sleep.stop() },
+    {
+      method: 'POST',
+      path: '/checkpoint',
+      handle: async ({ request }) => sleep.stop(await readBody(request, stopRequest)),
+    },
     {
       method: 'POST',
       path: '/restore',

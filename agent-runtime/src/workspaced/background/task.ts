@@ -1,21 +1,18 @@
 import type { BackgroundTask } from '../../protocol/tools-api.ts';
-import type { CappedFile } from '../output/capped-file.ts';
-import { Pump } from '../output/pump.ts';
+import type { Launched, SizedOutputFile } from '../process/launcher.ts';
 import type { Exit, Session } from '../process/session.ts';
 
 /** A background task that runs: it is over when nothing of its session is alive any more. */
 export class RunningTask {
   readonly session: Session;
-  readonly #file: CappedFile;
-  readonly #pumps: Pump[];
+  readonly #launched: Launched;
+  readonly #file: SizedOutputFile;
   #killed = false;
 
-  constructor(session: Session, file: CappedFile) {
-    this.session = session;
+  constructor(launched: Launched, file: SizedOutputFile) {
+    this.session = launched.session;
+    this.#launched = launched;
     this.#file = file;
-    this.#pumps = [session.stdout, session.stderr].map(
-      (stream) => new Pump(stream, (chunk) => file.append(chunk)),
-    );
   }
 
   get outputBytes(): number {
@@ -34,7 +31,7 @@ export class RunningTask {
   async over(): Promise<{ exit: Exit; status: BackgroundTask['status'] }> {
     const exit = await this.session.exited;
     await this.session.emptied();
-    await Promise.all(this.#pumps.map((pump) => pump.processEnded()));
+    await this.#launched.drained();
     await this.#file.close();
     return { exit, status: this.#killed ? 'killed' : 'exited' };
   }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { BackgroundTask } from '../../protocol/tools-api.ts';
+import { pipedLauncher } from '../process/launcher.ts';
 import { Session } from '../process/session.ts';
 import { readProcess } from '../process/table.ts';
 import { type BackgroundContext, BackgroundTasks, backgroundLimits } from './tasks.ts';
@@ -19,6 +20,7 @@ beforeEach(async () => {
   context = {
     home,
     declared: { PATH: process.env.PATH ?? '' },
+    launcher: pipedLauncher,
     folder: join(home, 'background'),
     kernel: 'kernel-1',
     limits: { ...backgroundLimits, graceMs: 200 },

@@ -1,15 +1,16 @@
 import type { BackgroundRequest, BackgroundTask } from '../../protocol/tools-api.ts';
 import type { Log } from '../log.ts';
-import { CappedFile } from '../output/capped-file.ts';
 import { type RetentionLimits, surplus } from '../output/retention.ts';
 import { type OutputSlice, readSlice } from '../output/slice.ts';
-import { type LaunchContext, prepareLaunch } from '../process/launch.ts';
-import { endOrphanedSession, Session } from '../process/session.ts';
+import { type Launch, type LaunchContext, prepareLaunch } from '../process/launch.ts';
+import type { Launched, Launcher, OutputFile, SizedOutputFile } from '../process/launcher.ts';
+import { endOrphanedSession, type Session } from '../process/session.ts';
 import { systemErrorCode, ToolFailure } from '../tool-failure.ts';
 import { TaskFolder, type TaskRecord } from './record.ts';
 import { RunningTask } from './task.ts';
 
 export interface BackgroundContext extends LaunchContext {
+  launcher: Launcher;
   folder: string;
   /** `/proc/sys/kernel/random/boot_id`. */
   kernel: string;
@@ -124,6 +125,21 @@ export class BackgroundTasks {
     return Promise.all(running.map((task) => this.kill(task.record.id, graceMs)));
   }
 
+  /** The sessions of the tasks that run. */
+  sessions(): { id: string; session: Session }[] {
+    return [...this.#tasks.values()].flatMap(({ record, running }) =>
+      running ? [{ id: record.id, session: running.session }] : [],
+    );
+  }
+
+  /** Takes a task up again whose processes were restored, with `pid` first. Throws {@link ToolFailure} where nothing is known of it. */
+  async adopt(id: string, pid: number): Promise<void> {
+    const { record } = this.#known(id);
+    const { launcher, limits } = this.#context;
+    const file = await launcher.capped(this.#folder.outputFile(id), limits.output);
+    await this.#run(record, launcher.adopt(pid, file), file);
+  }
+
   #known(id: string): Task {
     const task = this.#tasks.get(id);
     if (!task) throw new ToolFailure('not_found', `there is no background task ${id}`);
@@ -141,34 +157,40 @@ export class BackgroundTasks {
   }
 
   async #launch(request: BackgroundRequest): Promise<Task> {
-    const { limits, kernel } = this.#context;
+    const { limits, launcher } = this.#context;
     const busy = [...this.#tasks.values()].filter((task) => task.running).length + this.#starting.size;
     if (busy >= limits.running) {
       throw new ToolFailure('limit', `${limits.running} background tasks run already: end one first`);
     }
     await this.#prune();
-    const { cwd, env } = await prepareLaunch(this.#context, request);
-    const file = await CappedFile.open(this.#folder.outputFile(request.id), limits.output);
-    const session = await this.#startShell(request.command, cwd, env, file);
-    const running = new RunningTask(session, file);
+    const launch = await prepareLaunch(this.#context, request);
+    const file = await launcher.capped(this.#folder.outputFile(request.id), limits.output);
+    return this.#run(request, await this.#startShell(request.command, launch, file), file);
+  }
+
+  /** Follows what runs to its end, once the record of it is on disk. */
+  async #run(
+    { id, command }: { id: string; command: string },
+    launched: Launched,
+    file: SizedOutputFile,
+  ): Promise<Task> {
+    const { pid, startTime } = launched.session;
+    const running = new RunningTask(launched, file);
     const record: TaskRecord = {
-      id: request.id,
-      command: request.command,
+      ...{ id, command, pid, startTime },
       status: 'running',
       exitCode: null,
       signal: null,
-      pid: session.pid,
-      startTime: session.startTime,
-      kernel,
+      kernel: this.#context.kernel,
     };
     const task: Task = { record, outputBytes: 0, modified: Date.now(), running };
-    this.#tasks.set(request.id, task);
+    this.#tasks.set(id, task);
     try {
       await this.#folder.save(record);
     } catch (error) {
       // Nobody would know of the task after a crash: it does not run without its record.
       await running.kill(0);
-      this.#tasks.delete(request.id);
+      this.#tasks.delete(id);
       throw error;
     }
     task.ended = this.#awaitEnd(task, running);
@@ -176,9 +198,13 @@ export class BackgroundTasks {
     return task;
   }
 
-  async #startShell(command: string, cwd: string, env: Record<string, string>, file: CappedFile) {
+  async #startShell(command: string, launch: Launch, file: OutputFile): Promise<Launched> {
+    const { cwd, env, prefix } = launch;
     try {
-      return await Session.start({ file: 'bash', args: ['-c', command], cwd, env });
+      return await this.#context.launcher.start(
+        { file: 'bash', args: ['-c', command], cwd, env, prefix },
+        file,
+      );
     } catch (error) {
       await file.close();
       throw new ToolFailure('io', `bash cannot be started in ${cwd}: ${String(error)}`, { cause: error });

@@ -1,7 +1,14 @@
 import type { z } from 'zod';
-import type { BackgroundTask, restoreRequest, restoreResult, stopResult } from '../../protocol/tools-api.ts';
+import type {
+  BackgroundTask,
+  RestoreResult,
+  restoreRequest,
+  stopRequest,
+  stopResult,
+} from '../../protocol/tools-api.ts';
 import type { BackgroundTasks } from '../background/tasks.ts';
 import type { Gate } from '../gate.ts';
+import type { ProcessImages } from '../images/process-images.ts';
 import type { Log } from '../log.ts';
 import type { Supervisor } from '../services/supervisor.ts';
 import type { Terminals } from '../terminal/terminals.ts';
@@ -11,8 +18,10 @@ export interface SleepContext {
   services: Supervisor;
   background: BackgroundTasks;
   terminals: Pick<Terminals, 'endAll'>;
-  /** Ends processes that belong to none of these; where that cannot be told, it does nothing. */
-  endLeftovers: (graceMs: number) => Promise<void>;
+  /** Dumps and restores processes; or why this pod does not. */
+  images: ProcessImages | { unsupported: string };
+  /** Ends processes that belong to none of these, but for those in `keep`; where that cannot be told, it does nothing. */
+  endLeftovers: (graceMs: number, keep?: ReadonlySet<number>) => Promise<void>;
   /** Resolves when what was written is on disk. */
   sync: () => Promise<void>;
   /** Between TERM and KILL, in ms. */
@@ -32,25 +41,53 @@ export class Sleep {
   #last: Promise<unknown> = Promise.resolve();
   /** What was stopped, kept until the restore: a repeated request, after a lost answer, gets the same. */
   #stopped: StopResult = { services: [], background: [] };
+  /** The same, where it was dumped. */
+  #dumped: StopResult | undefined;
 
   constructor(context: SleepContext) {
     this.#context = context;
   }
 
-  /** Resolves when nothing runs and everything is on disk; from the call on, nothing new is let in. */
-  stop(): Promise<StopResult> {
+  /**
+   * Resolves when nothing runs and everything is on disk; from the call on, nothing new is let in. With `images` services and
+   * background tasks are dumped into that folder and stopped as they are. Throws {@link ToolFailure} `dump_failed` where one cannot be,
+   * and then everything runs on.
+   */
+  stop({ images: folder }: z.infer<typeof stopRequest>): Promise<StopResult> {
     return this.#inTurn(async () => {
-      const { sync } = this.#context;
-      await this.stopProcesses(this.#context.graceMs);
+      const { images, sync, graceMs } = this.#context;
+      if (this.#dumped !== undefined) return this.#dumped;
+      if (folder !== undefined && !('unsupported' in images)) return this.#dump(images, folder);
+      await this.stopProcesses(graceMs);
       await sync();
-      return this.#stopped;
+      return folder === undefined ? this.#stopped : { ...this.#stopped, ...images };
     });
   }
 
-  /** Ends every process, without the wait for the disk. */
-  async stopProcesses(graceMs: number): Promise<void> {
-    const { gate, services, background, terminals, endLeftovers } = this.#context;
+  async #dump(images: ProcessImages, folder: string): Promise<StopResult> {
+    const { gate, services, background, terminals, endLeftovers, sync, graceMs } = this.#context;
     await gate.close();
+    const names = services.list().map((service) => service.name);
+    const tasks = background.list().filter((task) => task.status === 'running');
+    let made: NonNullable<StopResult['images']>;
+    try {
+      made = await images.dump(folder);
+    } catch (error) {
+      gate.open();
+      throw error;
+    }
+    await terminals.endAll(graceMs, terminalsEnd);
+    await endLeftovers(graceMs, images.frozenPids());
+    await sync();
+    this.#dumped = { services: names, background: tasks, images: made };
+    return this.#dumped;
+  }
+
+  /** Ends every process, without the wait for the disk. What was dumped is killed: it must not run beside what is restored from it. */
+  async stopProcesses(graceMs: number): Promise<void> {
+    const { gate, services, background, terminals, endLeftovers, images } = this.#context;
+    await gate.close();
+    if (!('unsupported' in images) && images.frozen) return images.kill();
     const [names, tasks] = await Promise.all([
       services.stopAll(graceMs),
       background.stopAll(graceMs),
@@ -63,17 +100,38 @@ export class Sleep {
     };
   }
 
-  /** Lets work in again and starts services and tasks. A task that cannot start does not hold up the rest. */
-  restore({ services, background }: z.infer<typeof restoreRequest>): Promise<z.infer<typeof restoreResult>> {
+  /**
+   * Lets work in again: lets what was dumped go on, restores what an earlier pod dumped, and starts services and tasks. What cannot
+   * be restored or started does not hold up the rest.
+   */
+  restore({ services, background, images }: z.infer<typeof restoreRequest>): Promise<RestoreResult> {
     return this.#inTurn(async () => {
       const { gate } = this.#context;
+      const outcomes = await this.#restoreImages(services, images);
       const declared = await this.#context.services.declare(services);
       const tasks: BackgroundTask[] = [];
       for (const request of background) tasks.push(await this.#restart(request));
       this.#stopped = { services: [], background: [] };
       gate.open();
-      return { services: declared, background: tasks };
+      return {
+        services: declared,
+        background: tasks,
+        ...(outcomes === undefined ? {} : { images: outcomes }),
+      };
     });
+  }
+
+  async #restoreImages(
+    services: z.infer<typeof restoreRequest>['services'],
+    wanted: z.infer<typeof restoreRequest>['images'],
+  ): Promise<RestoreResult['images']> {
+    const { images } = this.#context;
+    this.#dumped = undefined;
+    if ('unsupported' in images)
+      return wanted?.images.map(({ kind, id }) => ({ kind, id, lost: images.unsupported }));
+    if (images.frozen) await images.thaw();
+    if (wanted === undefined) return undefined;
+    return images.restore(wanted.folder, wanted.images, services);
   }
 
   async #restart(request: z.infer<typeof restoreRequest>['background'][number]): Promise<BackgroundTask> {

@@ -6,8 +6,8 @@ import { CappedFile } from '../output/capped-file.ts';
 import { PreviewedOutput, type PreviewLimits, previewLimits } from '../output/preview.ts';
 import { Pump } from '../output/pump.ts';
 import { pruneOutputs, type RetentionLimits } from '../output/retention.ts';
-import { type LaunchContext, prepareLaunch } from '../process/launch.ts';
-import { Session } from '../process/session.ts';
+import { type Launch, type LaunchContext, prepareLaunch } from '../process/launch.ts';
+import { type PipedSession, Session } from '../process/session.ts';
 import { ToolFailure } from '../tool-failure.ts';
 import { DirectoryReport, maxCommandBytes, shellArguments } from './shell.ts';
 
@@ -118,14 +118,10 @@ export async function runCommand(
   }
 }
 
-async function startShell(
-  command: string,
-  launch: { cwd: string; env: Record<string, string> },
-  extraFile: number,
-): Promise<Session> {
-  const { cwd, env } = launch;
+async function startShell(command: string, launch: Launch, extraFile: number): Promise<PipedSession> {
+  const { cwd, env, prefix } = launch;
   try {
-    return await Session.start({ file: 'bash', args: shellArguments(command), cwd, env, extraFile });
+    return await Session.start({ file: 'bash', args: shellArguments(command), cwd, env, prefix, extraFile });
   } catch (error) {
     throw new ToolFailure('io', `bash cannot be started in ${cwd}: ${String(error)}`, { cause: error });
   }

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import type { z } from 'zod';
 import type { grepRequest, grepResult } from '../../protocol/tools-api.ts';
 import { Pump } from '../output/pump.ts';
-import { Session } from '../process/session.ts';
+import { type PipedSession, Session } from '../process/session.ts';
 import { systemErrorCode, ToolFailure } from '../tool-failure.ts';
 import type { Confinement } from './confinement.ts';
 
@@ -112,7 +112,7 @@ function text(chunks: Buffer[]): string {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-async function start(context: GrepContext, args: string[], cwd: string): Promise<Session> {
+async function start(context: GrepContext, args: string[], cwd: string): Promise<PipedSession> {
   try {
     return await Session.start({ file: context.program, args, cwd, env: context.env });
   } catch (error) {

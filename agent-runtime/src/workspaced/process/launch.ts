@@ -7,11 +7,14 @@ import { commandEnvironment } from './environment.ts';
 export interface LaunchContext {
   home: string;
   declared: Readonly<Record<string, string>>;
+  /** What a command is started by, so that it has no right of `workspaced` that is not meant for it. Default: nothing. */
+  prefix?: readonly string[];
 }
 
 export interface Launch {
   cwd: string;
   env: Record<string, string>;
+  prefix: readonly string[];
   /** The directory that was asked for and is not there any more. */
   missing?: string;
 }
@@ -30,12 +33,13 @@ export async function prepareLaunch(
       throw new ToolFailure('invalid', `${JSON.stringify(name)} cannot be an environment variable`);
     }
   }
-  if (request.cwd === undefined) return { cwd: context.home, env };
+  const { home, prefix = [] } = context;
+  if (request.cwd === undefined) return { cwd: home, env, prefix };
   if (request.cwd.includes('\0')) throw new ToolFailure('invalid', 'the working directory holds a zero byte');
-  const cwd = isAbsolute(request.cwd) ? request.cwd : resolve(context.home, request.cwd);
+  const cwd = isAbsolute(request.cwd) ? request.cwd : resolve(home, request.cwd);
   const usable = await stat(cwd).then(
     (stats) => stats.isDirectory(),
     () => false,
   );
-  return usable ? { cwd, env } : { cwd: context.home, env, missing: cwd };
+  return usable ? { cwd, env, prefix } : { cwd: home, env, prefix, missing: cwd };
 }

@@ -3,11 +3,11 @@ import { type ProcessEntry, readProcessTable } from './table.ts';
 
 /**
  * Ends every other process of this user: what left its session to outlive it, such as a daemon. Only for a `workspaced` that
- * shares its process namespace with nobody. The first process of the namespace and our own parents are spared.
+ * shares its process namespace with nobody. The first process of the namespace, our own parents and what `keep` names are spared.
  */
-export async function endLeftovers(graceMs: number): Promise<void> {
+export async function endLeftovers(graceMs: number, keep: ReadonlySet<number> = new Set()): Promise<void> {
   const uid = process.getuid?.();
-  const list = () => leftovers(readProcessTable(), process.pid, uid);
+  const list = () => leftovers(readProcessTable(), process.pid, uid).filter((entry) => !keep.has(entry.pid));
   await endProcesses(list, graceMs, (entry) => entry.pid);
 }
 

@@ -10,6 +10,8 @@ export interface SessionCommand {
   args: readonly string[];
   cwd: string;
   env: Readonly<Record<string, string>>;
+  /** The program and its arguments that become the command: see `LaunchContext`. */
+  prefix?: readonly string[];
   /** An open file that the process finds as its descriptor 3. */
   extraFile?: number;
 }
@@ -30,39 +32,39 @@ const killPatienceMs = 5_000;
 export class Session {
   readonly pid: number;
   readonly startTime: number;
-  readonly stdout: Readable;
-  readonly stderr: Readable;
   readonly exited: Promise<Exit>;
   #exit: Exit | undefined;
   #ending: Promise<void> | undefined;
 
-  private constructor(child: ChildProcess, pid: number, stdout: Readable, stderr: Readable) {
+  protected constructor(pid: number, exited: Promise<Exit>) {
     this.pid = pid;
     this.startTime = readProcess(pid)?.startTime ?? 0;
-    this.stdout = stdout;
-    this.stderr = stderr;
-    this.exited = new Promise((resolve) => {
-      child.once('exit', (code, signal) => {
-        this.#exit = { code, signal };
-        resolve(this.#exit);
-      });
+    this.exited = exited.then((exit) => {
+      this.#exit = exit;
+      return exit;
     });
   }
 
-  /** Starts the command with `/dev/null` as its input. Throws what `spawn` reports, such as `ENOENT`. */
-  static async start(command: SessionCommand): Promise<Session> {
-    const child = spawn(command.file, command.args, {
-      cwd: command.cwd,
-      env: command.env,
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe', ...(command.extraFile === undefined ? [] : [command.extraFile])],
-    });
-    if (child.pid === undefined || !child.stdout || !child.stderr) {
-      const [error] = await once(child, 'error');
-      throw error;
-    }
-    child.on('error', () => child.kill('SIGKILL'));
-    return new Session(child, child.pid, child.stdout, child.stderr);
+  /** Starts the command with `/dev/null` as its input and pipes for its output. Throws what `spawn` reports, such as `ENOENT`. */
+  static async start(command: SessionCommand): Promise<PipedSession> {
+    const { child, pid, exited } = await spawnSession(command, 'pipe');
+    return new PipedSession(pid, exited, child.stdout as Readable, child.stderr as Readable);
+  }
+
+  /** The same, with an open file as its output. */
+  static async startInto(command: SessionCommand, file: number): Promise<Session> {
+    const { pid, exited } = await spawnSession(command, file);
+    return new Session(pid, exited);
+  }
+
+  /** A session whose leader is nobody's child here: it was restored. How it ends nobody tells, only that it did. */
+  static adopt(pid: number): Session {
+    const startTime = readProcess(pid)?.startTime;
+    const gone = async (): Promise<Exit> => {
+      while (startTime !== undefined && isAlive(pid, startTime)) await delay(100);
+      return { code: null, signal: null };
+    };
+    return new Session(pid, gone());
   }
 
   /** The living processes of the session, the leader among them. */
@@ -91,6 +93,45 @@ export class Session {
     // The leader is our child: it counts as ended when Node has reaped it.
     await Promise.race([this.exited, delay(killPatienceMs, undefined, { ref: false })]);
   }
+}
+
+/** A session whose output is read here. */
+export class PipedSession extends Session {
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+
+  constructor(pid: number, exited: Promise<Exit>, stdout: Readable, stderr: Readable) {
+    super(pid, exited);
+    this.stdout = stdout;
+    this.stderr = stderr;
+  }
+}
+
+async function spawnSession(
+  command: SessionCommand,
+  output: 'pipe' | number,
+): Promise<{ child: ChildProcess; pid: number; exited: Promise<Exit> }> {
+  const [file = '', ...args] = [...(command.prefix ?? []), command.file, ...command.args];
+  const child = spawn(file, args, {
+    cwd: command.cwd,
+    env: command.env,
+    detached: true,
+    stdio: ['ignore', output, output, ...(command.extraFile === undefined ? [] : [command.extraFile])],
+  });
+  if (child.pid === undefined) {
+    const [error] = await once(child, 'error');
+    throw error;
+  }
+  const exited = new Promise<Exit>((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }));
+  });
+  child.on('error', () => child.kill('SIGKILL'));
+  return { child, pid: child.pid, exited };
+}
+
+function isAlive(pid: number, startTime: number): boolean {
+  const entry = readProcess(pid);
+  return entry?.startTime === startTime && entry.state !== 'Z';
 }
 
 /** The living processes of the session that `leader` leads or led. */

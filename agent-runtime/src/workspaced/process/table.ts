@@ -55,6 +55,13 @@ export function readProcessTable(): ProcessEntry[] {
   return entries;
 }
 
+/** The processes that `root` started, and those that they started, `root` first; also where one has made a session of its own. */
+export function descendants(table: readonly ProcessEntry[], root: number): ProcessEntry[] {
+  const tree = table.filter((entry) => entry.pid === root);
+  for (const { pid } of tree) tree.push(...table.filter((entry) => entry.parent === pid));
+  return tree;
+}
+
 /** What a person would call the process: its command line, cut at 80 characters. */
 export function describeProcess(pid: number): string {
   try {

@@ -1,10 +1,9 @@
 import type { ServiceStatus } from '../../protocol/tools-api.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
-import { Pump } from '../output/pump.ts';
-import { RotatingLog } from '../output/rotating-log.ts';
 import { type LaunchContext, prepareLaunch } from '../process/launch.ts';
-import { type Exit, Session } from '../process/session.ts';
+import type { Launched, Launcher, OutputFile } from '../process/launcher.ts';
+import type { Exit, Session } from '../process/session.ts';
 import { nextPause, type RestartPolicy, shouldRestart } from './back-off.ts';
 
 export interface ServiceSpec {
@@ -15,6 +14,7 @@ export interface ServiceSpec {
 }
 
 export interface ServiceContext extends LaunchContext {
+  launcher: Launcher;
   /** Folder of the logs. */
   folder: string;
   /** Bytes at which a log is rotated; one older log is kept. */
@@ -31,7 +31,7 @@ const leftoverGraceMs = 500;
 export class Service {
   readonly spec: ServiceSpec;
   readonly #context: ServiceContext;
-  readonly #output: RotatingLog;
+  readonly #output: OutputFile;
   #status: ServiceStatus['status'] = 'starting';
   #restarts = 0;
   #exitCode: number | null = null;
@@ -44,7 +44,12 @@ export class Service {
   constructor(spec: ServiceSpec, context: ServiceContext) {
     this.spec = spec;
     this.#context = context;
-    this.#output = new RotatingLog(`${context.folder}/${spec.name}.log`, context.rotateAt);
+    this.#output = context.launcher.rotating(`${context.folder}/${spec.name}.log`, context.rotateAt);
+  }
+
+  /** What runs of it now, if anything does. */
+  get session(): Session | undefined {
+    return this.#session;
   }
 
   describe(): ServiceStatus {
@@ -61,7 +66,13 @@ export class Service {
   start(): void {
     this.#cancelPause = undefined;
     this.#become('starting');
-    this.#run = this.#runOnce();
+    this.#run = this.#runOnce(() => this.#launch());
+  }
+
+  /** Goes on with a process that was restored, instead of a start. */
+  adopt(pid: number): void {
+    const launched = this.#context.launcher.adopt(pid, this.#output);
+    this.#run = this.#runOnce(async () => launched);
   }
 
   /** Ends the process and whatever it started, or the pause before its next start. */
@@ -74,11 +85,11 @@ export class Service {
     this.#become('exited');
   }
 
-  async #runOnce(): Promise<void> {
+  async #runOnce(launch: () => Promise<Launched | undefined>): Promise<void> {
     const startedAt = this.#context.clock.now();
     let exit: Exit = { code: null, signal: null };
     try {
-      exit = await this.#runProcess();
+      exit = await this.#runProcess(launch);
     } catch (error) {
       this.#context.log.warn('service cannot run', { service: this.spec.name, error });
       await this.#note(`the service cannot run: ${String(error)}`);
@@ -99,21 +110,24 @@ export class Service {
     this.#become('backoff');
   }
 
-  async #runProcess(): Promise<Exit> {
+  async #launch(): Promise<Launched | undefined> {
     const [file = '', ...args] = this.spec.command;
     const port = this.spec.port === undefined ? {} : { PORT: String(this.spec.port) };
-    const { cwd, env } = await prepareLaunch(this.#context, { env: port });
-    if (this.#stopping) return { code: null, signal: null };
-    const session = await Session.start({ file, args, cwd, env });
+    const { cwd, env, prefix } = await prepareLaunch(this.#context, { env: port });
+    if (this.#stopping) return undefined;
+    return this.#context.launcher.start({ file, args, cwd, env, prefix }, this.#output);
+  }
+
+  async #runProcess(launch: () => Promise<Launched | undefined>): Promise<Exit> {
+    const launched = await launch();
+    if (launched === undefined) return { code: null, signal: null };
+    const { session } = launched;
     this.#session = session;
-    const pumps = [session.stdout, session.stderr].map(
-      (stream) => new Pump(stream, (chunk) => this.#output.append(chunk)),
-    );
     if (this.#stopping) await session.terminate(leftoverGraceMs);
     else this.#become('running');
     const exit = await session.exited;
     await session.terminate(leftoverGraceMs);
-    await Promise.all(pumps.map((pump) => pump.processEnded()));
+    await launched.drained();
     this.#session = undefined;
     return exit;
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { ServiceStatus } from '../../protocol/tools-api.ts';
 import type { Clock } from '../clock.ts';
+import { pipedLauncher } from '../process/launcher.ts';
 import { readProcess } from '../process/table.ts';
 import { nextPause } from './back-off.ts';
 import type { ServiceContext, ServiceSpec } from './service.ts';
@@ -48,6 +49,7 @@ beforeEach(async () => {
   context = {
     home,
     declared: { PATH: process.env.PATH ?? '' },
+    launcher: pipedLauncher,
     folder: join(home, 'logs'),
     rotateAt: 1_000_000,
     clock,

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ServiceStatus } from '../../protocol/tools-api.ts';
+import type { Session } from '../process/session.ts';
 import { ToolFailure } from '../tool-failure.ts';
 import { Service, type ServiceContext, type ServiceSpec } from './service.ts';
 
@@ -45,6 +46,18 @@ export class Supervisor {
     );
     await applied;
     return this.list();
+  }
+
+  /** The sessions of the services that run. */
+  sessions(): { spec: ServiceSpec; session: Session }[] {
+    return [...this.#services.values()].flatMap(({ spec, session }) => (session ? [{ spec, session }] : []));
+  }
+
+  /** Takes a service up whose process was restored: it counts as declared. */
+  adopt(spec: ServiceSpec, pid: number): void {
+    const service = new Service(spec, this.#context);
+    this.#services.set(spec.name, service);
+    service.adopt(pid);
   }
 
   /** Ends all services and forgets them. Returns the names of those that were declared. */

@@ -14,6 +14,8 @@ export interface HostedCommand {
   command: readonly string[];
   cwd: string;
   env: Readonly<Record<string, string>>;
+  /** As in {@link SessionCommand}. */
+  prefix?: readonly string[];
 }
 
 /** As terminal-host/frame.go has them. */
@@ -43,7 +45,14 @@ export class TerminalHost {
   /** Starts the command; throws {@link ToolFailure} where that cannot be done. */
   static async start(command: HostedCommand): Promise<TerminalHost> {
     const { program, columns, rows, cwd, env } = command;
-    const child = spawn(program, [String(columns), String(rows), ...command.command], {
+    const [file = '', ...args] = [
+      ...(command.prefix ?? []),
+      program,
+      String(columns),
+      String(rows),
+      ...command.command,
+    ];
+    const child = spawn(file, args, {
       cwd,
       env,
       detached: true,

@@ -104,10 +104,13 @@ export class Terminals {
 
   async #start(request: TerminalRequest): Promise<TerminalState> {
     const { columns, rows, command = loginShell, directory, term = 'xterm-256color', name } = request;
-    const { cwd, env, missing } = await prepareLaunch(this.#context, { cwd: directory, env: { TERM: term } });
+    const { cwd, env, prefix, missing } = await prepareLaunch(this.#context, {
+      cwd: directory,
+      env: { TERM: term },
+    });
     if (missing !== undefined) throw new ToolFailure('not_found', `the directory ${missing} does not exist`);
     const { program } = this.#context;
-    const host = await TerminalHost.start({ program, columns, rows, command, cwd, env });
+    const host = await TerminalHost.start({ program, columns, rows, command, cwd, env, prefix });
     this.#opened += 1;
     // Ids of an earlier workspaced must not come again: who attaches to one would see a terminal of somebody else.
     const id = `t${this.#opened}-${randomBytes(3).toString('hex')}`;

@@ -165,7 +165,7 @@ export class SimulatedAgent {
       tools: 'ready',
       ...(this.#checkpoint === undefined ? {} : { checkpoint: this.#checkpoint }),
       lastSequence: this.volume.lastSequence,
-      restore: { outcome: 'Fresh', processes: 'None', rejected: [], restarted: [], ended: [] },
+      restore: { outcome: 'Fresh', processes: 'None', rejected: [], restored: [], restarted: [], ended: [] },
     };
   }
 

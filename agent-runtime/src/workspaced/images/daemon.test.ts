@@ -1,0 +1,236 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { z } from 'zod';
+import { ToolsClient } from '../../agentd/tools/tools-client.ts';
+import * as api from '../../protocol/tools-api.ts';
+import { readProcess } from '../process/table.ts';
+import { standInForCriu } from '../testing/stand-in-for-criu.ts';
+
+/** The real daemon with a stand-in for criu. A pod ends by KILL here, so that what was dumped is still there to be "restored". */
+let base: string;
+let home: string;
+let daemon: ChildProcess;
+let client: ToolsClient;
+let leaders: { pid: number; startTime: number }[];
+
+async function start(change: NodeJS.ProcessEnv = {}): Promise<void> {
+  daemon = spawn(process.execPath, [join(import.meta.dirname, '../main.ts')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: {
+      PATH: process.env.PATH,
+      DORMOUSE_PROCESS_IMAGES: '1',
+      DORMOUSE_CRIU: join(base, 'criu'),
+      DORMOUSE_SCRATCH: join(base, 'tmp'),
+      DORMOUSE_TOOLS_SOCKET: join(base, 'run/tools.sock'),
+      DORMOUSE_HOME: home,
+      DORMOUSE_PROCESSES: join(base, 'processes'),
+      DORMOUSE_TRANSCRIPTS: join(base, 'transcripts'),
+      ...change,
+    },
+  });
+  if (!daemon.stdout) throw new Error('the daemon has no output');
+  for await (const line of createInterface({ input: daemon.stdout })) {
+    if (JSON.parse(line).msg !== 'ready') continue;
+    daemon.stdout.resume();
+    return;
+  }
+  throw new Error('the daemon ended before it was ready');
+}
+
+async function end(signal: NodeJS.Signals): Promise<void> {
+  if (daemon.exitCode !== null || daemon.signalCode !== null) return;
+  const exited = once(daemon, 'exit');
+  daemon.kill(signal);
+  await exited;
+}
+
+beforeEach(async () => {
+  base = await realpath(await mkdtemp(join(tmpdir(), 'images-')));
+  home = join(base, 'home');
+  leaders = [];
+  for (const name of ['home', 'transcripts', 'tmp']) await mkdir(join(base, name));
+  await standInForCriu(base);
+  client = new ToolsClient(join(base, 'run/tools.sock'));
+});
+afterEach(async () => {
+  client.close();
+  await end('SIGTERM');
+  for (const { pid, startTime } of leaders)
+    if (readProcess(pid)?.startTime === startTime) process.kill(-pid, 'SIGKILL');
+  await rm(base, { recursive: true, force: true });
+});
+
+const post = <T>(path: string, body: object, schema: z.ZodType<T>) => client.call('POST', path, body, schema);
+const tasks = () => client.call('GET', '/background', undefined, z.array(api.backgroundTask));
+const checkpoint = () => post('/checkpoint', { images: '00000001' }, api.stopResult);
+const wake = (images: api.ProcessImage[] | undefined, services: object[] = [web]) =>
+  post(
+    '/restore',
+    { services, background: [], ...(images && { images: { folder: '00000001', images } }) },
+    api.restoreResult,
+  );
+const web = {
+  name: 'web',
+  command: ['bash', '-c', 'echo $$ > web.pid; while :; do echo tick; sleep 0.05; done'],
+  restart: 'Always' as const,
+};
+const counter = { id: 'count', command: 'echo $$ > count.pid; while :; do echo on; sleep 0.05; done' };
+
+/** The pid that a process wrote into the home. */
+async function pidIn(name: string): Promise<number> {
+  const pid = await vi.waitFor(async () => {
+    const read = Number(await readFile(join(home, name), 'utf8'));
+    expect(read).toBeGreaterThan(0);
+    return read;
+  });
+  leaders.push({ pid, startTime: readProcess(pid)?.startTime ?? 0 });
+  return pid;
+}
+
+async function running(): Promise<{ service: number; task: number }> {
+  await start();
+  await wake(undefined);
+  await post('/background', counter, api.backgroundTask);
+  return { service: await pidIn('web.pid'), task: await pidIn('count.pid') };
+}
+
+const state = (pid: number) => readProcess(pid)?.state;
+/** In a pod its first process takes away what has ended; who does here is not known. */
+const isGone = (pid: number) => expect([undefined, 'Z']).toContain(state(pid));
+const runs = (pid: number) => expect(['R', 'S']).toContain(state(pid));
+
+test('nothing is run before it is known what is to be restored', async () => {
+  await start();
+  let done = false;
+  const early = post('/background', counter, api.backgroundTask).then((task) => {
+    done = true;
+    return task;
+  });
+  expect(await client.call('GET', '/healthz', undefined, api.toolsHealth)).toMatchObject({ stopping: true });
+  expect(await tasks()).toEqual([]);
+  expect(done).toBe(false);
+  await wake(undefined);
+  expect((await early).status).toBe('running');
+  await pidIn('count.pid');
+});
+
+test('a dump leaves services and tasks stopped, with the digests of their images; a cancel lets them go on', async () => {
+  const { service, task } = await running();
+  const { services, background, images } = await checkpoint();
+  expect(services).toEqual(['web']);
+  expect(background.map(({ id }) => id)).toEqual(['count']);
+  expect(images?.map(({ kind, id, pid }) => [kind, id, pid])).toEqual([
+    ['service', 'web', service],
+    ['background', 'count', task],
+  ]);
+  expect(images?.[0]?.files).toEqual([
+    {
+      name: 'pages-1.img',
+      bytes: String(service).length + 1,
+      sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+    },
+  ]);
+  for (const pid of [service, task]) expect(state(pid)).toBe('T');
+  // Asked again after a lost answer.
+  expect((await checkpoint()).images).toEqual(images);
+  expect((await wake(undefined)).services).toMatchObject([{ name: 'web', status: 'running', restarts: 0 }]);
+  for (const pid of [service, task]) await vi.waitFor(() => runs(pid));
+  // What ran on does not fit its image any more.
+  expect(await readdir(join(base, 'processes'))).not.toContain('images');
+});
+
+test('what was dumped is taken up by the next pod, once', async () => {
+  const { service, task } = await running();
+  const { images } = await checkpoint();
+  await end('SIGKILL');
+  await writeFile(join(base, 'tmp/open'), 'by a process');
+  await start();
+  expect(await readdir(join(base, 'tmp'))).toEqual(['open']);
+  const woken = await wake(images);
+  expect(woken.images).toEqual([
+    { kind: 'service', id: 'web' },
+    { kind: 'background', id: 'count' },
+  ]);
+  expect(woken.services).toMatchObject([{ name: 'web', status: 'running' }]);
+  expect(await tasks()).toMatchObject([{ id: 'count', status: 'running' }]);
+  for (const pid of [service, task]) await vi.waitFor(() => runs(pid));
+  // It is looked after as before: its end is seen, and what is declared with Always starts again.
+  process.kill(-service, 'SIGKILL');
+  await rm(join(home, 'web.pid'));
+  expect(await pidIn('web.pid')).not.toBe(service);
+  await client.call('DELETE', '/background/count', undefined, api.backgroundTask);
+  isGone(task);
+  expect((await wake(images)).images?.map(({ lost }) => lost)).toEqual([
+    expect.stringContaining('its image is gone'),
+    expect.stringContaining('its image is gone'),
+  ]);
+});
+
+test('an image that was cut, or whose service is declared otherwise, is not restored, and the rest is', async () => {
+  const { service, task } = await running();
+  const { images } = await checkpoint();
+  await end('SIGKILL');
+  await truncate(join(base, 'processes/images/00000001/background-count/pages-1.img'), 1);
+  await start();
+  const other = { ...web, command: ['sleep', '60'] };
+  const woken = await wake(images, [other]);
+  expect(woken.images?.map(({ id, lost }) => [id, lost])).toEqual([
+    ['web', 'it is declared otherwise now'],
+    ['count', expect.stringMatching(/pages-1\.img of its image has 1 bytes, not \d+/)],
+  ]);
+  expect(woken.services).toMatchObject([{ name: 'web', status: expect.stringMatching(/starting|running/) }]);
+  for (const pid of [service, task]) expect(state(pid)).toBe('T');
+});
+
+test('a restore that fails leaves nothing behind, and the service starts afresh', async () => {
+  const { service } = await running();
+  const { images } = await checkpoint();
+  await end('SIGKILL');
+  await writeFile(join(base, 'fail-restore'), 'Error (criu/x.c:1): File home/x has bad size 1 (expect 2)\n');
+  await start();
+  const woken = await wake(images);
+  expect(woken.images?.[0]?.lost).toMatch(/^a file that it has open is not as it was/);
+  isGone(service);
+  await rm(join(home, 'web.pid'));
+  expect(await pidIn('web.pid')).not.toBe(service);
+});
+
+test('where one cannot be dumped all run on, and the answer says which and why', async () => {
+  const { service, task } = await running();
+  await writeFile(join(base, 'fail-dump'), 'Error (criu/fsnotify.c:284): fsnotify: no\n');
+  await expect(checkpoint()).rejects.toMatchObject({
+    code: 'dump_failed',
+    message: expect.stringMatching(/^service web cannot be dumped: it watches files with inotify/),
+  });
+  for (const pid of [service, task]) await vi.waitFor(() => runs(pid));
+  expect((await post('/background', { ...counter, id: 'other' }, api.backgroundTask)).status).toBe('running');
+});
+
+test('when the pod ends, what was dumped is killed without a step more', async () => {
+  const { service, task } = await running();
+  await checkpoint();
+  const before = (await tasks())[0]?.outputBytes;
+  await end('SIGTERM');
+  for (const pid of [service, task]) await vi.waitFor(() => isGone(pid));
+  expect((await readFile(join(base, 'processes/background/count.log'))).length).toBe(before);
+});
+
+test('without criu in the image processes are ended, and the answer says why there are no images', async () => {
+  await start({ DORMOUSE_CRIU: join(base, 'missing') });
+  await post('/background', counter, api.backgroundTask);
+  const { unsupported, images } = await checkpoint();
+  expect(unsupported).toMatch(/the image of the workspace has no/);
+  expect(images).toBeUndefined();
+  expect(await tasks()).toMatchObject([{ id: 'count', status: 'killed' }]);
+});
+
+test('what is left in the folders for open files is gone at a start without images', async () => {
+  await writeFile(join(base, 'tmp/old'), 'of the pod before');
+  await start();
+  expect(await readdir(join(base, 'tmp'))).toEqual([]);
+});
