@@ -240,7 +240,10 @@ export const workspaceConditions = {
       'Whether the newest checkpoint that was to have a VolumeSnapshot has one: that of a sleep, or by hand with spec.volumeSnapshot. Absent while spec.checkpoint.volumeSnapshotClassName was never set.',
     reasons: {
       Taken: { status: 'True', meaning: 'status.volumeSnapshot of that AgentCheckpoint names it.' },
-      NoneYet: { status: 'Unknown', meaning: 'No checkpoint was taken since the workspace asks for snapshots.' },
+      NoneYet: {
+        status: 'Unknown',
+        meaning: 'No checkpoint was taken since the workspace asks for snapshots.',
+      },
       NotAsked: { status: 'Unknown', meaning: 'spec.checkpoint.volumeSnapshotClassName is no longer set.' },
       NotInstalled: {
         status: 'False',

@@ -73,7 +73,14 @@ describe('checkpoints', () => {
           creationTimestamp: `2029-12-31T2${3 - index}:00:00Z`,
         },
         spec: { workspaceRef: { name: workspace }, trigger: 'Idle' },
-        status: { phase: 'Completed', sequence: 9 - index, sessions: 1, bytes: 2048, digest: 'sha256:abc', ...snapshots[index] },
+        status: {
+          phase: 'Completed',
+          sequence: 9 - index,
+          sessions: 1,
+          bytes: 2048,
+          digest: 'sha256:abc',
+          ...snapshots[index],
+        },
       } as { metadata: { name: string } });
     }
     const { out } = await person.run('checkpoints', 'ada');

@@ -31,7 +31,12 @@ export function checkpointCommand(around: Surroundings): Command {
   ]);
 }
 
-async function take(around: Surroundings, access: Access, name: string, { snapshot, timeout }: Options): Promise<void> {
+async function take(
+  around: Surroundings,
+  access: Access,
+  name: string,
+  { snapshot, timeout }: Options,
+): Promise<void> {
   const { kube, namespace } = access;
   const { signal, clock } = around;
   await findWorkspace(access, name, signal);
@@ -67,7 +72,10 @@ async function take(around: Surroundings, access: Access, name: string, { snapsh
     around.out(`${status?.digest ?? ''}\n`);
     around.err(`${checkpoint}: number ${status?.sequence}${amount(status?.bytes)}, verified\n`);
     if (snapshot && status?.volumeSnapshot === undefined)
-      throw new Failure('failed', `checkpoint "${checkpoint}" has no snapshot: ${status?.message ?? 'no more is known'}`);
+      throw new Failure(
+        'failed',
+        `checkpoint "${checkpoint}" has no snapshot: ${status?.message ?? 'no more is known'}`,
+      );
   } catch (error) {
     shown.end();
     throw error instanceof Interrupted ? new Interrupted(later) : error;

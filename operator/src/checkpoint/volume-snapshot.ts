@@ -123,8 +123,7 @@ export function snapshotFinding({ workspace, volumeSnapshots, checkpoints, statu
   const newest = checkpoints
     .filter(({ spec, status: its }) => its?.phase === 'Completed' && wasToHaveOne(spec))
     .reduce<AgentCheckpoint | undefined>(
-      (latest, each) =>
-        (each.status?.sequence ?? 0) >= (latest?.status?.sequence ?? 0) ? each : latest,
+      (latest, each) => ((each.status?.sequence ?? 0) >= (latest?.status?.sequence ?? 0) ? each : latest),
       undefined,
     );
   const { volumeSnapshot, reason, message = '' } = newest?.status ?? {};
