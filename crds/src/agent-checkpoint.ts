@@ -7,6 +7,10 @@ export const checkpointTriggers = ['Idle', 'Manual', 'Schedule', 'BeforeUpgrade'
 export const agentCheckpointSpec = z.object({
   workspaceRef: objectReference.meta({ description: 'The workspace, in the same namespace.' }),
   trigger: z.enum(checkpointTriggers).default('Manual').meta({ description: 'Why the checkpoint is taken.' }),
+  volumeSnapshot: z.boolean().optional().meta({
+    description:
+      'Of a checkpoint by hand: whether to take a VolumeSnapshot of the claim as well, of the class that spec.checkpoint.volumeSnapshotClassName of the workspace names. Turns wait and processes are stopped until it is cut; services are then started again. Before a sleep the class alone decides.',
+  }),
 });
 
 export const checkpointPhases = ['Pending', 'InProgress', 'Completed', 'Failed'] as const;

@@ -237,10 +237,13 @@ export const workspaceConditions = {
   },
   SnapshotTaken: {
     meaning:
-      'Whether the newest checkpoint before a sleep has a VolumeSnapshot. Absent while spec.checkpoint.volumeSnapshotClassName was never set.',
+      'Whether the newest checkpoint that was to have a VolumeSnapshot has one: that of a sleep, or by hand with spec.volumeSnapshot. Absent while spec.checkpoint.volumeSnapshotClassName was never set.',
     reasons: {
       Taken: { status: 'True', meaning: 'status.volumeSnapshot of that AgentCheckpoint names it.' },
-      NoneYet: { status: 'Unknown', meaning: 'The workspace has not slept since it asks for snapshots.' },
+      NoneYet: {
+        status: 'Unknown',
+        meaning: 'No checkpoint was taken since the workspace asks for snapshots.',
+      },
       NotAsked: { status: 'Unknown', meaning: 'spec.checkpoint.volumeSnapshotClassName is no longer set.' },
       NotInstalled: {
         status: 'False',

@@ -1,4 +1,6 @@
+import { type AgentCheckpoint, apiVersion } from '@dormouse/crds';
 import { describe, expect, it, type TestContext } from 'vitest';
+import { type KubernetesObject, reference } from '../support/cluster.ts';
 import { suite } from '../support/suite.ts';
 import { textOf, type WorkspaceInput } from '../support/workspaces.ts';
 
@@ -79,6 +81,29 @@ describe('a fork', () => {
         new RegExp(`three eggs[^]*${name}`),
       );
     }
+  });
+
+  it('begins with a checkpoint that was taken by hand, while its origin works on', async (context) => {
+    await needSnapshots(context);
+    const { cluster, workspaces } = here;
+    await workspaces.create('busy', { ...withSnapshots, runPolicy: 'Always' });
+    await workspaces.ask('busy', 'write notes.txt: one egg');
+    await cluster.create({
+      apiVersion,
+      kind: 'AgentCheckpoint',
+      metadata: { name: 'by-hand', namespace: workspaces.namespace },
+      spec: { workspaceRef: { name: 'busy' }, volumeSnapshot: true },
+    } as KubernetesObject);
+    await workspaces.create('early', from('by-hand'));
+    const taken = await cluster.waitFor<KubernetesObject & AgentCheckpoint>(
+      reference(apiVersion, 'AgentCheckpoint', 'by-hand', workspaces.namespace),
+      'completed',
+      (checkpoint) => checkpoint?.status?.phase === 'Completed',
+    );
+    expect(taken?.status?.volumeSnapshot?.name).toBe('by-hand');
+    await workspaces.ask('busy', 'write notes.txt: two eggs');
+    expect(await workspaces.ask('early', 'run: cat notes.txt')).toContain('one egg');
+    expect(await workspaces.ask('busy', 'run: cat notes.txt')).toContain('two eggs');
   });
 
   it('says what is missing where its checkpoint has no snapshot', async (context) => {

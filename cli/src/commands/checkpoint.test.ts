@@ -28,6 +28,19 @@ describe('checkpoint', () => {
     });
   });
 
+  it('asks for a snapshot, and fails where there is none in the end', async () => {
+    const taking = await take('--snapshot');
+    expect(person.server.objects.get(collections.checkpoints, `team/${name}`)?.spec).toMatchObject({
+      volumeSnapshot: true,
+    });
+    status({ phase: 'Completed', sequence: 7, digest: 'sha256:abc', message: 'It took too long.' });
+    expect(await taking.ended).toMatchObject({
+      code: 1,
+      out: 'sha256:abc\n',
+      err: expect.stringContaining(`checkpoint "${name}" has no snapshot: It took too long.`),
+    });
+  });
+
   it('says why it failed', async () => {
     const taking = await take();
     status({ phase: 'Failed', reason: 'VolumeFailing', message: 'The volume is full.' });
@@ -51,6 +64,7 @@ describe('checkpoint', () => {
 
 describe('checkpoints', () => {
   it('lists those of the workspace, the newest last', async () => {
+    const snapshots = [{ volumeSnapshot: { name: 'c0', readyToUse: true } }];
     for (const [index, workspace] of ['ada', 'bob', 'ada'].entries()) {
       person.server.objects.put(collections.checkpoints, `team/c${index}`, {
         metadata: {
@@ -59,15 +73,22 @@ describe('checkpoints', () => {
           creationTimestamp: `2029-12-31T2${3 - index}:00:00Z`,
         },
         spec: { workspaceRef: { name: workspace }, trigger: 'Idle' },
-        status: { phase: 'Completed', sequence: 9 - index, sessions: 1, bytes: 2048, digest: 'sha256:abc' },
+        status: {
+          phase: 'Completed',
+          sequence: 9 - index,
+          sessions: 1,
+          bytes: 2048,
+          digest: 'sha256:abc',
+          ...snapshots[index],
+        },
       } as { metadata: { name: string } });
     }
     const { out } = await person.run('checkpoints', 'ada');
     expect(out).toBe(
       [
-        'NAME   TRIGGER   PHASE       SEQUENCE   SESSIONS   BYTES     AGE',
-        'c2     Idle      Completed   7          1          2.0 KiB   3h',
-        'c0     Idle      Completed   9          1          2.0 KiB   60m',
+        'NAME   TRIGGER   PHASE       SEQUENCE   SESSIONS   BYTES     SNAPSHOT   AGE',
+        'c2     Idle      Completed   7          1          2.0 KiB   -          3h',
+        'c0     Idle      Completed   9          1          2.0 KiB   ready      60m',
         '',
       ].join('\n'),
     );

@@ -12,6 +12,7 @@ import { findWorkspace } from '../workspace/find.ts';
 import { timeoutOption, withAccess, withExamples } from './command.ts';
 
 interface Options {
+  snapshot?: true;
   timeout: number;
 }
 
@@ -19,16 +20,23 @@ export function checkpointCommand(around: Surroundings): Command {
   const command = new Command('checkpoint')
     .description('Take a checkpoint of a workspace and print its digest. One that is busy is waited for.')
     .argument('<name>', 'the workspace')
+    .option('--snapshot', 'with a VolumeSnapshot, to fork from: turns and processes stop for a moment')
     .addOption(timeoutOption())
     .action((name: string, options: Options, self: Command) =>
       withAccess(around, self, (access) => take(around, access, name, options)),
     );
   return withExamples(command, [
     ['dormouse checkpoint ada', 'before something that you may want to look back from'],
+    ['dormouse checkpoint ada --snapshot', 'with the files: dormouse new eva --from ada'],
   ]);
 }
 
-async function take(around: Surroundings, access: Access, name: string, { timeout }: Options): Promise<void> {
+async function take(
+  around: Surroundings,
+  access: Access,
+  name: string,
+  { snapshot, timeout }: Options,
+): Promise<void> {
   const { kube, namespace } = access;
   const { signal, clock } = around;
   await findWorkspace(access, name, signal);
@@ -38,7 +46,7 @@ async function take(around: Surroundings, access: Access, name: string, { timeou
     () => ({
       // A number alone at the end would be taken for that of a checkpoint of a sleep.
       metadata: { namespace, name: `${name}-manual-${around.random(5)}`, labels: { [workspaceLabel]: name } },
-      spec: { workspaceRef: { name }, trigger: 'Manual' as const },
+      spec: { workspaceRef: { name }, trigger: 'Manual' as const, ...(snapshot && { volumeSnapshot: true }) },
     }),
     signal,
   );
@@ -63,6 +71,11 @@ async function take(around: Surroundings, access: Access, name: string, { timeou
     shown.end();
     around.out(`${status?.digest ?? ''}\n`);
     around.err(`${checkpoint}: number ${status?.sequence}${amount(status?.bytes)}, verified\n`);
+    if (snapshot && status?.volumeSnapshot === undefined)
+      throw new Failure(
+        'failed',
+        `checkpoint "${checkpoint}" has no snapshot: ${status?.message ?? 'no more is known'}`,
+      );
   } catch (error) {
     shown.end();
     throw error instanceof Interrupted ? new Interrupted(later) : error;

@@ -24,7 +24,8 @@ export async function forkOf(
     const which = wanted === undefined ? 'a checkpoint' : `a checkpoint ${wanted}`;
     throw new Failure('notFound', `workspace "${name}" has not ${which} with a snapshot to fork from`, [
       `What there is:  dormouse checkpoints ${name} --namespace ${namespace}`,
-      'One comes with each sleep while spec.checkpoint.volumeSnapshotClassName names a VolumeSnapshotClass.',
+      `Take one:       dormouse checkpoint ${name} --snapshot --namespace ${namespace}`,
+      'Each sleep takes one while spec.checkpoint.volumeSnapshotClassName names a VolumeSnapshotClass.',
     ]);
   }
   const source = { checkpointRef: { name: checkpoint.metadata.name } };

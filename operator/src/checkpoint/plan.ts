@@ -77,7 +77,8 @@ export function requested(checkpoints: readonly AgentCheckpoint[]): AgentCheckpo
     );
 }
 
-function say(
+/** Writes phase and reason of an AgentCheckpoint, unless it says so already. */
+export function say(
   checkpoint: AgentCheckpoint,
   phase: 'Pending' | 'Failed',
   reason: CheckpointReason,
@@ -112,6 +113,12 @@ export function refuse(
   return checkpoints.flatMap((each) => say(each, 'Failed', reason, message));
 }
 
+const noneAsleep: Pick<AgentCheckpointStatus, 'reason' | 'message'> = {
+  reason: 'SnapshotFailed',
+  message:
+    'The workspace sleeps, and its newest checkpoint has no VolumeSnapshot. Wake the workspace, then ask again.',
+};
+
 /** A workspace that sleeps has its newest checkpoint already: what is asked for is what there is. */
 export function answerAsleep(situation: Situation): Action[] {
   const { checkpoints, status } = situation;
@@ -130,112 +137,14 @@ export function answerAsleep(situation: Situation): Action[] {
   return waiting.map((each) => ({
     do: 'writeCheckpoint',
     name: each.metadata.name,
-    status: { ...values, phase: 'Completed', observedGeneration: 1, sequence: newest.sequence },
+    status: {
+      ...values,
+      phase: 'Completed',
+      observedGeneration: 1,
+      sequence: newest.sequence,
+      ...(each.spec.volumeSnapshot === true && values.volumeSnapshot === undefined ? noneAsleep : {}),
+    },
   }));
-}
-
-/** What the next step for AgentCheckpoints that people made is, while the agent answers. */
-export interface ManualStep {
-  /** Before anything is asked of the agent. */
-  writes: Action[];
-  /** What to ask. */
-  ask: Action[];
-  /** A checkpoint that was completed and verified, newer than the one in status. */
-  verified?: { sequence: number; name: string; digest: string; completedAt: string };
-  /** One is being taken: the workspace must not sleep now. */
-  underWay: boolean;
-}
-
-/** What to do for AgentCheckpoints that people made, while the agent answers. */
-export function planManual(situation: Situation): ManualStep {
-  const { checkpoints, agent, memory, now, settings } = situation;
-  const waiting = requested(checkpoints);
-  const nothing: ManualStep = { writes: [], ask: [], underWay: false };
-  const [first, ...others] = waiting;
-  if (first === undefined || agent === undefined) return nothing;
-  const queue = postpone(
-    others.filter((each) => each.status?.phase !== 'InProgress'),
-    'AnotherUnderWay',
-    `${first.metadata.name} comes first.`,
-  );
-  const sequence = first.status?.sequence;
-  const taken = agent.checkpoint;
-  if (first.status?.phase === 'InProgress' && sequence !== undefined) {
-    const fail = (reason: CheckpointReason, message: string): ManualStep => ({
-      ...nothing,
-      writes: say(first, 'Failed', reason, message),
-    });
-    if (memory.checkpointRefused?.sequence === sequence)
-      return {
-        ...nothing,
-        writes: say(first, 'Pending', 'Busy', memory.checkpointRefused.message),
-        underWay: true,
-      };
-    if (taken?.sequence !== sequence) {
-      // The agent restarted while it took it, or was never asked.
-      if (agent.lastSequence >= sequence)
-        return fail('AgentFailed', 'The agent restarted while it took the checkpoint.');
-      return {
-        ...nothing,
-        ask: [{ do: 'requestCheckpoint', sequence, trigger: first.spec.trigger, hold: false }],
-        underWay: true,
-      };
-    }
-    if (taken.phase === 'InProgress') {
-      if (now - Date.parse(taken.startedAt) < settings.checkpointTimeout)
-        return { ...nothing, underWay: true };
-      return {
-        ...fail('TimedOut', 'The agent was not done in time.'),
-        ask: [{ do: 'cancelCheckpoint', sequence }],
-      };
-    }
-    if (taken.phase === 'Cancelled') return fail('Cancelled', taken.message ?? 'The agent cancelled it.');
-    if (taken.phase === 'Failed' || taken.digest === undefined)
-      return fail('AgentFailed', taken.message ?? 'The agent could not take it.');
-    const { verified } = memory;
-    if (verified?.sequence !== sequence || verified.digest !== taken.digest)
-      return {
-        ...nothing,
-        ask: [{ do: 'verifyCheckpoint', sequence, digest: taken.digest }],
-        underWay: true,
-      };
-    if (verified.problem !== undefined) return fail('DigestMismatch', verified.problem);
-    const status = completed(taken, now);
-    return {
-      writes: [{ do: 'writeCheckpoint', name: first.metadata.name, status }],
-      ask: [],
-      verified: {
-        sequence,
-        name: first.metadata.name,
-        digest: taken.digest,
-        completedAt: status.completedAt ?? instant(now),
-      },
-      underWay: false,
-    };
-  }
-  if (agent.busy)
-    return {
-      ...nothing,
-      writes: [
-        ...say(first, 'Pending', 'Busy', agent.busyReasons[0]?.detail ?? 'The agent is at work.'),
-        ...queue,
-      ],
-    };
-  if (taken?.phase === 'InProgress') return { ...nothing, underWay: true };
-  if (now < memory.checkpointNotBefore) return nothing;
-  const next = nextSequence(situation);
-  return {
-    writes: [
-      {
-        do: 'writeCheckpoint',
-        name: first.metadata.name,
-        status: { phase: 'InProgress', observedGeneration: 1, sequence: next, startedAt: instant(now) },
-      },
-      ...queue,
-    ],
-    ask: [{ do: 'requestCheckpoint', sequence: next, trigger: first.spec.trigger, hold: false }],
-    underWay: true,
-  };
 }
 
 /**

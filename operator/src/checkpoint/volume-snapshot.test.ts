@@ -114,6 +114,75 @@ describe('a sleep with a snapshot', () => {
   });
 });
 
+describe('a checkpoint by hand with a snapshot', () => {
+  /** A workspace that runs, with a checkpoint by hand which waits for its snapshot. */
+  async function byHand(spec: object = asked): Promise<World> {
+    const world = new World();
+    world.createWorkspace(spec);
+    await world.settle(8);
+    world.requestCheckpoint(true);
+    await look(world);
+    world.agent?.progress('Completed');
+    await look(world);
+    return world;
+  }
+
+  it('holds turns until the snapshot is cut, and lets them go on', async () => {
+    const world = await byHand();
+    expect(world.volumeSnapshots).toMatchObject([{ metadata: { name: 'by-hand-1' } }]);
+    world.send();
+    await look(world);
+    expect(world.agent?.held).toBe(true);
+    expect(world.messages[0]?.status?.phase).toBeUndefined();
+    world.snapshotter('cut');
+    await look(world);
+    expect(checkpoints(world)[0]?.status).toMatchObject({
+      phase: 'Completed',
+      sequence: 1,
+      volumeSnapshot: { name: 'by-hand-1' },
+    });
+    await look(world);
+    expect(world.agent?.held).toBe(false);
+    await world.settle(8);
+    expect(world.messages[0]?.status?.phase).toBe('Completed');
+    expect(world.violations).toEqual([]);
+  });
+
+  it('is complete without where that fails, and lets turns go on', async () => {
+    const world = await byHand();
+    world.snapshotter('fails');
+    world.now += 20_000;
+    await look(world);
+    await look(world);
+    expect(checkpoints(world)[0]?.status).toMatchObject({ phase: 'Completed', reason: 'SnapshotFailed' });
+    expect(world.agent?.held).toBe(false);
+  });
+
+  it('says which field is missing where the workspace names no class', async () => {
+    const world = await byHand({});
+    expect(checkpoints(world)[0]?.status).toMatchObject({
+      phase: 'Completed',
+      message: expect.stringContaining('spec.checkpoint.volumeSnapshotClassName'),
+    });
+    await look(world);
+    expect(world.agent?.held).toBe(false);
+  });
+
+  it('gets the snapshot of the newest checkpoint while the workspace sleeps', async () => {
+    const world = await quiet();
+    await world.settle(8);
+    world.requestCheckpoint(true);
+    await look(world);
+    expect(checkpoints(world).map((each) => each.status?.volumeSnapshot?.name)).toEqual([
+      'hello-1',
+      'hello-1',
+    ]);
+    world.deleteCheckpoint();
+    await look(world);
+    expect(world.volumeSnapshots).toHaveLength(1);
+  });
+});
+
 describe('a snapshot', () => {
   it('goes with the checkpoint that names it, by hand or beyond keep', async () => {
     const world = await quiet({ checkpoint: { ...asked.checkpoint, keep: 1 } });

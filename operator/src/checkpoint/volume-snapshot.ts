@@ -82,6 +82,7 @@ export function snapshotUpkeep(situation: Situation): Action[] {
   return own(situation).flatMap((snapshot): Action[] => {
     const { name, uid = '', deletionTimestamp } = snapshot.metadata;
     if (deletionTimestamp !== undefined || name === status.checkpointing?.name) return [];
+    if (checkpoints.some((each) => each.metadata.name === name && isUnderWay(each))) return [];
     const named = checkpoints.filter(
       ({ metadata, status: its }) =>
         metadata.deletionTimestamp === undefined && its?.volumeSnapshot?.name === name,
@@ -89,6 +90,19 @@ export function snapshotUpkeep(situation: Situation): Action[] {
     if (named.length > 0) return named.flatMap((each) => update(each, snapshot));
     return [{ do: 'deleteVolumeSnapshot', name, uid }];
   });
+}
+
+/** Whether a checkpoint that somebody asked for is being taken. */
+export function isUnderWay({ metadata, status }: AgentCheckpoint): boolean {
+  return metadata.deletionTimestamp === undefined && status?.phase === 'InProgress';
+}
+
+/** What became of a snapshot, as the status of its checkpoint says it. */
+export function snapshotOutcome(
+  step: SnapshotStep,
+): Pick<AgentCheckpointStatus, 'volumeSnapshot' | 'reason' | 'message'> {
+  if (step.is === 'cut') return { volumeSnapshot: step.volumeSnapshot };
+  return step.is === 'failed' ? { reason: 'SnapshotFailed', message: step.message } : {};
 }
 
 function update({ metadata, status }: AgentCheckpoint, snapshot: VolumeSnapshot): Action[] {
@@ -99,19 +113,25 @@ function update({ metadata, status }: AgentCheckpoint, snapshot: VolumeSnapshot)
   return [{ do: 'writeCheckpoint', name: metadata.name, status: { ...status, volumeSnapshot } }];
 }
 
-/** What the condition SnapshotTaken says, by the newest checkpoint. */
-export function snapshotFinding(
-  { workspace, volumeSnapshots, checkpoints, status }: Situation,
-  newest: string | undefined = status.checkpoint?.name,
-): Finding[] {
+/** What the condition SnapshotTaken says. */
+export function snapshotFinding({ workspace, volumeSnapshots, checkpoints, status }: Situation): Finding[] {
   if (workspace.spec.checkpoint.volumeSnapshotClassName === undefined) {
     const before = conditionOf(status.conditions, 'SnapshotTaken');
     return before === undefined ? [] : [{ type: 'SnapshotTaken', reason: 'NotAsked' }];
   }
   if (volumeSnapshots === undefined) return [{ type: 'SnapshotTaken', reason: 'NotInstalled' }];
-  const checkpoint = checkpoints.find((each) => each.metadata.name === newest);
-  const { volumeSnapshot, reason, message = '' } = checkpoint?.status ?? {};
+  const newest = checkpoints
+    .filter(({ spec, status: its }) => its?.phase === 'Completed' && wasToHaveOne(spec))
+    .reduce<AgentCheckpoint | undefined>(
+      (latest, each) => ((each.status?.sequence ?? 0) >= (latest?.status?.sequence ?? 0) ? each : latest),
+      undefined,
+    );
+  const { volumeSnapshot, reason, message = '' } = newest?.status ?? {};
   if (volumeSnapshot !== undefined) return [{ type: 'SnapshotTaken', reason: 'Taken' }];
   if (reason === 'SnapshotFailed') return [{ type: 'SnapshotTaken', reason, message }];
   return [{ type: 'SnapshotTaken', reason: 'NoneYet' }];
+}
+
+function wasToHaveOne({ trigger, volumeSnapshot }: AgentCheckpoint['spec']): boolean {
+  return trigger !== 'Manual' || volumeSnapshot === true;
 }

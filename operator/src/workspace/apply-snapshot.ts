@@ -1,3 +1,4 @@
+import { isUnderWay } from '../checkpoint/volume-snapshot.ts';
 import { AlreadyExistsError, ForbiddenError, InvalidError, NotFoundError, resources } from '../kube/index.ts';
 import type { Action } from './actions.ts';
 import type { Work } from './apply.ts';
@@ -50,8 +51,9 @@ export async function deleteVolumeSnapshot(
     fieldSelector: `spec.workspaceRef.name=${work.snapshot.name.name}`,
   });
   const named = items.some(
-    ({ metadata, status }) =>
-      metadata.deletionTimestamp === undefined && status?.volumeSnapshot?.name === name,
+    (each) =>
+      (each.metadata.deletionTimestamp === undefined && each.status?.volumeSnapshot?.name === name) ||
+      (each.metadata.name === name && isUnderWay(each)),
   );
   if (named) throw new StaleError(`a checkpoint names VolumeSnapshot ${name}`);
   work.written.noteDeleted(uid);

@@ -116,4 +116,21 @@ describe('a workspace that is made from a checkpoint', () => {
     expect(world.claim).toBeUndefined();
     expect(world.pod).toBeUndefined();
   });
+
+  it('does not take up a claim that an earlier workspace of its name left', async () => {
+    const labels = { 'dormouse.dev/workspace': 'hello' };
+    const world = await begin((it) => {
+      putCheckpoint(it, ready);
+      putSnapshot(it);
+      it.server.insert(resources.persistentVolumeClaims, {
+        metadata: { namespace: 'team', name: 'hello', labels },
+        spec: {},
+      });
+    });
+    expect(storage(world)).toMatchObject({
+      reason: 'SourceUnusable',
+      message: expect.stringContaining('exists already'),
+    });
+    expect(world.pod).toBeUndefined();
+  });
 });

@@ -3,9 +3,9 @@ import type { VolumeSnapshot } from '../kube/index.ts';
 import { quantityValue } from './quantity.ts';
 import type { Snapshot } from './snapshot.ts';
 
-/** What a workspace begins with. */
+/** What the volume of a workspace begins with. */
 export type Beginning =
-  /** An empty volume, or a claim that is there already. */
+  /** Nothing of another workspace. */
   | { with: 'nothing' }
   | { with: 'snapshot'; from: NonNullable<AgentWorkspaceStatus['forkedFrom']> }
   | { with: 'waiting' | 'unusable'; message: string };
@@ -15,18 +15,22 @@ export type Beginning =
  * @param size of the claim; undefined where the class is missing
  */
 export function beginningOf(
-  { source, claim, expected, volumeSnapshots }: Snapshot,
+  { source, claim, volumeSnapshots }: Snapshot,
   { spec, status, metadata }: AgentWorkspace,
   size: string | undefined,
 ): Beginning {
   if (status?.forkedFrom !== undefined) return { with: 'snapshot', from: status.forkedFrom };
   const wanted = spec.source?.checkpointRef.name;
-  const hasClaim = claim !== undefined || expected.claim?.verb === 'create';
-  if (wanted === undefined || hasClaim) return { with: 'nothing' };
+  if (wanted === undefined) return { with: 'nothing' };
   const unusable = (why: string): Beginning => ({
     with: 'unusable',
     message: `AgentWorkspace ${metadata.name} cannot begin with AgentCheckpoint ${wanted}: ${why}`,
   });
+  // Of one that was made for it the status would say so.
+  if (claim !== undefined)
+    return unusable(
+      `PersistentVolumeClaim ${metadata.name} exists already, with other files. Delete that claim, or make the workspace under another name.`,
+    );
   const another = 'Delete this workspace, and make it from another checkpoint';
   const checkpoint = source?.checkpoint;
   if (checkpoint === undefined)

@@ -50,6 +50,7 @@ const happening = fc.oneof(
   { weight: 2, arbitrary: fc.constant({ what: 'agent crashes' } as const) },
   { weight: 3, arbitrary: fc.constant({ what: 'message' } as const) },
   { weight: 1, arbitrary: fc.constant({ what: 'manual checkpoint' } as const) },
+  { weight: 1, arbitrary: fc.constant({ what: 'manual snapshot' } as const) },
   { weight: 3, arbitrary: fc.constant({ what: 'snapshot is cut' } as const) },
   { weight: 1, arbitrary: fc.constant({ what: 'snapshot is ready' } as const) },
   { weight: 1, arbitrary: fc.constant({ what: 'snapshot fails' } as const) },
@@ -129,6 +130,8 @@ async function happen(world: World, event: Happening): Promise<void> {
       return world.send();
     case 'manual checkpoint':
       return world.requestCheckpoint();
+    case 'manual snapshot':
+      return world.requestCheckpoint(true);
     case 'snapshot is cut':
       return world.snapshotter('cut');
     case 'snapshot is ready':

@@ -1,4 +1,5 @@
-import { checkpointName, type ManualStep, nextSequence, planManual } from '../checkpoint/plan.ts';
+import { isHeldByHand, type ManualStep, planManual } from '../checkpoint/manual.ts';
+import { checkpointName, nextSequence } from '../checkpoint/plan.ts';
 import { snapshotFinding } from '../checkpoint/volume-snapshot.ts';
 import type { Action } from './actions.ts';
 import { growth } from './claim.ts';
@@ -26,9 +27,11 @@ export function run(situation: Situation): Decision {
   const after: Action[][] = [];
   // A hold that nobody wants any more: a cancel that got lost, or a crash between the status and the release.
   const held = agent.checkpoint;
-  if (held?.hold === true && (held.phase === 'InProgress' || held.phase === 'Completed'))
+  const byHand = isHeldByHand(situation);
+  if (held?.hold === true && (held.phase === 'InProgress' || held.phase === 'Completed') && !byHand)
     after.push([{ do: 'cancelCheckpoint', sequence: held.sequence }]);
-  const deliveries = deliver(situation);
+  // The agent would refuse them, and a snapshot takes a moment.
+  const deliveries = byHand ? [] : deliver(situation);
   if (deliveries.length > 0) after.push(...deliveries.map((each) => [each]));
 
   const { actions: updates, findings } = upToDate(situation);
@@ -40,6 +43,7 @@ export function run(situation: Situation): Decision {
   }
   const settled = after.length === 0;
   const manual: ManualStep = settled ? planManual(situation) : { writes: [], ask: [], underWay: true };
+  if (manual.confirm !== undefined) before.push([manual.confirm]);
   if (manual.writes.length > 0) before.push(manual.writes);
   if (manual.ask.length > 0) after.push(manual.ask);
   const { verified, underWay } = manual;
@@ -72,7 +76,8 @@ export function run(situation: Situation): Decision {
     ],
     after,
   };
-  return restOrSleep(situation, base, settled && !underWay && manual.ask.length === 0);
+  const decision = restOrSleep(situation, base, settled && !underWay && manual.ask.length === 0);
+  return { ...decision, deadlines: [...(decision.deadlines ?? []), manual.until] };
 }
 
 /** Messages in order. A message is sent again on every new connection, until agentd has answered for it there. */

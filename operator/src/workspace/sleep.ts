@@ -1,5 +1,5 @@
 import { recordOf } from '../checkpoint/plan.ts';
-import { type SnapshotStep, snapshotFinding, snapshotStep } from '../checkpoint/volume-snapshot.ts';
+import { snapshotFinding, snapshotOutcome, snapshotStep } from '../checkpoint/volume-snapshot.ts';
 import type { Action } from './actions.ts';
 import type { Decision } from './decision.ts';
 import { instant } from './instant.ts';
@@ -89,7 +89,7 @@ export function fallAsleep(situation: Situation): Decision {
     name,
     trigger: upgrade ? 'BeforeUpgrade' : 'Idle',
     state: taken,
-    snapshot: recordedSnapshot(step),
+    snapshot: snapshotOutcome(step),
   };
   return {
     ...waiting,
@@ -102,11 +102,6 @@ export function fallAsleep(situation: Situation): Decision {
       [{ do: 'deletePod', uid: ownPod?.metadata.uid ?? '', grace: 0 }],
     ],
   };
-}
-
-function recordedSnapshot(step: SnapshotStep): Extract<Action, { do: 'recordCheckpoint' }>['snapshot'] {
-  if (step.is === 'cut') return { volumeSnapshot: step.volumeSnapshot };
-  return step.is === 'failed' ? { reason: 'SnapshotFailed', message: step.message } : {};
 }
 
 /** Back to `Running`. The status says so first: a hold that outlives a crash in between is released by `run`. */
@@ -175,7 +170,7 @@ export function withoutPod(situation: Situation): Decision {
               },
             };
       }
-      const sleeping = suspended(situation, name);
+      const sleeping = suspended(situation);
       return {
         ...sleeping,
         changes: {
@@ -229,7 +224,7 @@ export function withoutPod(situation: Situation): Decision {
     : decision;
 }
 
-function suspended(situation: Situation, checkpoint?: string): Decision {
+function suspended(situation: Situation): Decision {
   const { runPolicy, memory } = situation;
   return {
     phase: 'Suspended',
@@ -247,7 +242,7 @@ function suspended(situation: Situation, checkpoint?: string): Decision {
       ...(memory.checkpointProblem === undefined
         ? [{ type: 'CheckpointVerified', reason: 'Verified' } as const]
         : []),
-      ...snapshotFinding(situation, checkpoint),
+      ...snapshotFinding(situation),
     ],
     changes: { podUID: undefined, idleSince: undefined, startedAt: undefined },
   };

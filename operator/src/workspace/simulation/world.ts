@@ -107,13 +107,17 @@ export class World {
     });
   }
 
-  requestCheckpoint(): void {
+  requestCheckpoint(volumeSnapshot = false): void {
     this.#messages += 1;
     this.server.insert(resources.checkpoints, {
       apiVersion,
       kind: 'AgentCheckpoint',
       metadata: { namespace: name.namespace, name: `by-hand-${this.#messages}` },
-      spec: { workspaceRef: { name: name.name }, trigger: 'Manual' },
+      spec: {
+        workspaceRef: { name: name.name },
+        trigger: 'Manual',
+        ...(volumeSnapshot && { volumeSnapshot }),
+      },
     });
   }
 
