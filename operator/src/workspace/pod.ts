@@ -50,7 +50,7 @@ const confined = {
 /**
  * Of a container whose processes are dumped and restored. It starts as root to become the user of the workspace with the one
  * right that criu needs (hack/image/with-process-images), and what runs in it has none; no profile of seccomp, since criu cannot take
- * one off a process that it dumps. Each was tried without.
+ * one off a process that it dumps. See docs/concepts/process-images.md for what that costs.
  */
 const dumpable = {
   allowPrivilegeEscalation: false,
