@@ -12,7 +12,7 @@ release_install() {
   local root tag=$1 options
   root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
   shift
-  options=(--namespace "$RELEASE_NAMESPACE" --create-namespace --set "image.tag=$tag" --set literalResume.enabled=true --wait --timeout 5m)
+  options=(--namespace "$RELEASE_NAMESPACE" --create-namespace --set-string "image.tag=$tag" --set literalResume.enabled=true --wait --timeout 5m)
   if [[ -n ${ANTHROPIC_API_KEY:-} ]]; then
     kube create namespace "$RELEASE_NAMESPACE" --dry-run=client --output yaml | kube apply --filename - >/dev/null
     # By way of standard input: arguments can be read by everybody on this machine.
