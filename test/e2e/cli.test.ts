@@ -118,7 +118,7 @@ describe('the command line', () => {
   it('ends with Ctrl-C, and the message goes on', async () => {
     const { workspaces } = here;
     await workspaces.create('patient');
-    const args = [program, '--namespace', workspaces.namespace, 'send', 'patient', 'say: still there'];
+    const args = [program, '--namespace', workspaces.namespace, 'send', 'patient', 'wait: 10\nsay: still there'];
     const child = spawn(process.execPath, args, { env: { ...process.env, ...environment() } });
     let told = '';
     child.stderr.setEncoding('utf8').on('data', (text) => {
@@ -126,7 +126,7 @@ describe('the command line', () => {
     });
     const closed = once(child, 'close');
     let sent: AgentMessage | undefined;
-    // The operator has told why it waits, so the program has long heard that the message is there.
+    // The operator has told how it stands, so the program has long heard that the message is there.
     await expect
       .poll(
         async () => {
