@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ApprovalRequest } from '../../protocol/messages.ts';
-import { decide, isReadDenied, type PermissionScope } from '../permissions/decide.ts';
+import { decide, isReadDenied } from '../permissions/decide.ts';
 import { StorageError } from '../storage/health.ts';
 import { type ParsedCall, parseCall } from '../tools/registry.ts';
 import { failed, type ToolContext, type ToolOutcome } from '../tools/tool.ts';
@@ -8,6 +8,7 @@ import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import type { ToolUse } from './entry.ts';
 import type { SessionHost } from './host.ts';
 import type { SessionLogs } from './logs.ts';
+import { scopeOf } from './scope.ts';
 import type { EntryWriter } from './write-entry.ts';
 
 type Runnable = { call: ToolUse } & Extract<ParsedCall, { tool: unknown }>;
@@ -127,10 +128,6 @@ async function ask(
     type: 'approval',
     data: { id: request.id, session: round.session, decision: 'pending' },
   });
-}
-
-function scopeOf({ logs, host }: RoundContext): PermissionScope {
-  return { cwd: logs.ledger.cwd ?? host.home, home: host.home, readable: host.readable };
 }
 
 async function carryOut({ call, tool, input }: Runnable, round: RoundContext): Promise<ToolOutcome> {

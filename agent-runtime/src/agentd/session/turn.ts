@@ -1,14 +1,17 @@
 import type { MessageRecord } from '../../protocol/messages.ts';
+import { SessionContext } from '../context/session-context.ts';
+import { sourceOf } from '../context/source.ts';
 import type { ModelFailure } from '../model/failure.ts';
 import { ModelRefused } from '../model/patient-model.ts';
 import { systemPrompt } from '../model/system-prompt.ts';
 import { toolDeclarations } from '../tools/registry.ts';
-import { conversationOf, withCacheMarks } from './conversation.ts';
+import { conversationOf, withCacheMarks, withOpening } from './conversation.ts';
 import { type ContentBlock, type TranscriptEntry, textOf } from './entry.ts';
 import type { SessionHost } from './host.ts';
 import type { LedgerMessage } from './ledger.ts';
 import type { SessionLogs } from './logs.ts';
 import { promptText } from './prompt.ts';
+import { scopeOf } from './scope.ts';
 import { nextStep, turnOf } from './step.ts';
 import { interrupted, runToolRound } from './tool-round.ts';
 import { addUsage, noUsage, usageOf, utcDay } from './usage.ts';
@@ -37,6 +40,7 @@ export class Turn {
   #waitingFor = new Set<string>();
   /** The whole transcript; grows with each line that is on disk. */
   #entries: TranscriptEntry[] = [];
+  #context: SessionContext | undefined;
 
   constructor(
     session: string,
@@ -114,7 +118,11 @@ export class Turn {
     }
     const refusal = this.#limit(turn);
     if (refusal !== undefined) return this.#settle(turn, refusal);
-    return this.#ask(turn);
+    const context = this.#openContext();
+    const opening = await context.opening();
+    const news = await context.news(this.#entries);
+    if (news !== undefined) await this.#write(news);
+    return this.#ask(turn, opening);
   }
 
   /** Whether none of the questions has been answered since the round looked; notes which are open, in the same breath. */
@@ -124,8 +132,23 @@ export class Turn {
     return undecided.every((id) => ledger.approvalFor(id)?.decision === undefined);
   }
 
-  async #ask(turn: readonly TranscriptEntry[]): Promise<TurnEnd | undefined> {
-    const messages = withCacheMarks(conversationOf(this.#entries));
+  /** The files around the session, as they are in this turn. */
+  #openContext(): SessionContext {
+    const { client, config, log } = this.#host;
+    const scope = scopeOf({ logs: this.#logs, host: this.#host });
+    this.#context ??= new SessionContext(
+      sourceOf(client, config().permissions, scope, this.#signal),
+      this.#entries,
+      log.child({ session: this.#session }),
+    );
+    return this.#context;
+  }
+
+  async #ask(
+    turn: readonly TranscriptEntry[],
+    opening: readonly ContentBlock[],
+  ): Promise<TurnEnd | undefined> {
+    const messages = withCacheMarks(withOpening(conversationOf(this.#entries), opening));
     const tools = toolDeclarations();
     const request = () => {
       const { workspace, model, systemPrompt: custom } = this.#host.config();
