@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import type { Logger } from 'pino';
+import { isInside } from '../permissions/path-pattern.ts';
 import type { ContentBlock, TranscriptEntry } from '../session/entry.ts';
 import type { NewEntry } from '../session/write-entry.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
@@ -8,8 +9,11 @@ import { hashOf, isFor } from './memory/file.ts';
 import { loadMemory, type Memory } from './memory/load.ts';
 import { foldersBelow, foldersDownTo } from './memory/places.ts';
 import { reminder } from './reminder.ts';
+import { loadCatalogue } from './skills/catalogue.ts';
+import { listSkills } from './skills/listing.ts';
+import type { Skill } from './skills/skill.ts';
 import type { ContextSource } from './source.ts';
-import { toldFiles, touchedSince } from './told.ts';
+import { skillFolders, toldFiles, touchedSince } from './told.ts';
 
 const precedence =
   'The following comes from files of this workspace. Where they give instructions, follow them rather than your habits, as far as they bear on what you are asked to do.';
@@ -71,16 +75,20 @@ export class SessionContext {
   }
 
   async #read(): Promise<ContentBlock[]> {
-    const folders = foldersDownTo(this.#project, this.#source.home);
-    this.#memory = await loadMemory(
-      [this.#source.home, ...folders.filter((folder) => folder !== this.#source.home)],
-      this.#project,
-      this.#source,
-    );
-    const told = describeMemory(this.#memory.files, this.#source.home);
-    const problems = describeProblems(this.#memory.problems);
-    if (told.length === 0 && problems === '') return [];
-    return [{ type: 'text', text: reminder(told.length > 0 ? precedence : '', ...told, problems) }];
+    const { home } = this.#source;
+    const folders = [...new Set([home, ...foldersDownTo(this.#project, home)])];
+    const [memory, catalogue] = await Promise.all([
+      loadMemory(folders, this.#project, this.#source),
+      loadCatalogue(folders, this.#project, this.#source),
+    ]);
+    this.#memory = memory;
+    const instructions = describeMemory(memory.files, home);
+    const texts = [
+      ...(instructions.length > 0 ? [reminder(precedence, ...instructions)] : []),
+      ...skillsText([...catalogue.skills.values()]),
+      ...problemsText([...memory.problems, ...catalogue.problems]),
+    ];
+    return texts.map((text) => ({ type: 'text', text }));
   }
 
   async #readBelow(entries: readonly TranscriptEntry[]): Promise<NewEntry | undefined> {
@@ -89,22 +97,52 @@ export class SessionContext {
     const below = foldersBelow(this.#project, around);
     const scoped = this.#memory?.scoped ?? [];
     if (below.length === 0 && (scoped.length === 0 || files.size === 0)) return undefined;
+    const { home } = this.#source;
     const has = this.#memory?.files.map((file) => file.realPath);
-    const memory = await loadMemory(below, this.#project, this.#source, has);
-    const rules = [...scoped, ...memory.scoped].filter(({ rule, base }) => isFor(rule, base, files));
+    const [memory, catalogue] = await Promise.all([
+      loadMemory(below, this.#project, this.#source, has),
+      loadCatalogue(skillFolders(entries, this.#project, home, below), this.#project, this.#source),
+    ]);
     const told = toldFiles(entries);
-    const fresh = [...memory.files, ...rules.map(({ rule }) => rule)].filter(
+    const rules = [...scoped, ...memory.scoped].filter(({ rule, base }) => isFor(rule, base, files));
+    const freshFiles = [...memory.files, ...rules.map(({ rule }) => rule)].filter(
       (file) => file.text !== '' && told.get(file.path) !== hashOf(file.text),
     );
-    if (fresh.length === 0) return undefined;
-    const text = reminder(
-      precedence,
-      ...describeMemory(fresh, this.#source.home),
-      describeProblems(memory.problems),
+    const freshSkills = [...catalogue.skills.values()].filter(
+      (skill) =>
+        below.some((folder) => isSkillOf(skill, folder)) && told.get(skill.path) !== hashOfSkill(skill),
     );
+    if (freshFiles.length + freshSkills.length === 0) return undefined;
+    const instructions = describeMemory(freshFiles, home);
+    const texts = [
+      ...(instructions.length > 0 ? [reminder(precedence, ...instructions)] : []),
+      ...skillsText(freshSkills),
+      ...problemsText([...memory.problems, ...freshSkills.flatMap((skill) => skill.problems)]),
+    ];
     return {
-      message: { role: 'user', content: [{ type: 'text', text }] },
-      contextFiles: fresh.map((file) => ({ path: file.path, hash: hashOf(file.text) })),
+      message: { role: 'user', content: texts.map((text) => ({ type: 'text', text })) },
+      contextFiles: [
+        ...freshFiles.map((file) => ({ path: file.path, hash: hashOf(file.text) })),
+        ...freshSkills.map((skill) => ({ path: skill.path, hash: hashOfSkill(skill) })),
+      ],
     };
   }
+}
+
+function skillsText(skills: readonly Skill[]): string[] {
+  const list = listSkills(skills);
+  if (list.length === 0) return [];
+  return [reminder('Skills of this workspace, which the tool Skill starts:', list.join('\n'))];
+}
+
+function problemsText(problems: readonly string[]): string[] {
+  return problems.length === 0 ? [] : [reminder(describeProblems(problems))];
+}
+
+function isSkillOf(skill: Skill, folder: string): boolean {
+  return ['skills', 'commands'].some((kind) => isInside(skill.path, posix.join(folder, '.claude', kind)));
+}
+
+function hashOfSkill(skill: Skill): string {
+  return hashOf(`${skill.name}\n${skill.description}`);
 }

@@ -1,5 +1,6 @@
 import type { MessageRecord } from '../../protocol/messages.ts';
 import { SessionContext } from '../context/session-context.ts';
+import { withGrants } from '../context/skills/grants.ts';
 import { sourceOf } from '../context/source.ts';
 import type { ModelFailure } from '../model/failure.ts';
 import { ModelRefused } from '../model/patient-model.ts';
@@ -13,7 +14,7 @@ import type { SessionLogs } from './logs.ts';
 import { promptText } from './prompt.ts';
 import { scopeOf } from './scope.ts';
 import { nextStep, turnOf } from './step.ts';
-import { interrupted, runToolRound } from './tool-round.ts';
+import { interrupted, type RoundContext, runToolRound } from './tool-round.ts';
 import { addUsage, noUsage, usageOf, utcDay } from './usage.ts';
 import { EntryWriter } from './write-entry.ts';
 
@@ -106,14 +107,7 @@ export class Turn {
     const step = nextStep(turn);
     if (step.kind === 'done') return this.#settle(turn);
     if (step.kind === 'tools') {
-      const round = await runToolRound(step.calls, step.cut, {
-        session: this.#session,
-        logs: this.#logs,
-        host: this.#host,
-        writer: this.#writer,
-        signal: this.#signal,
-        seen: seenFiles(this.#entries),
-      });
+      const round = await runToolRound(step.calls, step.cut, this.#round(turn));
       return round.written === 0 && this.#waits(round.undecided) ? 'waiting' : undefined;
     }
     const refusal = this.#limit(turn);
@@ -123,6 +117,19 @@ export class Turn {
     const news = await context.news(this.#entries);
     if (news !== undefined) await this.#write(news);
     return this.#ask(turn, opening);
+  }
+
+  #round(turn: readonly TranscriptEntry[]): RoundContext {
+    return {
+      session: this.#session,
+      logs: this.#logs,
+      host: this.#host,
+      writer: this.#writer,
+      signal: this.#signal,
+      entries: this.#entries,
+      permissions: withGrants(this.#host.config().permissions, turn),
+      seen: seenFiles(this.#entries),
+    };
   }
 
   /** Whether none of the questions has been answered since the round looked; notes which are open, in the same breath. */
