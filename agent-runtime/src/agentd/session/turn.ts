@@ -1,17 +1,19 @@
 import type { MessageRecord } from '../../protocol/messages.ts';
 import { SessionContext } from '../context/session-context.ts';
 import { withGrants } from '../context/skills/grants.ts';
+import { SkillFailure } from '../context/skills/render.ts';
 import { sourceOf } from '../context/source.ts';
 import type { ModelFailure } from '../model/failure.ts';
 import { ModelRefused } from '../model/patient-model.ts';
 import { systemPrompt } from '../model/system-prompt.ts';
 import { toolDeclarations } from '../tools/registry.ts';
+import { commandOf, startCommand } from './command.ts';
 import { conversationOf, withCacheMarks, withOpening } from './conversation.ts';
 import { type ContentBlock, type TranscriptEntry, textOf } from './entry.ts';
 import type { SessionHost } from './host.ts';
 import type { LedgerMessage } from './ledger.ts';
 import type { SessionLogs } from './logs.ts';
-import { promptText } from './prompt.ts';
+import { commandContent, promptContent } from './prompt.ts';
 import { scopeOf } from './scope.ts';
 import { nextStep, turnOf } from './step.ts';
 import { interrupted, type RoundContext, runToolRound } from './tool-round.ts';
@@ -73,7 +75,10 @@ export class Turn {
   /** Rejects with the signal's reason when the daemon stops; what is on disk is where the next start goes on. */
   async run(): Promise<TurnEnd> {
     this.#entries = await this.#logs.entries();
-    if (this.#message.startedAt === undefined) await this.#begin();
+    if (this.#message.startedAt === undefined) {
+      const failure = await this.#begin();
+      if (failure !== undefined) return this.#settle([], failure);
+    }
     this.#changed();
     for (;;) {
       if (this.#message.interrupted) return this.#stopInterrupted();
@@ -87,18 +92,32 @@ export class Turn {
     }
   }
 
-  async #begin(): Promise<void> {
+  /** Writes the prompt. Returns why not, where it calls for a command that there is not, or that fails. */
+  async #begin(): Promise<Failure | undefined> {
     const { request } = this.#message;
     const ended = this.#host.background
       .all()
       .filter((task) => task.session === this.#session && task.ending !== undefined)
       .filter((task) => !this.#logs.ledger.toldBackground.has(task.id))
       .map((task) => ({ id: task.id, command: task.command, ending: task.ending ?? '' }));
-    await this.#write({
-      message: { role: 'user', content: promptText(request, ended).toWellFormed() },
-      messageKey: request.key,
-      ...(ended.length > 0 && { toldBackground: ended.map((task) => task.id) }),
-    });
+    try {
+      const call = commandOf(request.text);
+      const started = call && (await startCommand(call, request.key, this.#round([])));
+      const content =
+        call === undefined || started === undefined
+          ? promptContent(request, ended)
+          : commandContent(call, started.text, request, ended);
+      await this.#write({
+        message: { role: 'user', content },
+        messageKey: request.key,
+        ...(ended.length > 0 && { toldBackground: ended.map((task) => task.id) }),
+        ...(started !== undefined && { skill: started.use }),
+      });
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof SkillFailure)) throw error;
+      return { reason: error.reason, message: error.message };
+    }
   }
 
   /** Takes one step; returns how the turn ended, if it did. */
