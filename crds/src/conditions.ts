@@ -364,6 +364,15 @@ export const messageReasons = {
     meaning: "The day's money of the class (spec.model.maxCostPerDay) is spent. It is back at midnight UTC.",
   },
   MaxTurns: { phase: 'Failed', meaning: 'The message took more model requests than maxTurns allows.' },
+  UnknownCommand: {
+    phase: 'Failed',
+    meaning:
+      'The text begins with /NAME, and the workspace has no such command; those that it has are in the message.',
+  },
+  CommandFailed: {
+    phase: 'Failed',
+    meaning: 'A command inside of /NAME was not permitted or failed, so the model was not asked.',
+  },
   Interrupted: { phase: 'Failed', meaning: 'Somebody interrupted the turn.' },
   InvalidRequest: {
     phase: 'Failed',

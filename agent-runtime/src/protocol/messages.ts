@@ -48,7 +48,7 @@ export const messageRecord = z.object({
   reply: z.object({ text: z.string(), entry: z.string() }).optional(),
   usage: tokenUsage.optional(),
   pendingApprovals: z.array(approvalRequest).optional(),
-  /** Why it failed, or what it waits for: `ModelUnauthorized`, `ModelUnavailable`, `TokenBudgetSpent`, `MaxTurns`, `Interrupted`, `WaitingForApproval`, … */
+  /** Why it failed, or what it waits for: `ModelUnauthorized`, `ModelUnavailable`, `TokenBudgetSpent`, `MaxTurns`, `UnknownCommand`, `CommandFailed`, `Interrupted`, `WaitingForApproval`, … */
   reason: z.string().optional(),
   message: z.string().optional(),
 });

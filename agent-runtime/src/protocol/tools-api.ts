@@ -10,6 +10,7 @@
  * | `GET /background/ID/output?offset=BYTES&limit=BYTES` | - | `outputSlice` |
  * | `DELETE /background/ID` | - | `backgroundTask`, after its process group has ended |
  * | `POST /files/read` `…/write` `…/edit` `…/glob` `…/grep` | `…Request` | `…Result`, or 4xx `toolError` |
+ * | `POST /files/collect` | `collectRequest` | `collectResult`: many small files in one answer; what is not there is left out |
  * | `PUT /services` | `servicesRequest` | `serviceStatus[]`; starts, stops and restarts what differs |
  * | `GET /services` | - | `serviceStatus[]` |
  * | `GET /events` | - | NDJSON stream of `toolsEvent`: services and background tasks that changed |
@@ -128,6 +129,50 @@ export const grepRequest = z.object({
   headLimit: z.int().min(1).optional(),
 });
 export const grepResult = z.object({ output: z.string(), truncated: z.boolean() });
+
+export const collectRequest = z.object({
+  /** Files to read. */
+  files: z.array(z.string()).max(1000),
+  /** Folders whose files are read, in the order of their names. Links are followed. */
+  folders: z
+    .array(
+      z.object({
+        path: z.string(),
+        /** The name of a file, or `*.md` for every one that ends so. */
+        name: z.string().min(1),
+        /** 1: files of the folder itself; 2: also those of its folders; and so on. */
+        depth: z.int().min(1).max(16),
+      }),
+    )
+    .max(1000),
+  /** Bytes of each file that are returned. */
+  maxFileBytes: z
+    .int()
+    .min(1)
+    .max(1024 * 1024),
+});
+export type CollectRequest = z.infer<typeof collectRequest>;
+export const collectResult = z.object({
+  files: z.array(
+    z.object({
+      /** As it was asked for, absolute. */
+      path: z.string(),
+      /** Where links lead. */
+      realPath: z.string(),
+      /** UTF-8, a byte order mark left out. */
+      content: z.string(),
+      /** Of the whole file. */
+      bytes: z.int().min(0),
+      /** The file has more than `maxFileBytes`, and this is its beginning. */
+      truncated: z.boolean(),
+    }),
+  ),
+  /** What is there and could not be read. */
+  problems: z.array(z.object({ path: z.string(), code: z.string(), message: z.string() })),
+  /** There are more files than fit into one answer. */
+  truncated: z.boolean(),
+});
+export type CollectResult = z.infer<typeof collectResult>;
 
 export const serviceSpec = z.object({
   name: z.string(),

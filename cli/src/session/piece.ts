@@ -16,6 +16,9 @@ const telling = ['command', 'file_path', 'path', 'pattern', 'url', 'query', 'des
 /** What an entry of the transcript adds to the conversation. */
 export function piecesOf(entry: TranscriptEntry): Piece[] {
   const isPrompt = entry.messageKey !== undefined;
+  if (entry.contextFiles !== undefined && !isPrompt) {
+    return [{ kind: 'note', text: `instructions: ${entry.contextFiles.map(({ path }) => path).join(', ')}` }];
+  }
   return blocksOf(entry).flatMap((block): Piece[] => {
     if (block.type === 'text' && typeof block.text === 'string') {
       if (block.text.trim() === '') return [];

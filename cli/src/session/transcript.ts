@@ -13,6 +13,8 @@ const transcriptEntry = z.looseObject({
   uuid: z.string(),
   /** With a prompt: the message that it is. */
   messageKey: z.string().optional(),
+  /** With a reminder of the runtime: the files of the workspace that it holds. */
+  contextFiles: z.array(z.looseObject({ path: z.string() })).optional(),
   message: z.looseObject({
     role: z.enum(['user', 'assistant']),
     content: z.union([z.string(), z.array(block)]),

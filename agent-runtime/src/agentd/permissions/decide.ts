@@ -9,6 +9,7 @@ export type Access =
   | { kind: 'bash'; command: string }
   | { kind: 'read'; tool: string; path: string }
   | { kind: 'edit'; tool: string; path: string }
+  | { kind: 'skill'; tool: 'Skill'; skill: string; args: string }
   | { kind: 'none'; tool: string };
 
 export type Permission = { verdict: 'allow' } | { verdict: 'ask' } | { verdict: 'deny'; reason: string };
@@ -23,7 +24,7 @@ export interface PermissionScope {
 /**
  * What the rules and the mode say about one tool call. A deny rule that matches any part wins over everything. Allow rules
  * must cover every part of a compound command. What neither list settles is settled by the mode: `default` asks for all but
- * reading, `acceptEdits` also edits inside the home, `bypassPermissions` asks for nothing.
+ * reading, `acceptEdits` also edits inside the home but in `.claude`, `bypassPermissions` asks for nothing.
  */
 export function decide(
   access: Access,
@@ -32,9 +33,20 @@ export function decide(
 ): Permission {
   const denied = parseRules(permissions.deny, 'matches-all').find((rule) => denies(rule, access, scope));
   if (denied !== undefined) return { verdict: 'deny', reason: `the rule ${denied.text} forbids it` };
-  if (access.kind === 'none' || permissions.mode === 'bypassPermissions') return { verdict: 'allow' };
+  // A skill is text; what it leads to is decided on when it comes.
+  if (access.kind === 'none' || access.kind === 'skill' || permissions.mode === 'bypassPermissions')
+    return { verdict: 'allow' };
   if (allows(parseRules(permissions.allow, 'matches-none'), access, scope)) return { verdict: 'allow' };
   return allowedByMode(access, permissions.mode, scope) ? { verdict: 'allow' } : { verdict: 'ask' };
+}
+
+/** Whether an allow rule names this use of a tool, whatever the mode lets through besides. */
+export function isAllowedByRule(
+  access: Access,
+  permissions: RuntimeConfig['permissions'],
+  scope: PermissionScope,
+): boolean {
+  return allows(parseRules(permissions.allow, 'matches-none'), access, scope);
 }
 
 /** Whether a deny rule keeps a path from being read, for results that list files. */
@@ -51,6 +63,7 @@ function denies(rule: Rule, access: Access, scope: PermissionScope): boolean {
     const { fragments, unreadable } = parseShellCommand(access.command);
     return unreadable || fragments.some((fragment) => matchesBashPattern(spec, fragment));
   }
+  if (access.kind === 'skill') return matchesSkill(spec, access);
   return access.kind !== 'none' && matchesPath(spec, access.path, scope);
 }
 
@@ -62,6 +75,7 @@ function allows(rules: readonly Rule[], access: Access, scope: PermissionScope):
     if (opaque || parts.length === 0) return false;
     return parts.every((part) => relevant.some((rule) => matchesBashPattern(rule.spec ?? '', part)));
   }
+  if (access.kind === 'skill') return relevant.some((rule) => matchesSkill(rule.spec ?? '', access));
   return access.kind !== 'none' && relevant.some((rule) => matchesPath(rule.spec ?? '', access.path, scope));
 }
 
@@ -71,7 +85,9 @@ function allowedByMode(access: Access, mode: 'default' | 'acceptEdits', scope: P
     return [scope.home, ...scope.readable].some((folder) => isInside(path, folder));
   }
   if (access.kind === 'edit') {
-    return mode === 'acceptEdits' && isInside(resolvePath(access.path, scope.cwd, scope.home), scope.home);
+    const path = resolvePath(access.path, scope.cwd, scope.home);
+    // What lies there can grant tools to whoever starts it.
+    return mode === 'acceptEdits' && isInside(path, scope.home) && !path.split('/').includes('.claude');
   }
   return false;
 }
@@ -83,6 +99,11 @@ function speaksOf(rule: Rule, access: Access): boolean {
   if (access.kind === 'read') return rule.tool === 'Read' || rule.tool === access.tool;
   if (access.kind === 'edit') return rule.tool === 'Edit' || rule.tool === access.tool;
   return rule.tool === access.tool;
+}
+
+/** `name` is the skill whatever it is given, `name *` the same with something behind it or nothing. */
+function matchesSkill(spec: string, { skill, args }: Extract<Access, { kind: 'skill' }>): boolean {
+  return spec === skill || matchesBashPattern(spec, `${skill} ${args}`.trim());
 }
 
 function matchesPath(spec: string, path: string, scope: PermissionScope): boolean {

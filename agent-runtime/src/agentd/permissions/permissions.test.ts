@@ -34,6 +34,8 @@ describe('modes', () => {
     ['acceptEdits', edit('x.txt'), 'allow'],
     ['acceptEdits', edit('/home/agentx/x'), 'ask'],
     ['acceptEdits', edit('~/../other'), 'ask'],
+    ['acceptEdits', edit('.claude/skills/x/SKILL.md'), 'ask'],
+    ['acceptEdits', edit('~/app/../.claude/settings.json'), 'ask'],
     ['acceptEdits', bash('ls'), 'ask'],
     ['bypassPermissions', bash('rm -rf /'), 'allow'],
     ['bypassPermissions', edit('/etc/x'), 'allow'],
@@ -137,6 +139,20 @@ describe('a deny rule', () => {
 
   it('does not stop what it does not speak of', () => {
     expect(verdict(bash('ls -l'), { deny: ['Bash(rm:*)', 'Read(secret)'], allow: ['Bash'] })).toBe('allow');
+  });
+});
+
+describe('rules for skills', () => {
+  const start = (skill: string, args = ''): Access => ({ kind: 'skill', tool: 'Skill', skill, args });
+  it.each([
+    ['Skill', start('deploy'), 'deny'],
+    ['Skill(deploy)', start('deploy', 'prod'), 'deny'],
+    ['Skill(deploy *)', start('deploy'), 'deny'],
+    ['Skill(deploy)', start('deploy-all'), 'allow'],
+    ['Skill(deploy *)', start('apps:deploy', 'prod'), 'allow'],
+    ['Bash(deploy)', start('deploy'), 'allow'],
+  ] as const)('%s and %o → %s', (rule, access, expected) => {
+    expect(verdict(access, { deny: [rule] })).toBe(expected);
   });
 });
 

@@ -26,6 +26,12 @@ export function conversationOf(entries: readonly TranscriptEntry[]): ApiMessage[
   return messages;
 }
 
+/** The conversation with what stands before its first prompt. */
+export function withOpening(messages: readonly ApiMessage[], opening: readonly ContentBlock[]): ApiMessage[] {
+  const [first, ...rest] = messages;
+  return first === undefined ? [] : [{ ...first, content: [...opening, ...first.content] }, ...rest];
+}
+
 function rank(block: ContentBlock): number {
   return block.type === 'tool_result' ? 0 : 1;
 }

@@ -39,6 +39,10 @@ export const transcriptEntry = z.looseObject({
   toolUseResult: z.looseObject({ path: z.string().optional(), hash: z.string().optional() }).optional(),
   /** Ids of background tasks whose end this prompt told the model. */
   toldBackground: z.array(z.string()).optional(),
+  /** Files of the workspace whose instructions this reminder holds, and the hash of what it holds of them. */
+  contextFiles: z.array(z.object({ path: z.string(), hash: z.string() })).optional(),
+  /** The skill or command that this prompt or result started, and the permission rules that it brings to its turn. */
+  skill: z.object({ name: z.string(), allow: z.array(z.string()), deny: z.array(z.string()) }).optional(),
   /** The entry that this one is a copy of, in a forked session. */
   forkedFrom: z.object({ sessionId: z.string(), uuid: z.string() }).optional(),
   /** What comes before this entry was said in another workspace, until its checkpoint. */

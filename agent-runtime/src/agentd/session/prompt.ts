@@ -1,4 +1,5 @@
 import type { MessageRequest } from '../../protocol/messages.ts';
+import type { ContentBlock } from './entry.ts';
 
 /** A background task that ended since the model was last told. */
 export interface EndedTask {
@@ -9,10 +10,34 @@ export interface EndedTask {
 }
 
 /**
- * The text of a prompt entry: what a person wrote, and after it, in tags that say it is not their word, the files they
+ * The content of a prompt entry: what a person wrote, and after it, in tags that say it is not their word, the files they
  * attached, one line for each background task that ended, and what a wake did.
  */
-export function promptText(request: MessageRequest, ended: readonly EndedTask[], wake?: string): string {
+export function promptContent(request: MessageRequest, ended: readonly EndedTask[], wake?: string): string {
+  return [request.text, notesOf(request, ended, wake)]
+    .filter((part) => part !== '')
+    .join('\n')
+    .toWellFormed();
+}
+
+/** The same for a message that started a skill: what was called, the text of the skill, and the notes. */
+export function commandContent(
+  call: { name: string; args: string },
+  text: string,
+  request: MessageRequest,
+  ended: readonly EndedTask[],
+  wake?: string,
+): ContentBlock[] {
+  const called = [
+    `<command-name>/${call.name}</command-name>`,
+    ...(call.args === '' ? [] : [`<command-args>${call.args}</command-args>`]),
+  ].join('\n');
+  return [called, text, notesOf(request, ended, wake)]
+    .filter((part) => part !== '')
+    .map((part) => ({ type: 'text', text: part.toWellFormed() }));
+}
+
+function notesOf(request: MessageRequest, ended: readonly EndedTask[], wake: string | undefined): string {
   const notes: string[] = [];
   if (request.attachments !== undefined && request.attachments.length > 0) {
     notes.push('Files attached to this message:');
@@ -22,8 +47,7 @@ export function promptText(request: MessageRequest, ended: readonly EndedTask[],
   for (const task of ended)
     notes.push(`Background task ${task.id} (${oneLine(task.command)}) ${task.ending}.`);
   if (wake !== undefined) notes.push(wake);
-  if (notes.length === 0) return request.text;
-  return [request.text, '<system-reminder>', ...notes, '</system-reminder>'].join('\n');
+  return notes.length === 0 ? '' : ['<system-reminder>', ...notes, '</system-reminder>'].join('\n');
 }
 
 function oneLine(command: string): string {

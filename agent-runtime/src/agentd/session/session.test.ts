@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { eventually, TestWorkspace } from '../testing/workspace.ts';
 import { conversationOf, withCacheMarks } from './conversation.ts';
 import type { ContentBlock, TranscriptEntry } from './entry.ts';
-import { promptText } from './prompt.ts';
+import { promptContent } from './prompt.ts';
 import { Slots } from './slots.ts';
 import { nextStep } from './step.ts';
 import { DailyUsage } from './usage.ts';
@@ -84,7 +84,7 @@ describe('a conversation', () => {
       text: 'look',
       attachments: [{ path: 'a.png', description: 'a picture' }],
     };
-    expect(promptText(request, [])).toBe(
+    expect(promptContent(request, [])).toBe(
       'look\n<system-reminder>\nFiles attached to this message:\n- a.png: a picture\n</system-reminder>',
     );
   });

@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto';
+import type { RuntimeConfig } from '../../protocol/config.ts';
 import type { ApprovalRequest } from '../../protocol/messages.ts';
-import { decide, isReadDenied, type PermissionScope } from '../permissions/decide.ts';
+import { decide, isReadDenied } from '../permissions/decide.ts';
 import { StorageError } from '../storage/health.ts';
 import { type ParsedCall, parseCall } from '../tools/registry.ts';
 import { failed, type ToolContext, type ToolOutcome } from '../tools/tool.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
-import type { ToolUse } from './entry.ts';
+import type { ToolUse, TranscriptEntry } from './entry.ts';
 import type { SessionHost } from './host.ts';
 import type { SessionLogs } from './logs.ts';
+import { scopeOf } from './scope.ts';
+import { startForModel } from './skills.ts';
 import type { EntryWriter } from './write-entry.ts';
 
 type Runnable = { call: ToolUse } & Extract<ParsedCall, { tool: unknown }>;
@@ -22,6 +25,10 @@ export interface RoundContext {
   host: SessionHost;
   writer: EntryWriter;
   signal: AbortSignal;
+  /** The whole transcript. */
+  entries: readonly TranscriptEntry[];
+  /** The rules of the workspace, with what skills of this turn add to them. */
+  permissions: RuntimeConfig['permissions'];
   /** Files as the session last saw them. */
   seen: Map<string, string>;
 }
@@ -88,7 +95,7 @@ async function judge(call: ToolUse, cut: boolean, round: RoundContext): Promise<
   if ('problem' in parsed) return answer(failed(parsed.problem));
   const scope = scopeOf(round);
   const access = parsed.tool.access(parsed.input, scope);
-  const permission = decide(access, round.host.config().permissions, scope);
+  const permission = decide(access, round.permissions, scope);
   if (permission.verdict === 'deny') return answer(failed(`Not permitted: ${permission.reason}.`));
   if (permission.verdict === 'allow') return { kind: 'run', runnable: { call, ...parsed } };
   const approval = ledger.approvalFor(call.id);
@@ -129,15 +136,12 @@ async function ask(
   });
 }
 
-function scopeOf({ logs, host }: RoundContext): PermissionScope {
-  return { cwd: logs.ledger.cwd ?? host.home, home: host.home, readable: host.readable };
-}
-
-async function carryOut({ call, tool, input }: Runnable, round: RoundContext): Promise<ToolOutcome> {
-  const { host, signal, session, seen } = round;
+/** What a tool of this session works with. */
+export function toolContextOf(round: RoundContext, toolUseId: string): ToolContext {
+  const { host, signal, session, seen, permissions } = round;
   const scope = scopeOf(round);
   const context: ToolContext = {
-    toolUseId: call.id,
+    toolUseId,
     session,
     cwd: scope.cwd,
     home: host.home,
@@ -145,11 +149,17 @@ async function carryOut({ call, tool, input }: Runnable, round: RoundContext): P
     client: host.client,
     background: host.background,
     seen,
-    hidden: (path) => isReadDenied(path, host.config().permissions.deny, scope),
+    hidden: (path) => isReadDenied(path, permissions.deny, scope),
+    startSkill: (name, args) => startForModel(name, args, round, context),
   };
+  return context;
+}
+
+async function carryOut({ call, tool, input }: Runnable, round: RoundContext): Promise<ToolOutcome> {
+  const { host, signal, session } = round;
   host.active();
   try {
-    return await tool.run(input, context);
+    return await tool.run(input, toolContextOf(round, call.id));
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof ToolRefused || error instanceof StorageError) return failed(error.message);
@@ -180,6 +190,7 @@ async function writeResult(call: ToolUse, outcome: ToolOutcome, round: RoundCont
       message: { role: 'user', content: [block] },
       ...(outcome.seen !== undefined && { toolUseResult: outcome.seen }),
       ...(outcome.cwd !== undefined && { cwd: outcome.cwd }),
+      ...(outcome.skill !== undefined && { skill: outcome.skill }),
     },
     round.signal,
   );

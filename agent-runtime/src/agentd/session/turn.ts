@@ -1,16 +1,22 @@
 import type { MessageRecord } from '../../protocol/messages.ts';
+import { SessionContext } from '../context/session-context.ts';
+import { withGrants } from '../context/skills/grants.ts';
+import { SkillFailure } from '../context/skills/render.ts';
+import { sourceOf } from '../context/source.ts';
 import type { ModelFailure } from '../model/failure.ts';
 import { ModelRefused } from '../model/patient-model.ts';
 import { systemPrompt } from '../model/system-prompt.ts';
 import { toolDeclarations } from '../tools/registry.ts';
-import { conversationOf, withCacheMarks } from './conversation.ts';
+import { commandOf, startCommand } from './command.ts';
+import { conversationOf, withCacheMarks, withOpening } from './conversation.ts';
 import { type ContentBlock, type TranscriptEntry, textOf } from './entry.ts';
 import type { SessionHost } from './host.ts';
 import type { LedgerMessage } from './ledger.ts';
 import type { SessionLogs } from './logs.ts';
-import { promptText } from './prompt.ts';
+import { commandContent, promptContent } from './prompt.ts';
+import { scopeOf } from './scope.ts';
 import { nextStep, turnOf } from './step.ts';
-import { interrupted, runToolRound } from './tool-round.ts';
+import { interrupted, type RoundContext, runToolRound } from './tool-round.ts';
 import { addUsage, noUsage, usageOf, utcDay } from './usage.ts';
 import { EntryWriter } from './write-entry.ts';
 
@@ -37,6 +43,7 @@ export class Turn {
   #waitingFor = new Set<string>();
   /** The whole transcript; grows with each line that is on disk. */
   #entries: TranscriptEntry[] = [];
+  #context: SessionContext | undefined;
 
   constructor(
     session: string,
@@ -68,7 +75,10 @@ export class Turn {
   /** Rejects with the signal's reason when the daemon stops; what is on disk is where the next start goes on. */
   async run(): Promise<TurnEnd> {
     this.#entries = await this.#logs.entries();
-    if (this.#message.startedAt === undefined) await this.#begin();
+    if (this.#message.startedAt === undefined) {
+      const failure = await this.#begin();
+      if (failure !== undefined) return this.#settle([], failure);
+    }
     this.#changed();
     for (;;) {
       if (this.#message.interrupted) return this.#stopInterrupted();
@@ -82,7 +92,8 @@ export class Turn {
     }
   }
 
-  async #begin(): Promise<void> {
+  /** Writes the prompt. Returns why not, where it calls for a command that there is not, or that fails. */
+  async #begin(): Promise<Failure | undefined> {
     const { request } = this.#message;
     const ended = this.#host.background
       .all()
@@ -91,12 +102,25 @@ export class Turn {
       .map((task) => ({ id: task.id, command: task.command, ending: task.ending ?? '' }));
     // A session that begins now has nothing that could have changed meanwhile.
     const wake = this.#entries.length === 0 ? undefined : this.#host.wakeNote.for(this.#session);
-    await this.#write({
-      message: { role: 'user', content: promptText(request, ended, wake).toWellFormed() },
-      messageKey: request.key,
-      ...(ended.length > 0 && { toldBackground: ended.map((task) => task.id) }),
-    });
-    this.#host.wakeNote.told(this.#session);
+    try {
+      const call = commandOf(request.text);
+      const started = call && (await startCommand(call, request.key, this.#round([])));
+      const content =
+        call === undefined || started === undefined
+          ? promptContent(request, ended, wake)
+          : commandContent(call, started.text, request, ended, wake);
+      await this.#write({
+        message: { role: 'user', content },
+        messageKey: request.key,
+        ...(ended.length > 0 && { toldBackground: ended.map((task) => task.id) }),
+        ...(started !== undefined && { skill: started.use }),
+      });
+      this.#host.wakeNote.told(this.#session);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof SkillFailure)) throw error;
+      return { reason: error.reason, message: error.message };
+    }
   }
 
   /** Takes one step; returns how the turn ended, if it did. */
@@ -105,19 +129,29 @@ export class Turn {
     const step = nextStep(turn);
     if (step.kind === 'done') return this.#settle(turn);
     if (step.kind === 'tools') {
-      const round = await runToolRound(step.calls, step.cut, {
-        session: this.#session,
-        logs: this.#logs,
-        host: this.#host,
-        writer: this.#writer,
-        signal: this.#signal,
-        seen: seenFiles(this.#entries),
-      });
+      const round = await runToolRound(step.calls, step.cut, this.#round(turn));
       return round.written === 0 && this.#waits(round.undecided) ? 'waiting' : undefined;
     }
     const refusal = this.#limit(turn);
     if (refusal !== undefined) return this.#settle(turn, refusal);
-    return this.#ask(turn);
+    const context = this.#openContext();
+    const opening = await context.opening();
+    const news = await context.news(this.#entries);
+    if (news !== undefined) await this.#write(news);
+    return this.#ask(turn, opening);
+  }
+
+  #round(turn: readonly TranscriptEntry[]): RoundContext {
+    return {
+      session: this.#session,
+      logs: this.#logs,
+      host: this.#host,
+      writer: this.#writer,
+      signal: this.#signal,
+      entries: this.#entries,
+      permissions: withGrants(this.#host.config().permissions, turn),
+      seen: seenFiles(this.#entries),
+    };
   }
 
   /** Whether none of the questions has been answered since the round looked; notes which are open, in the same breath. */
@@ -127,8 +161,23 @@ export class Turn {
     return undecided.every((id) => ledger.approvalFor(id)?.decision === undefined);
   }
 
-  async #ask(turn: readonly TranscriptEntry[]): Promise<TurnEnd | undefined> {
-    const messages = withCacheMarks(conversationOf(this.#entries));
+  /** The files around the session, as they are in this turn. */
+  #openContext(): SessionContext {
+    const { client, config, log } = this.#host;
+    const scope = scopeOf({ logs: this.#logs, host: this.#host });
+    this.#context ??= new SessionContext(
+      sourceOf(client, config().permissions, scope, this.#signal),
+      this.#entries,
+      log.child({ session: this.#session }),
+    );
+    return this.#context;
+  }
+
+  async #ask(
+    turn: readonly TranscriptEntry[],
+    opening: readonly ContentBlock[],
+  ): Promise<TurnEnd | undefined> {
+    const messages = withCacheMarks(withOpening(conversationOf(this.#entries), opening));
     const tools = toolDeclarations();
     const request = () => {
       const { workspace, model, systemPrompt: custom } = this.#host.config();

@@ -6,7 +6,12 @@ import type { SessionLogs } from './logs.ts';
 
 /** What is new in an entry; the rest follows from the session. */
 export type NewEntry = Pick<TranscriptEntry, 'message'> &
-  Partial<Pick<TranscriptEntry, 'messageKey' | 'toolUseResult' | 'toldBackground' | 'cwd'>>;
+  Partial<
+    Pick<
+      TranscriptEntry,
+      'messageKey' | 'toolUseResult' | 'toldBackground' | 'contextFiles' | 'skill' | 'cwd'
+    >
+  >;
 
 /**
  * Writes entries of one session one after another, so that each names the one before as its parent. Waits while the volume

@@ -11,6 +11,7 @@ export async function startRealTools(
   terminalHost: string,
 ): Promise<(signal?: NodeJS.Signals) => Promise<void>> {
   await workspace.tools.close();
+  workspace.agentHome = workspace.home;
   const transcripts = join(workspace.folder, 'transcripts');
   await mkdir(transcripts, { recursive: true });
   const daemon = spawn(process.execPath, [join(import.meta.dirname, '../../workspaced/main.ts')], {

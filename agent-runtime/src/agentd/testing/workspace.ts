@@ -39,6 +39,8 @@ export class TestWorkspace {
   readonly tools: ScriptedTools;
   readonly model: ModelServer;
   config: RuntimeConfig;
+  /** The home as the agent knows it. */
+  agentHome = '/home/agent';
   /** What the agent shows to the model. */
   credential = 'model-key';
   readonly #agents: RunningAgent[] = [];
@@ -80,7 +82,7 @@ export class TestWorkspace {
       mounted: { config: this.config, key },
       stateFolder: this.state,
       socketPath: this.socketPath,
-      home: '/home/agent',
+      home: this.agentHome,
       readable: ['/var/lib/dormouse-processes'],
       model: (baseUrl) => model ?? new MessagesModel(baseUrl, { read: async () => this.credential }),
       log,

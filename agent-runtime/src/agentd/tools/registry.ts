@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { bash } from './bash.ts';
 import { edit, read, write } from './files.ts';
 import { glob, grep } from './search.ts';
+import { skill } from './skill.ts';
 import { taskOutput, taskStop } from './tasks.ts';
 import type { Tool } from './tool.ts';
 
@@ -9,7 +10,10 @@ import type { Tool } from './tool.ts';
 export type AnyTool = Tool<never>;
 
 /** In the order the model is told of them; the order is part of what the prompt cache keeps. */
-const tools = [bash, read, write, edit, glob, grep, taskOutput, taskStop] as unknown as readonly AnyTool[];
+const tools = [
+  ...[bash, read, write, edit, glob, grep],
+  ...[taskOutput, taskStop, skill],
+] as unknown as readonly AnyTool[];
 
 /** Names that older prompts and plugins use. */
 const aliases: Record<string, string> = {

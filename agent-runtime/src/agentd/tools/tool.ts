@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { BackgroundTasks } from '../background/background-tasks.ts';
 import type { Access } from '../permissions/decide.ts';
+import type { TranscriptEntry } from '../session/entry.ts';
 import type { ToolsClient } from './tools-client.ts';
 
 /** What a tool works with. */
@@ -17,6 +18,8 @@ export interface ToolContext {
   seen: ReadonlyMap<string, string>;
   /** Whether a deny rule keeps this path from being read. */
   hidden: (path: string) => boolean;
+  /** Starts a skill for the model; what comes of it is the outcome of the tool. */
+  startSkill: (name: string, args: string) => Promise<ToolOutcome>;
 }
 
 export interface ToolOutcome {
@@ -26,6 +29,8 @@ export interface ToolOutcome {
   seen?: { path: string; hash: string };
   /** The session's working directory from here on. */
   cwd?: string;
+  /** The skill that was started, with what it may use. */
+  skill?: NonNullable<TranscriptEntry['skill']>;
 }
 
 /** One tool as the model sees it and as it is carried out. Inputs are parsed by `input` before anything else sees them. */

@@ -46,6 +46,7 @@ describe('the tools as the model sees them', () => {
       'Grep',
       'TaskOutput',
       'TaskStop',
+      'Skill',
     ]);
   });
 

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { terminalRequest } from '../../protocol/terminals.ts';
 import {
   backgroundRequest,
+  collectRequest,
   editRequest,
   execRequest,
   globRequest,
@@ -18,6 +19,7 @@ import {
 import type { BackgroundTasks } from '../background/tasks.ts';
 import type { Sleep } from '../checkpoint/sleep.ts';
 import { type ExecContext, runCommand } from '../exec/run.ts';
+import { collectFiles } from '../files/collect.ts';
 import { editFile } from '../files/edit.ts';
 import { findFiles } from '../files/glob.ts';
 import { type GrepContext, searchFiles } from '../files/grep.ts';
@@ -173,6 +175,11 @@ function files({ gate, search }: Workspace): Route[] {
       method: 'POST',
       path: '/files/glob',
       handle: async ({ request }) => findFiles(await readBody(request, globRequest), confinement),
+    },
+    {
+      method: 'POST',
+      path: '/files/collect',
+      handle: async ({ request }) => collectFiles(await readBody(request, collectRequest), confinement),
     },
     {
       method: 'POST',

@@ -2,10 +2,10 @@ import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import type { z } from 'zod';
+import { PathPattern, PatternError, type Position } from '../../glob/path-pattern.ts';
 import type { globRequest, globResult } from '../../protocol/tools-api.ts';
 import { fileFailure, ToolFailure } from '../tool-failure.ts';
 import type { Confinement } from './confinement.ts';
-import { PathPattern, type Position } from './path-pattern.ts';
 
 /** What is returned, what is looked at to find the newest, and for how long (ms). */
 const limits = { paths: 100, candidates: 50_000, ms: 20_000 };
@@ -28,7 +28,7 @@ export async function findFiles(
   const until = performance.now() + limits.ms;
   const found: { path: string; modified: number }[] = [];
   let truncated = false;
-  for await (const path of walk(cwd, new PathPattern(pattern), exclude)) {
+  for await (const path of walk(cwd, compiled(pattern), exclude)) {
     // The walk tells of folders too, with nothing in it, so that a search that finds nothing also ends in time.
     if (found.length >= limits.candidates || performance.now() > until) {
       truncated = true;
@@ -42,6 +42,15 @@ export async function findFiles(
     paths: found.slice(0, limits.paths).map((file) => file.path),
     truncated: truncated || found.length > limits.paths,
   };
+}
+
+function compiled(pattern: string): PathPattern {
+  try {
+    return new PathPattern(pattern);
+  } catch (error) {
+    if (error instanceof PatternError) throw new ToolFailure('invalid', error.message, { cause: error });
+    throw error;
+  }
 }
 
 /** The paths below `root` that match and are no directories; `undefined` once for each folder read. Links are not followed. */

@@ -2,14 +2,7 @@ import { expect, test } from 'vitest';
 import { PathPattern } from './path-pattern.ts';
 
 function matches(pattern: string, path: string): boolean {
-  const compiled = new PathPattern(pattern);
-  let position: ReturnType<PathPattern['start']> | undefined = compiled.start();
-  let matched = false;
-  for (const name of path.split('/')) {
-    if (!position) return false;
-    ({ matched, next: position } = compiled.step(position, name));
-  }
-  return matched;
+  return new PathPattern(pattern).matches(path);
 }
 
 test.each([

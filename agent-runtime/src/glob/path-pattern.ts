@@ -1,4 +1,7 @@
-import { ToolFailure } from '../tool-failure.ts';
+/** A pattern that cannot be used; the message says why. */
+export class PatternError extends Error {
+  override readonly name = 'PatternError';
+}
 
 /** What is left of a pattern in some folder: for each alternative, the segments that may come next. */
 export type Position = readonly ReadonlySet<number>[];
@@ -16,7 +19,7 @@ const maxAlternatives = 256;
 export class PathPattern {
   readonly #alternatives: readonly (readonly Segment[])[];
 
-  /** Throws {@link ToolFailure} `invalid` for a pattern with too many alternatives. */
+  /** Throws {@link PatternError} for a pattern with too many alternatives. */
   constructor(pattern: string) {
     this.#alternatives = expandBraces(pattern).map((alternative) =>
       alternative
@@ -28,6 +31,17 @@ export class PathPattern {
 
   start(): Position {
     return this.#alternatives.map(() => new Set([0]));
+  }
+
+  /** Whether a whole path, relative to where the pattern begins, matches. */
+  matches(path: string): boolean {
+    let position: Position | undefined = this.start();
+    let matched = false;
+    for (const name of path.split('/')) {
+      if (position === undefined) return false;
+      ({ matched, next: position } = this.step(position, name));
+    }
+    return matched;
   }
 
   /** One name further down. `matched`: this is a match; `next`: what may follow below it, if anything may. */
@@ -133,7 +147,7 @@ function expandBraces(pattern: string): string[] {
           pending.push({ text: text.slice(0, open) + part + text.slice(end), from: open });
     }
     if (done.length + pending.length > maxAlternatives) {
-      throw new ToolFailure('invalid', `the pattern has more than ${maxAlternatives} alternatives`);
+      throw new PatternError(`the pattern has more than ${maxAlternatives} alternatives`);
     }
   }
   return done;

@@ -1,0 +1,148 @@
+import { posix } from 'node:path';
+import type { Logger } from 'pino';
+import { isInside } from '../permissions/path-pattern.ts';
+import type { ContentBlock, TranscriptEntry } from '../session/entry.ts';
+import type { NewEntry } from '../session/write-entry.ts';
+import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
+import { describeMemory, describeProblems } from './memory/describe.ts';
+import { hashOf, isFor } from './memory/file.ts';
+import { loadMemory, type Memory } from './memory/load.ts';
+import { foldersBelow, foldersDownTo } from './memory/places.ts';
+import { reminder } from './reminder.ts';
+import { loadCatalogue } from './skills/catalogue.ts';
+import { listSkills } from './skills/listing.ts';
+import type { Skill } from './skills/skill.ts';
+import type { ContextSource } from './source.ts';
+import { skillFolders, toldFiles, touchedSince } from './told.ts';
+
+const precedence =
+  'The following comes from files of this workspace. Where they give instructions, follow them rather than your habits, as far as they bear on what you are asked to do.';
+
+/**
+ * What a session knows of the files around it. What lies at its first working directory and above opens the conversation: it
+ * is read anew for each turn and is the same while the files are, so the prompt cache holds. What lies below enters the
+ * transcript as a reminder once the work gets there, and again when it has changed. Nothing else is kept.
+ */
+export class SessionContext {
+  readonly #source: ContextSource;
+  readonly #log: Logger;
+  /** The first working directory of the session. */
+  readonly #project: string;
+  #opening: Promise<ContentBlock[]> | undefined;
+  #memory: Memory | undefined;
+
+  constructor(source: ContextSource, entries: readonly TranscriptEntry[], log: Logger) {
+    this.#source = source;
+    this.#log = log;
+    this.#project = entries[0]?.cwd ?? source.home;
+  }
+
+  /**
+   * What stands before the first prompt of each request. It never fails for the files' sake: a turn goes on without them, and
+   * says that it does.
+   */
+  opening(): Promise<ContentBlock[]> {
+    this.#opening ??= this.#unlessUnreadable(
+      () => this.#read(),
+      (why) => [
+        {
+          type: 'text',
+          text: reminder(
+            `The files with instructions, such as CLAUDE.md, could not be read: ${why}. Say so, and read them yourself before you change anything.`,
+          ),
+        },
+      ],
+    );
+    return this.#opening;
+  }
+
+  /** What the transcript must say next: instructions for where the work has got since the last answer, if they are news. */
+  news(entries: readonly TranscriptEntry[]): Promise<NewEntry | undefined> {
+    return this.#unlessUnreadable(
+      () => this.#readBelow(entries),
+      () => undefined,
+    );
+  }
+
+  async #unlessUnreadable<T>(read: () => Promise<T>, otherwise: (why: string) => T): Promise<T> {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof ToolRefused || error instanceof ToolsUnavailable)) throw error;
+      this.#log.warn({ err: error }, 'the files with instructions cannot be read');
+      return otherwise(error.message);
+    }
+  }
+
+  async #read(): Promise<ContentBlock[]> {
+    const { home } = this.#source;
+    const folders = [...new Set([home, ...foldersDownTo(this.#project, home)])];
+    const [memory, catalogue] = await Promise.all([
+      loadMemory(folders, this.#project, this.#source),
+      loadCatalogue(folders, this.#project, this.#source),
+    ]);
+    this.#memory = memory;
+    const instructions = describeMemory(memory.files, home);
+    const texts = [
+      ...(instructions.length > 0 ? [reminder(precedence, ...instructions)] : []),
+      ...skillsText([...catalogue.skills.values()]),
+      ...problemsText([...memory.problems, ...catalogue.problems]),
+    ];
+    return texts.map((text) => ({ type: 'text', text }));
+  }
+
+  async #readBelow(entries: readonly TranscriptEntry[]): Promise<NewEntry | undefined> {
+    const { files, folders } = touchedSince(entries);
+    const around = [...folders, ...[...files].map((file) => posix.dirname(file))];
+    const below = foldersBelow(this.#project, around);
+    const scoped = this.#memory?.scoped ?? [];
+    if (below.length === 0 && (scoped.length === 0 || files.size === 0)) return undefined;
+    const { home } = this.#source;
+    const has = this.#memory?.files.map((file) => file.realPath);
+    const [memory, catalogue] = await Promise.all([
+      loadMemory(below, this.#project, this.#source, has),
+      loadCatalogue(skillFolders(entries, this.#project, home, below), this.#project, this.#source),
+    ]);
+    const told = toldFiles(entries);
+    const rules = [...scoped, ...memory.scoped].filter(({ rule, base }) => isFor(rule, base, files));
+    const freshFiles = [...memory.files, ...rules.map(({ rule }) => rule)].filter(
+      (file) => file.text !== '' && told.get(file.path) !== hashOf(file.text),
+    );
+    const freshSkills = [...catalogue.skills.values()].filter(
+      (skill) =>
+        below.some((folder) => isSkillOf(skill, folder)) && told.get(skill.path) !== hashOfSkill(skill),
+    );
+    if (freshFiles.length + freshSkills.length === 0) return undefined;
+    const instructions = describeMemory(freshFiles, home);
+    const texts = [
+      ...(instructions.length > 0 ? [reminder(precedence, ...instructions)] : []),
+      ...skillsText(freshSkills),
+      ...problemsText([...memory.problems, ...freshSkills.flatMap((skill) => skill.problems)]),
+    ];
+    return {
+      message: { role: 'user', content: texts.map((text) => ({ type: 'text', text })) },
+      contextFiles: [
+        ...freshFiles.map((file) => ({ path: file.path, hash: hashOf(file.text) })),
+        ...freshSkills.map((skill) => ({ path: skill.path, hash: hashOfSkill(skill) })),
+      ],
+    };
+  }
+}
+
+function skillsText(skills: readonly Skill[]): string[] {
+  const list = listSkills(skills);
+  if (list.length === 0) return [];
+  return [reminder('Skills of this workspace, which the tool Skill starts:', list.join('\n'))];
+}
+
+function problemsText(problems: readonly string[]): string[] {
+  return problems.length === 0 ? [] : [reminder(describeProblems(problems))];
+}
+
+function isSkillOf(skill: Skill, folder: string): boolean {
+  return ['skills', 'commands'].some((kind) => isInside(skill.path, posix.join(folder, '.claude', kind)));
+}
+
+function hashOfSkill(skill: Skill): string {
+  return hashOf(`${skill.name}\n${skill.description}`);
+}

@@ -1,0 +1,57 @@
+import { SkillFailure } from '../context/skills/render.ts';
+import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
+import { catalogueOf, type StartedSkill, some, startSkill } from './skills.ts';
+import { type RoundContext, toolContextOf } from './tool-round.ts';
+
+/** A command that a message begins with: `/name args`. */
+export interface CommandCall {
+  name: string;
+  args: string;
+}
+
+/** Undefined for a message that is none: only its first character may be the slash. */
+export function commandOf(text: string): CommandCall | undefined {
+  const match = /^\/(\S+)(?:\s+([\s\S]*))?$/.exec(text);
+  return match?.[1] === undefined ? undefined : { name: match[1], args: (match[2] ?? '').trim() };
+}
+
+/**
+ * Starts the skill or command that a message names. Undefined where it names a path (`/etc/hosts is …`), which is text. Throws
+ * `SkillFailure` with what the sender is told. Its commands run once: after a crash nobody knows how far they came.
+ */
+export async function startCommand(
+  call: CommandCall,
+  messageKey: string,
+  round: RoundContext,
+): Promise<StartedSkill | undefined> {
+  const { logs, host, signal } = round;
+  const id = `command-${messageKey}`;
+  if (logs.ledger.startedTools.has(id)) {
+    throw new SkillFailure(
+      'CommandFailed',
+      `The workspace restarted while commands of /${call.name} ran: they may or may not have taken effect, and were not run again. Look at what they left behind before you send it again.`,
+    );
+  }
+  const beforeCommand = async () => {
+    const record = { type: 'tool' as const, toolUseId: id, at: new Date().toISOString() };
+    await host.health.insist(signal, () => logs.appendRecords(record));
+  };
+  try {
+    const { skills } = await catalogueOf(round);
+    const skill = skills.get(call.name);
+    if (skill === undefined && call.name.includes('/')) return undefined;
+    if (skill?.userInvocable !== true) {
+      const names = [...skills.values()].filter((it) => it.userInvocable).map((it) => `/${it.name}`);
+      const why =
+        skill === undefined ? `There is no command /${call.name}` : `/${call.name} is for the agent alone`;
+      throw new SkillFailure(
+        'UnknownCommand',
+        `${why}. There are: ${some(names)}. A text that begins with a slash and is no command needs a space before it.`,
+      );
+    }
+    return await startSkill(skill, call.args, 'person', round, toolContextOf(round, id), beforeCommand);
+  } catch (error) {
+    if (!(error instanceof ToolRefused || error instanceof ToolsUnavailable)) throw error;
+    throw new SkillFailure('CommandFailed', `/${call.name} did not run: ${error.message}. Send it again.`);
+  }
+}

@@ -1,0 +1,139 @@
+import type { Dirent } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CollectRequest, CollectResult } from '../../protocol/tools-api.ts';
+import { fileFailure, ToolFailure } from '../tool-failure.ts';
+import type { Confinement } from './confinement.ts';
+import { byteOrderMark, looksBinary, openRegular } from './text.ts';
+
+/** Of one answer: as JSON its bytes become at worst six times as many, which `agentd` still takes. And its time (ms). */
+const limits = { files: 1000, folders: 4000, bytes: 1536 * 1024, problems: 100, ms: 5_000 };
+
+/** Beyond, a file is not a text that somebody wrote for a model. */
+const maxFileBytes = 256 * 1024 * 1024;
+
+/** Folders that are often large and never meant. */
+const skipped = ['.git', 'node_modules'];
+
+/** Reads many small text files at once. One that is not there is left out; one that cannot be read is told of. */
+export async function collectFiles(
+  request: CollectRequest,
+  confinement: Confinement,
+): Promise<CollectResult> {
+  const collection = new Collection(request.maxFileBytes, confinement);
+  for (const path of request.files) await collection.add(confinement.absolute(path));
+  for (const folder of request.folders) {
+    await collection.addFolder(confinement.absolute(folder.path), folder.name, folder.depth);
+  }
+  return collection.result;
+}
+
+class Collection {
+  readonly result: CollectResult = { files: [], problems: [], truncated: false };
+  readonly #maxBytes: number;
+  readonly #confinement: Confinement;
+  readonly #until = performance.now() + limits.ms;
+  #folders = 0;
+  #bytes = 0;
+
+  constructor(maxBytes: number, confinement: Confinement) {
+    this.#maxBytes = maxBytes;
+    this.#confinement = confinement;
+  }
+
+  async add(path: string): Promise<void> {
+    if (this.#isFull()) return;
+    try {
+      const realPath = await this.#confinement.forReading(path);
+      const start = await readStart(realPath, this.#maxBytes);
+      this.#bytes += Buffer.byteLength(start.content);
+      this.result.files.push({ path, realPath, ...start });
+    } catch (error) {
+      this.#problem(path, error);
+    }
+  }
+
+  /** Files called `name`, those of the folder before those of its folders. `above`: real paths of the folders around it. */
+  async addFolder(path: string, name: string, depth: number, above: readonly string[] = []): Promise<void> {
+    this.#folders += 1;
+    if (this.#isFull()) return;
+    const realPath = await this.#confinement.forReading(path).catch((error: unknown) => {
+      this.#problem(path, error);
+      return undefined;
+    });
+    // A link that leads back to where it stands.
+    if (realPath === undefined || above.includes(realPath)) return;
+    const entries = await this.#entries(realPath, path);
+    for (const entry of entries) {
+      if (entry.kind === 'file' && isCalled(entry.name, name)) await this.add(join(path, entry.name));
+    }
+    if (depth === 1) return;
+    for (const entry of entries) {
+      if (entry.kind !== 'folder' || skipped.includes(entry.name)) continue;
+      await this.addFolder(join(path, entry.name), name, depth - 1, [...above, realPath]);
+    }
+  }
+
+  async #entries(realPath: string, path: string): Promise<{ name: string; kind: 'file' | 'folder' }[]> {
+    try {
+      const entries = await readdir(realPath, { withFileTypes: true });
+      const sorted = entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+      return await Promise.all(
+        sorted.map(async (entry) => ({ name: entry.name, kind: await kindOf(entry, realPath) })),
+      );
+    } catch (error) {
+      // A file where a folder could be.
+      const failure = fileFailure(error, path);
+      if (failure.code !== 'invalid') this.#problem(path, failure);
+      return [];
+    }
+  }
+
+  #problem(path: string, error: unknown): void {
+    const { code, message } = fileFailure(error, path);
+    if (code === 'not_found' || code === 'is_directory') return;
+    if (this.result.problems.length < limits.problems) this.result.problems.push({ path, code, message });
+    else this.result.truncated = true;
+  }
+
+  #isFull(): boolean {
+    const full =
+      this.result.files.length >= limits.files ||
+      this.#folders > limits.folders ||
+      this.#bytes >= limits.bytes ||
+      performance.now() > this.#until;
+    if (full) this.result.truncated = true;
+    return full;
+  }
+}
+
+async function kindOf(entry: Dirent, folder: string): Promise<'file' | 'folder'> {
+  if (!entry.isSymbolicLink()) return entry.isDirectory() ? 'folder' : 'file';
+  const target = await stat(join(folder, entry.name)).catch(() => undefined);
+  return target?.isDirectory() ? 'folder' : 'file';
+}
+
+function isCalled(name: string, wanted: string): boolean {
+  return wanted.startsWith('*') ? name.endsWith(wanted.slice(1)) : name === wanted;
+}
+
+/** The first bytes of a text file, cut between characters, and how many there are. */
+async function readStart(
+  path: string,
+  maxBytes: number,
+): Promise<{ content: string; bytes: number; truncated: boolean }> {
+  await using file = await openRegular(path, maxFileBytes);
+  const { size } = await file.stat();
+  const buffer = Buffer.alloc(Math.min(size, maxBytes));
+  let length = 0;
+  while (length < buffer.length) {
+    const { bytesRead } = await file.read(buffer, length, buffer.length - length);
+    if (bytesRead === 0) break;
+    length += bytesRead;
+  }
+  const start = buffer.subarray(0, length);
+  if (looksBinary(start)) throw new ToolFailure('invalid', `${path} is a binary file`);
+  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(start, { stream: length < size });
+  const content = text.startsWith(byteOrderMark) ? text.slice(1) : text;
+  return { content, bytes: size, truncated: length < size };
+}
