@@ -118,7 +118,14 @@ describe('the command line', () => {
   it('ends with Ctrl-C, and the message goes on', async () => {
     const { workspaces } = here;
     await workspaces.create('patient');
-    const args = [program, '--namespace', workspaces.namespace, 'send', 'patient', 'wait: 10\nsay: still there'];
+    const args = [
+      program,
+      '--namespace',
+      workspaces.namespace,
+      'send',
+      'patient',
+      'wait: 10\nsay: still there',
+    ];
     const child = spawn(process.execPath, args, { env: { ...process.env, ...environment() } });
     let told = '';
     child.stderr.setEncoding('utf8').on('data', (text) => {
