@@ -148,6 +148,25 @@ describe('a checkpoint by hand with a snapshot', () => {
     expect(world.violations).toEqual([]);
   });
 
+  it('lets turns go on where somebody deletes it, also where the watch says so before the answer to a write comes', async () => {
+    const world = new World();
+    world.createWorkspace(asked);
+    await world.settle(8);
+    world.requestCheckpoint(true);
+    world.catchUp();
+    world.server.onWrite = () => {
+      world.deleteCheckpoint();
+      world.catchUp();
+    };
+    await world.reconcile();
+    world.server.onWrite = () => world.check();
+    world.agent?.progress('Completed');
+    expect(world.agent?.held).toBe(true);
+    await world.settle(4);
+    expect(world.agent?.held).toBe(false);
+    expect(world.volumeSnapshots).toEqual([]);
+  });
+
   it('is complete without where that fails, and lets turns go on', async () => {
     const world = await byHand();
     world.snapshotter('fails');
