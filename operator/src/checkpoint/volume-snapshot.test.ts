@@ -24,6 +24,18 @@ async function quiet(spec: object = asked): Promise<World> {
   return world;
 }
 
+/** A workspace that runs, with a checkpoint by hand which waits for its snapshot. */
+async function byHand(spec: object = asked): Promise<World> {
+  const world = new World();
+  world.createWorkspace(spec);
+  await world.settle(8);
+  world.requestCheckpoint(true);
+  await look(world);
+  world.agent?.progress('Completed');
+  await look(world);
+  return world;
+}
+
 describe('a sleep with a snapshot', () => {
   it('keeps the pod, held, until the snapshot is cut, and records both together', async () => {
     const world = await quiet();
@@ -68,6 +80,17 @@ describe('a sleep with a snapshot', () => {
     await look(world);
     expect(world.volumeSnapshots).toEqual([]);
     expect(world.violations).toEqual([]);
+  });
+
+  it('records no snapshot that was cut after the agent had let go, unheard', async () => {
+    for (const world of [await quiet(), await byHand()]) {
+      world.agent?.crash();
+      world.snapshotter('cut');
+      world.catchUp();
+      await world.reconcile();
+      expect(world.named).toEqual([]);
+      expect(world.violations).toEqual([]);
+    }
   });
 
   it('goes on without where the snapshot fails, and says so', async () => {
@@ -115,18 +138,6 @@ describe('a sleep with a snapshot', () => {
 });
 
 describe('a checkpoint by hand with a snapshot', () => {
-  /** A workspace that runs, with a checkpoint by hand which waits for its snapshot. */
-  async function byHand(spec: object = asked): Promise<World> {
-    const world = new World();
-    world.createWorkspace(spec);
-    await world.settle(8);
-    world.requestCheckpoint(true);
-    await look(world);
-    world.agent?.progress('Completed');
-    await look(world);
-    return world;
-  }
-
   it('holds turns until the snapshot is cut, and lets them go on', async () => {
     const world = await byHand();
     expect(world.volumeSnapshots).toMatchObject([{ metadata: { name: 'by-hand-1' } }]);
@@ -146,6 +157,25 @@ describe('a checkpoint by hand with a snapshot', () => {
     await world.settle(8);
     expect(world.messages[0]?.status?.phase).toBe('Completed');
     expect(world.violations).toEqual([]);
+  });
+
+  it('lets turns go on where somebody deletes it, also where the watch says so before the answer to a write comes', async () => {
+    const world = new World();
+    world.createWorkspace(asked);
+    await world.settle(8);
+    world.requestCheckpoint(true);
+    world.catchUp();
+    world.server.onWrite = () => {
+      world.deleteCheckpoint();
+      world.catchUp();
+    };
+    await world.reconcile();
+    world.server.onWrite = () => world.check();
+    world.agent?.progress('Completed');
+    expect(world.agent?.held).toBe(true);
+    await world.settle(4);
+    expect(world.agent?.held).toBe(false);
+    expect(world.volumeSnapshots).toEqual([]);
   });
 
   it('is complete without where that fails, and lets turns go on', async () => {
@@ -193,6 +223,16 @@ describe('a snapshot', () => {
     world.deleteCheckpoint();
     await look(world);
     expect(world.volumeSnapshots).toEqual([]);
+  });
+
+  it('is not removed by an operator that has not seen yet which checkpoint names it', async () => {
+    const world = await quiet();
+    await world.settle(8);
+    world.restartOperator();
+    world.caches.checkpoints.rewind(10);
+    await world.reconcile();
+    expect(world.volumeSnapshots).toHaveLength(1);
+    expect(world.violations).toEqual([]);
   });
 
   it('stays as long as a fork waits for it', async () => {

@@ -92,6 +92,11 @@ export async function applyToRecord(action: RecordAction, work: Work, around: Su
   } catch (error) {
     const recording = action.do === 'recordCheckpoint';
     if (recording || !(error instanceof NotFoundError || error instanceof ConflictError)) throw error;
+    // The watch may have told so before the answer to an earlier write came, and will not tell again.
+    if (action.do === 'writeCheckpoint' && error instanceof NotFoundError)
+      written.noteGone(
+        snapshot.checkpoints.find((each) => each.metadata.name === action.name)?.metadata.uid ?? '',
+      );
   }
 }
 

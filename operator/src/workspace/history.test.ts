@@ -79,7 +79,7 @@ const happening = fc.oneof(
 type Happening = typeof happening extends fc.Arbitrary<infer T> ? T : never;
 
 /** Where a history begins; most of what matters is several steps away from a new workspace. */
-const beginnings = ['new', 'running', 'working', 'checkpointing', 'asleep'] as const;
+const beginnings = ['new', 'running', 'working', 'checkpointing', 'snapshotting', 'asleep'] as const;
 const beginning = fc.constantFrom(...beginnings);
 const checkpoint = fc.constantFrom({}, { volumeSnapshotClassName: 'standard' });
 
@@ -95,6 +95,13 @@ async function begin(world: World, from: (typeof beginnings)[number]): Promise<v
     return world.reconcile();
   }
   world.now += 20_000;
+  await look(world);
+  if (from === 'checkpointing') return;
+  world.agent?.progress('Completed');
+  await look(world);
+}
+
+async function look(world: World): Promise<void> {
   world.catchUp();
   world.listen();
   await world.reconcile();
@@ -166,11 +173,12 @@ describe('the histories', () => {
       running: 'Running',
       working: 'Running',
       checkpointing: 'Checkpointing',
+      snapshotting: 'Checkpointing',
       asleep: 'Suspended',
     } as const;
     for (const from of beginnings) {
       const world = new World();
-      world.createWorkspace();
+      world.createWorkspace({ checkpoint: { volumeSnapshotClassName: 'standard' } });
       await begin(world, from);
       expect(world.workspace?.status?.phase).toBe(phases[from]);
     }

@@ -68,6 +68,8 @@ export class SimulatedAgent {
   crash(): void {
     this.#boots += 1;
     this.#checkpoint = undefined;
+    // Nothing is held any more: what it starts again writes.
+    this.volume.cursor += 1;
     this.#activityAt = this.#now();
   }
 

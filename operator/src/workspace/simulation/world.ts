@@ -8,7 +8,7 @@ import {
   attachedUntilAnnotation,
 } from '@dormouse/crds';
 import { pino } from 'pino';
-import { Expectations } from '../../cache/index.ts';
+import { type Change, Expectations } from '../../cache/index.ts';
 import {
   type KubeObject,
   type PersistentVolumeClaim,
@@ -68,6 +68,13 @@ export class World {
     });
     this.server.onDelete = (plural, object, grace) => this.#deleted(plural, object, grace);
     this.server.onWrite = () => this.check();
+    // As the feed does.
+    const tell = ({ type, object }: Change<KubeObject>) => {
+      if (type === 'deleted') this.#operator.noteGone(key, object.metadata.uid ?? '');
+    };
+    this.caches.checkpoints.subscribe(tell);
+    this.caches.messages.subscribe(tell);
+    this.caches.volumeSnapshots.subscribe(tell);
   }
 
   // What people do.
