@@ -83,13 +83,15 @@ export function snapshotUpkeep(situation: Situation): Action[] {
     const { name, uid = '', deletionTimestamp } = snapshot.metadata;
     if (deletionTimestamp !== undefined || name === status.checkpointing?.name) return [];
     if (checkpoints.some((each) => each.metadata.name === name && isUnderWay(each))) return [];
-    const named = checkpoints.filter(
-      ({ metadata, status: its }) =>
-        metadata.deletionTimestamp === undefined && its?.volumeSnapshot?.name === name,
-    );
+    const named = checkpoints.filter((each) => namesSnapshot(each, name));
     if (named.length > 0) return named.flatMap((each) => update(each, snapshot));
     return [{ do: 'deleteVolumeSnapshot', name, uid }];
   });
+}
+
+/** Whether a checkpoint, one that stays, says that this is its snapshot. */
+export function namesSnapshot({ metadata, status }: AgentCheckpoint, name: string): boolean {
+  return metadata.deletionTimestamp === undefined && status?.volumeSnapshot?.name === name;
 }
 
 /** Whether a checkpoint that somebody asked for is being taken. */

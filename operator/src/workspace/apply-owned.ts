@@ -3,7 +3,6 @@ import {
   AlreadyExistsError,
   ConflictError,
   type Desired,
-  ForbiddenError,
   InvalidError,
   NotFoundError,
   type PersistentVolumeClaim,
@@ -15,6 +14,7 @@ import type { Work } from './apply.ts';
 import { confirm } from './confirm.ts';
 import { buildNetworkPolicy } from './network-policy.ts';
 import { isOwnedBy, secretName } from './pod.ts';
+import { isRefusal } from './refusal.ts';
 import { buildSecret } from './runtime-config.ts';
 import { LearntError, StaleError, type Surroundings } from './surroundings.ts';
 
@@ -140,11 +140,6 @@ async function createClaim(
 
 function isClaimOf(claim: PersistentVolumeClaim, workspace: string): boolean {
   return claim.metadata.labels?.[workspaceLabel] === workspace;
-}
-
-/** What repeating does not mend: a quota, a policy, an object that is not valid. */
-function isRefusal(error: unknown): error is Error {
-  return error instanceof InvalidError || (error instanceof ForbiddenError && !error.namespaceTerminating);
 }
 
 async function growClaim(

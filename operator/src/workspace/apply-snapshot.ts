@@ -1,9 +1,10 @@
-import { isUnderWay } from '../checkpoint/volume-snapshot.ts';
-import { AlreadyExistsError, ForbiddenError, InvalidError, NotFoundError, resources } from '../kube/index.ts';
+import { isUnderWay, namesSnapshot } from '../checkpoint/volume-snapshot.ts';
+import { AlreadyExistsError, NotFoundError, resources } from '../kube/index.ts';
 import type { Action } from './actions.ts';
 import type { Work } from './apply.ts';
 import { confirm } from './confirm.ts';
 import { isOwnedBy } from './pod.ts';
+import { isRefusal } from './refusal.ts';
 import { LearntError, StaleError, type Surroundings } from './surroundings.ts';
 
 type Of<Do extends Action['do']> = Extract<Action, { do: Do }>;
@@ -26,15 +27,11 @@ export async function createVolumeSnapshot(
       const live = await kube.get(resources.volumeSnapshots, wanted.metadata);
       if (!isOwnedBy(live, workspace?.metadata.uid ?? ''))
         throw failed(`VolumeSnapshot ${name} exists and belongs to something else. Delete or rename it.`);
-    } else if (error instanceof InvalidError || error instanceof NotFoundError || isForbidden(error))
+    } else if (isRefusal(error) || error instanceof NotFoundError)
       throw failed(`The API server refuses VolumeSnapshot ${name}: ${error.message}`);
     else throw error;
   }
   memory.snapshotAsked = name;
-}
-
-function isForbidden(error: unknown): error is ForbiddenError {
-  return error instanceof ForbiddenError && !error.namespaceTerminating;
 }
 
 /** Files cannot be brought back, so the server is asked first: caches may show a snapshot before the checkpoint that names it. */
@@ -51,9 +48,7 @@ export async function deleteVolumeSnapshot(
     fieldSelector: `spec.workspaceRef.name=${work.snapshot.name.name}`,
   });
   const named = items.some(
-    (each) =>
-      (each.metadata.deletionTimestamp === undefined && each.status?.volumeSnapshot?.name === name) ||
-      (each.metadata.name === name && isUnderWay(each)),
+    (each) => namesSnapshot(each, name) || (each.metadata.name === name && isUnderWay(each)),
   );
   if (named) throw new StaleError(`a checkpoint names VolumeSnapshot ${name}`);
   work.written.noteDeleted(uid);

@@ -7,7 +7,7 @@ import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import { describeMemory, describeProblems } from './memory/describe.ts';
 import { hashOf, isFor } from './memory/file.ts';
 import { loadMemory, type Memory } from './memory/load.ts';
-import { foldersBelow, foldersDownTo } from './memory/places.ts';
+import { foldersBelow, foldersDownTo, projectOf } from './memory/places.ts';
 import { reminder } from './reminder.ts';
 import { loadCatalogue } from './skills/catalogue.ts';
 import { listSkills } from './skills/listing.ts';
@@ -34,7 +34,7 @@ export class SessionContext {
   constructor(source: ContextSource, entries: readonly TranscriptEntry[], log: Logger) {
     this.#source = source;
     this.#log = log;
-    this.#project = entries[0]?.cwd ?? source.home;
+    this.#project = projectOf(entries, source.home);
   }
 
   /**

@@ -1,5 +1,5 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { MessageRecord } from '../../protocol/messages.ts';
 import { startRealTools } from '../testing/real-tools.ts';
@@ -19,10 +19,7 @@ async function start(permissions: Permissions = {}): Promise<void> {
   model = new RecordingModel(workspace);
   agent = await workspace.start(model);
 }
-async function put(path: string, text: string): Promise<void> {
-  await mkdir(dirname(join(workspace.home, path)), { recursive: true });
-  await writeFile(join(workspace.home, path), text);
-}
+const put = (path: string, text: string) => workspace.put(path, text);
 let count = 0;
 async function send(text: string): Promise<MessageRecord> {
   count += 1;

@@ -1,4 +1,4 @@
-import { foldersDownTo } from '../context/memory/places.ts';
+import { foldersDownTo, projectOf } from '../context/memory/places.ts';
 import { type Catalogue, loadCatalogue } from '../context/skills/catalogue.ts';
 import { type SkillUse, skillUse, withGrants } from '../context/skills/grants.ts';
 import { type Rendered, renderSkill, SkillFailure } from '../context/skills/render.ts';
@@ -21,7 +21,7 @@ export interface StartedSkill extends Rendered {
 /** The skills and commands that this session can see: the user's, the project's, and those of where it has been and is. */
 export function catalogueOf(round: RoundContext): Promise<Catalogue> {
   const { cwd, home } = scopeOf(round);
-  const project = projectOf(round);
+  const project = projectOf(round.entries, home);
   const folders = skillFolders(round.entries, project, home, foldersDownTo(cwd, home));
   return loadCatalogue(folders, project, sourceFor(round));
 }
@@ -40,7 +40,10 @@ export async function startSkill(
   beforeCommand: () => Promise<void> = async () => undefined,
 ): Promise<StartedSkill> {
   const scope = scopeOf(round);
-  const variables = { CLAUDE_SESSION_ID: round.session, CLAUDE_PROJECT_DIR: projectOf(round) };
+  const variables = {
+    CLAUDE_SESSION_ID: round.session,
+    CLAUDE_PROJECT_DIR: projectOf(round.entries, scope.home),
+  };
   const access = { kind: 'skill', tool: 'Skill', skill: skill.name, args } as const;
   const trusted = by === 'person' || isAllowedByRule(access, round.permissions, scope);
   let announced: Promise<void> | undefined;
@@ -102,11 +105,6 @@ export function some(names: readonly string[]): string {
 
 function sourceFor(round: RoundContext) {
   return sourceOf(round.host.client, round.permissions, scopeOf(round), round.signal);
-}
-
-/** The folder that the session began in. */
-function projectOf({ entries, host }: RoundContext): string {
-  return entries[0]?.cwd ?? host.home;
 }
 
 function quoted(command: string): string {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pino } from 'pino';
 import {
@@ -73,6 +73,12 @@ export class TestWorkspace {
 
   get socketPath(): string {
     return join(this.folder, 'tools.sock');
+  }
+
+  /** Writes a file of the home, with the folders that it lies in. */
+  async put(path: string, text: string): Promise<void> {
+    await mkdir(dirname(join(this.home, path)), { recursive: true });
+    await writeFile(join(this.home, path), text);
   }
 
   /** Starts an agent in this process; it asks the scripted model unless given another. */

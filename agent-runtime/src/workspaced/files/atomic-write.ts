@@ -24,7 +24,8 @@ export async function writeDurably(path: string, content: string | Uint8Array, m
   await syncDirectory(dirname(path));
 }
 
-async function syncDirectory(path: string): Promise<void> {
+/** Makes names that were created, renamed or removed in a folder survive a power cut. */
+export async function syncDirectory(path: string): Promise<void> {
   await using directory = await open(path, 'r');
   await directory.sync();
 }

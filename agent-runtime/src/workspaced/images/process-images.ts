@@ -1,9 +1,10 @@
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { ProcessImage, RestoreResult } from '../../protocol/tools-api.ts';
 import type { BackgroundTasks } from '../background/tasks.ts';
+import { syncDirectory } from '../files/atomic-write.ts';
 import type { Log } from '../log.ts';
 import { absent } from '../output/retention.ts';
 import { endProcesses, type Session } from '../process/session.ts';
@@ -116,7 +117,7 @@ export class ProcessImages {
     const used = join(folder, `used-${name}`);
     if (whole.length > 0) {
       await rename(before, used);
-      await syncFolder(folder);
+      await syncDirectory(folder);
     }
     for (const image of whole) {
       if (performance.now() > until) lose(image, `${restoreMs / 1000} s for restoring were over`);
@@ -197,7 +198,7 @@ export class ProcessImages {
     const { folder } = this.#context;
     if (!(await this.present())) return;
     await rm(folder, { recursive: true, force: true });
-    await syncFolder(join(folder, '..'));
+    await syncDirectory(join(folder, '..'));
   }
 }
 
@@ -221,9 +222,4 @@ function folderOf({ kind, id }: Pick<ProcessImage, 'kind' | 'id'>): string {
 
 function nameOf({ kind, id }: Pick<ProcessImage, 'kind' | 'id'>): string {
   return kind === 'service' ? `service ${id}` : `background task ${id}`;
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  await using handle = await open(folder);
-  await handle.sync();
 }

@@ -1,5 +1,5 @@
-import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startRealTools } from '../../testing/real-tools.ts';
 import { RecordingModel } from '../../testing/recording-model.ts';
@@ -21,10 +21,7 @@ afterEach(async () => {
   await workspace.close();
 });
 
-async function put(path: string, text: string): Promise<void> {
-  await mkdir(dirname(join(workspace.home, path)), { recursive: true });
-  await writeFile(join(workspace.home, path), text);
-}
+const put = (path: string, text: string) => workspace.put(path, text);
 let count = 0;
 /** What a message came to. */
 async function tell(text: string): Promise<string> {

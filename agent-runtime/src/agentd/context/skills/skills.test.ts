@@ -1,5 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startRealTools } from '../../testing/real-tools.ts';
 import { RecordingModel } from '../../testing/recording-model.ts';
@@ -22,10 +21,7 @@ afterEach(async () => {
   await workspace.close();
 });
 
-async function put(path: string, text: string): Promise<void> {
-  await mkdir(dirname(join(workspace.home, path)), { recursive: true });
-  await writeFile(join(workspace.home, path), text);
-}
+const put = (path: string, text: string) => workspace.put(path, text);
 const putSkill = (name: string, fields: string, body: string, folder = '.claude/skills') =>
   put(`${folder}/${name}/SKILL.md`, `---\n${fields}\n---\n${body}`);
 let count = 0;
