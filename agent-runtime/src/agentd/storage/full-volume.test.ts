@@ -3,7 +3,7 @@ import { truncateSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { TestWorkspace } from '../testing/workspace.ts';
+import { eventually, TestWorkspace } from '../testing/workspace.ts';
 import { AppendLog } from './append-log.ts';
 import { StorageHealth } from './health.ts';
 
@@ -94,7 +94,11 @@ describe('a full volume', () => {
     expect((await take(1)).checkpoint?.phase).toBe('Completed');
     await fill();
     expect((await take(2)).checkpoint).toMatchObject({ phase: 'Failed', reason: 'Storage' });
-    expect(workspace.tools.stopping).toBe(false);
+    // The failure is said before the processes go on: on a full volume what they are told may have to wait for space.
+    await eventually(
+      async () => workspace.tools.stopping,
+      (stopping) => !stopping,
+    );
     truncateSync(filler, 0);
     await agent.stateWhen((state) => state.storageProblem === undefined);
     expect(await readdir(join(workspace.state, 'checkpoints'))).toEqual(['00000001']);
