@@ -52,7 +52,11 @@ export function buildRuntimeConfig(
       ? {}
       : {
           source: {
-            workspace: { namespace, name: forkedFrom.workspace, uid: forkedFrom.workspaceUID },
+            workspace: {
+              namespace: forkedFrom.namespace ?? namespace,
+              name: forkedFrom.workspace,
+              uid: forkedFrom.workspaceUID,
+            },
             sequence: forkedFrom.sequence,
           },
         }),
