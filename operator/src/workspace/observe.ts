@@ -1,3 +1,4 @@
+import { archivePodName } from '@dormouse/agent-runtime/protocol';
 import type { AgentWorkspace } from '@dormouse/crds';
 import type { Expectation, Expectations } from '../cache/index.ts';
 import { keyOf, type ObjectName } from '../kube/index.ts';
@@ -42,6 +43,7 @@ export function observe(
     class: lookup,
     pod: caches.pods.get(name),
     claim: caches.claims.get(name),
+    archivePod: caches.pods.get({ namespace: name.namespace, name: archivePodName(name.name) }),
     expected: { ...expectation('pod', pod), ...expectation('claim', claim) },
     checkpoints,
     messages: written.messages(caches.messages.by(byReference, key)).sort(byCreation),

@@ -4,6 +4,7 @@ import {
   milliseconds,
   workspaceFinalizer,
 } from '@dormouse/crds';
+import { planArchive } from '../checkpoint/archive.ts';
 import { answerAsleep, postpone, prune, requested } from '../checkpoint/plan.ts';
 import { snapshotUpkeep } from '../checkpoint/volume-snapshot.ts';
 import { expire, failed, statusFromRecord, waiting, writeMessage } from '../message/plan.ts';
@@ -44,25 +45,30 @@ export function plan(snapshot: Snapshot): Plan {
   const status = nextStatus(situation, decision);
   const write = statusWrite(situation, status, decision.unhurried ?? false);
   const { actions: expiring, deadline: nextExpiry } = expire(snapshot.messages, snapshot.now);
+  const archive = planArchive(situation, decision.phase);
   const upkeep: Action[] = [
     ...messageUpdates(situation, decision),
     ...checkpointUpdates(situation, decision),
     ...expiring,
     ...prune(situation),
     ...snapshotUpkeep(situation),
+    ...archive.writes,
   ];
 
   const steps: Action[][] = [
     workspace.metadata.finalizers?.includes(workspaceFinalizer) ? [] : [{ do: 'addFinalizer' }],
     // Before a pod goes, all that its agent said is in the cluster.
     upkeep,
+    archive.before,
     ...(decision.before ?? []),
     write.now === undefined ? [] : [write.now],
     ...(decision.after ?? []),
+    ...archive.after,
   ];
   const deadlines = [
     ...(decision.deadlines ?? []),
     write.later,
+    archive.deadline,
     nextExpiry,
     expired === false ? undefined : expired,
   ];
