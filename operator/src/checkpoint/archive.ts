@@ -34,7 +34,8 @@ export interface ArchiveStep {
 }
 
 /** Whether somebody asked for an archive that waits for the next sleep. */
-export function wantsArchive({ checkpoints }: Pick<Situation, 'checkpoints'>): boolean {
+export function wantsArchive({ checkpoints, effective }: Situation): boolean {
+  if (effective?.class.spec.archive === undefined) return false;
   return requested(checkpoints).some(({ spec }) => spec.archive === true);
 }
 
@@ -43,10 +44,13 @@ export function wantsArchive({ checkpoints }: Pick<Situation, 'checkpoints'>): b
  * what it had not done waits for the next sleep, where what is in the bucket already is not sent again.
  */
 export function planArchive(situation: Situation, phase: WorkspacePhase): ArchiveStep {
-  return phase === 'Suspended' ? whileAsleep(situation) : whileAwake(situation);
+  return phase === 'Suspended' ? whileAsleep(situation) : whileAwake(situation, phase);
 }
 
-function whileAwake({ checkpoints, archivePod, uid, runPolicy, name, effective }: Situation): ArchiveStep {
+function whileAwake(
+  { checkpoints, archivePod, uid, runPolicy, name, effective }: Situation,
+  phase: WorkspacePhase,
+): ArchiveStep {
   const writes = checkpoints.flatMap((each): Action[] => {
     const { metadata, spec, status } = each;
     if (spec.archive !== true || metadata.deletionTimestamp !== undefined) return [];
@@ -67,6 +71,8 @@ function whileAwake({ checkpoints, archivePod, uid, runPolicy, name, effective }
       ];
     if (effective !== undefined && effective.class.spec.archive === undefined)
       return say(each, 'Failed', 'ArchiveNotConfigured', noBucket(effective.class.metadata.name));
+    // Of one that cannot run, or never ran, that is said of every checkpoint.
+    if (phase === 'Failed' || phase === 'Pending') return [];
     const always = runPolicy === 'Always';
     return say(
       each,

@@ -234,15 +234,22 @@ function waitsFor(
 }
 
 /** What is to be said about AgentCheckpoints that people made, where the agent cannot be asked. */
-function checkpointUpdates(situation: Situation, { phase, ready }: Decision): Action[] {
+function checkpointUpdates(situation: Situation, { phase, ready, changes }: Decision): Action[] {
   const waitingOnes = requested(situation.checkpoints).filter(
     (each) => each.metadata.name !== situation.status.checkpointing?.name,
   );
   if (waitingOnes.length === 0) return [];
   switch (phase) {
     case 'Suspended':
-    case 'Pending':
-      return answerAsleep(situation);
+    case 'Pending': {
+      // Of one that has just fallen asleep the status is yet to say with which.
+      const newest = changes?.checkpoint ?? situation.status.checkpoint;
+      const { checkpoint: _before, ...status } = situation.status;
+      return answerAsleep({
+        ...situation,
+        status: newest === undefined ? status : { ...status, checkpoint: newest },
+      });
+    }
     case 'Failed':
       return postpone(
         waitingOnes,
@@ -251,7 +258,7 @@ function checkpointUpdates(situation: Situation, { phase, ready }: Decision): Ac
       );
     case 'Starting':
       return postpone(
-        waitingOnes.filter((each) => each.status?.phase !== 'InProgress'),
+        waitingOnes.filter(({ spec, status }) => spec.archive !== true && status?.phase !== 'InProgress'),
         'WorkspaceWaking',
         'The workspace is waking up.',
       );
