@@ -80,7 +80,7 @@ describe('a workspace that is archived', () => {
 
     await workspaces.create('branch', from('first'));
     expect(await workspaces.ask('branch', 'run: cat notes.txt; stat -c %U:%a notes.txt')).toMatch(
-      /three eggs\n.*:644/,
+      /three eggs.*agent:644/s,
     );
     expect(await workspaces.ask('branch', 'recall')).toContain('the heron nests on the north bank');
     const { metadata } = await workspaces.get('origin');

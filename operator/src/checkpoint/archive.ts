@@ -47,10 +47,8 @@ export function planArchive(situation: Situation, phase: WorkspacePhase): Archiv
   return phase === 'Suspended' ? whileAsleep(situation) : whileAwake(situation, phase);
 }
 
-function whileAwake(
-  { checkpoints, archivePod, uid, runPolicy, name, effective }: Situation,
-  phase: WorkspacePhase,
-): ArchiveStep {
+function whileAwake(situation: Situation, phase: WorkspacePhase): ArchiveStep {
+  const { checkpoints, runPolicy, name, effective } = situation;
   const writes = checkpoints.flatMap((each): Action[] => {
     const { metadata, spec, status } = each;
     if (spec.archive !== true || metadata.deletionTimestamp !== undefined) return [];
@@ -83,11 +81,11 @@ function whileAwake(
         : 'It is archived when the workspace sleeps, which is as soon as it is idle.',
     );
   });
-  return { before: removal(archivePod, uid), writes, after: [] };
+  return { before: removal(situation), writes, after: [] };
 }
 
 function whileAsleep(situation: Situation): ArchiveStep {
-  const { checkpoints, archivePod, uid, now, effective, memory, workspace, settings } = situation;
+  const { checkpoints, archivePod, expected, uid, now, effective, memory, workspace, settings } = situation;
   const pod = archivePod !== undefined && isOwnedBy(archivePod, uid) ? archivePod : undefined;
   const current = checkpoints
     .filter(
@@ -100,7 +98,7 @@ function whileAsleep(situation: Situation): ArchiveStep {
     )
     .sort((a, b) => (order(a) < order(b) ? -1 : 1))[0];
   const nothing: ArchiveStep = { before: [], writes: [], after: [] };
-  if (current === undefined) return { ...nothing, writes: removal(pod, uid) };
+  if (current === undefined) return { ...nothing, writes: removal(situation) };
   const { name } = current.metadata;
   const write = (archive: Archive): Action[] => [
     { do: 'writeCheckpoint', name, status: { ...current.status, archive } },
@@ -112,8 +110,11 @@ function whileAsleep(situation: Situation): ArchiveStep {
   });
   // Of another checkpoint, or on its way out.
   if (pod !== undefined && pod.metadata.annotations?.[checkpointAnnotation] !== name)
-    return { ...nothing, writes: removal(pod, uid) };
+    return { ...nothing, writes: removal(situation) };
   if (pod?.metadata.deletionTimestamp !== undefined) return nothing;
+  // A write that the cache does not show yet.
+  if (expected.archivePod?.verb === 'create' || (expected.archivePod !== undefined && pod !== undefined))
+    return { ...nothing, deadline: now + lookEvery };
   const bucket = effective?.class.spec.archive;
   if (effective === undefined || bucket === undefined)
     return fail(
@@ -180,7 +181,7 @@ function whileAsleep(situation: Situation): ArchiveStep {
       }),
     };
   }
-  if (now - begun > timeout + grace) return { ...fail('TimedOut', over), after: [removal(pod, uid)] };
+  if (now - begun > timeout + grace) return { ...fail('TimedOut', over), after: [removal(situation)] };
   return { ...nothing, ...followed(situation, pod, archive, write) };
 }
 
@@ -229,9 +230,13 @@ function order({ metadata }: AgentCheckpoint): string {
   return `${metadata.creationTimestamp} ${metadata.name}`;
 }
 
-function removal(pod: Pod | undefined, uid: string): Action[] {
-  if (pod === undefined || pod.metadata.deletionTimestamp !== undefined || !isOwnedBy(pod, uid)) return [];
-  return [{ do: 'deleteArchivePod', uid: pod.metadata.uid ?? '' }];
+/** Of the pod that is there, or that was made and is not seen yet. */
+function removal({ archivePod, expected, uid }: Situation): Action[] {
+  const made = expected.archivePod;
+  if (made?.verb === 'create') return [{ do: 'deleteArchivePod', uid: made.uid }];
+  const gone = made?.verb === 'delete' && made.uid === archivePod?.metadata.uid;
+  if (archivePod === undefined || gone || archivePod.metadata.deletionTimestamp !== undefined) return [];
+  return isOwnedBy(archivePod, uid) ? [{ do: 'deleteArchivePod', uid: archivePod.metadata.uid ?? '' }] : [];
 }
 
 /** What the containers of an archive pod said at their end. */

@@ -1,4 +1,4 @@
-import { archiveRepository } from '@dormouse/agent-runtime/protocol';
+import { archivePodName, archiveRepository } from '@dormouse/agent-runtime/protocol';
 import { buildArchiveSecret } from '../checkpoint/archive-secret.ts';
 import { AlreadyExistsError, ConflictError, InvalidError, NotFoundError, resources } from '../kube/index.ts';
 import type { Action } from './actions.ts';
@@ -69,10 +69,17 @@ export async function applyToArchive(action: ArchiveAction, work: Work, around: 
       try {
         await kube.delete(
           resources.pods,
-          { namespace: snapshot.name.namespace, name: archivePodOf(snapshot) },
+          { namespace: snapshot.name.namespace, name: archivePodName(snapshot.name.name) },
           // It only reads, and what it wrote counts when it is whole.
           { uid: action.uid, gracePeriodSeconds: 0 },
         );
+        around.expect.pods.deleted({
+          metadata: {
+            namespace: snapshot.name.namespace,
+            name: archivePodName(snapshot.name.name),
+            uid: action.uid,
+          },
+        });
       } catch (error) {
         if (!(error instanceof NotFoundError || error instanceof ConflictError)) throw error;
       }
@@ -93,10 +100,6 @@ export async function applyToArchive(action: ArchiveAction, work: Work, around: 
   }
 }
 
-function archivePodOf({ archivePod, name }: Work['snapshot']): string {
-  return archivePod?.metadata.name ?? `${name.name}.archive`;
-}
-
 async function createArchivePod(
   { pod, checkpoint }: Extract<ArchiveAction, { do: 'createArchivePod' }>,
   work: Work,
@@ -104,13 +107,15 @@ async function createArchivePod(
 ): Promise<void> {
   const workspace = await confirm(work, around);
   try {
-    await around.kube.create(resources.pods, pod);
+    around.expect.pods.created(await around.kube.create(resources.pods, pod));
   } catch (error) {
     if (error instanceof AlreadyExistsError) {
       const live = await around.kube.get(resources.pods, pod.metadata);
-      // The cache will show it.
-      if (isOwnedBy(live, workspace.metadata.uid ?? ''))
-        throw new StaleError('the archive pod is there already');
+      // An earlier create, which the cache does not show yet.
+      if (isOwnedBy(live, workspace.metadata.uid ?? '')) {
+        around.expect.pods.created(live);
+        return;
+      }
       const message = `Pod ${pod.metadata.name} exists and belongs to something else. Delete that pod.`;
       work.memory.archiveProblem = { checkpoint, message };
       throw new LearntError(message);

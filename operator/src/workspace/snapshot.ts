@@ -95,6 +95,7 @@ export interface Snapshot {
   expected: {
     pod?: { verb: 'create' | 'delete'; uid: string };
     claim?: { verb: 'create' | 'delete'; uid: string };
+    archivePod?: { verb: 'create' | 'delete'; uid: string };
   };
   /** Those whose workspaceRef names the workspace. */
   checkpoints: readonly AgentCheckpoint[];
