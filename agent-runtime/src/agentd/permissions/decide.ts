@@ -10,6 +10,9 @@ export type Access =
   | { kind: 'read'; tool: string; path: string }
   | { kind: 'edit'; tool: string; path: string }
   | { kind: 'skill'; tool: 'Skill'; skill: string; args: string }
+  | { kind: 'mcp'; tool: string; server: string }
+  /** To start or connect to a server that a file of the workspace names. */
+  | { kind: 'connect'; tool: 'ConnectMcpServer'; server: string }
   | { kind: 'none'; tool: string };
 
 export type Permission = { verdict: 'allow' } | { verdict: 'ask' } | { verdict: 'deny'; reason: string };
@@ -64,7 +67,10 @@ function denies(rule: Rule, access: Access, scope: PermissionScope): boolean {
     return unreadable || fragments.some((fragment) => matchesBashPattern(spec, fragment));
   }
   if (access.kind === 'skill') return matchesSkill(spec, access);
-  return access.kind !== 'none' && matchesPath(spec, access.path, scope);
+  if (access.kind === 'connect') return matchesName(spec, access.server);
+  // What a rule says of a call in brackets cannot be told of one that has no command or path: a deny holds.
+  if (access.kind === 'mcp' || access.kind === 'none') return access.kind === 'mcp';
+  return matchesPath(spec, access.path, scope);
 }
 
 function allows(rules: readonly Rule[], access: Access, scope: PermissionScope): boolean {
@@ -76,7 +82,9 @@ function allows(rules: readonly Rule[], access: Access, scope: PermissionScope):
     return parts.every((part) => relevant.some((rule) => matchesBashPattern(rule.spec ?? '', part)));
   }
   if (access.kind === 'skill') return relevant.some((rule) => matchesSkill(rule.spec ?? '', access));
-  return access.kind !== 'none' && relevant.some((rule) => matchesPath(rule.spec ?? '', access.path, scope));
+  if (access.kind === 'connect') return relevant.some((rule) => matchesName(rule.spec ?? '', access.server));
+  if (access.kind === 'mcp' || access.kind === 'none') return false;
+  return relevant.some((rule) => matchesPath(rule.spec ?? '', access.path, scope));
 }
 
 function allowedByMode(access: Access, mode: 'default' | 'acceptEdits', scope: PermissionScope): boolean {
@@ -98,7 +106,15 @@ function speaksOf(rule: Rule, access: Access): boolean {
   if (access.kind === 'bash') return rule.tool === 'Bash';
   if (access.kind === 'read') return rule.tool === 'Read' || rule.tool === access.tool;
   if (access.kind === 'edit') return rule.tool === 'Edit' || rule.tool === access.tool;
+  if (access.kind === 'mcp')
+    return matchesName(rule.tool, access.tool) || rule.tool === `mcp__${access.server}`;
   return rule.tool === access.tool;
+}
+
+/** `*` stands for any characters. */
+function matchesName(pattern: string, name: string): boolean {
+  const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`, 's').test(name);
 }
 
 /** `name` is the skill whatever it is given, `name *` the same with something behind it or nothing. */

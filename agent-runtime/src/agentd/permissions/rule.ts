@@ -8,7 +8,7 @@ export interface Rule {
 
 /** Undefined for a text that is no rule. */
 export function parseRule(text: string): Rule | undefined {
-  const match = /^\s*([A-Za-z_][\w-]*|\*)\s*(?:\(([\s\S]*)\))?\s*$/.exec(text);
+  const match = /^\s*(mcp__[\w-]*\*?|[A-Za-z_][\w-]*|\*)\s*(?:\(([\s\S]*)\))?\s*$/.exec(text);
   const tool = match?.[1];
   if (tool === undefined) return undefined;
   const spec = match?.[2]?.trim();

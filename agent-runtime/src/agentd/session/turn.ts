@@ -3,6 +3,7 @@ import { SessionContext } from '../context/session-context.ts';
 import { withGrants } from '../context/skills/grants.ts';
 import { SkillFailure } from '../context/skills/render.ts';
 import { sourceOf } from '../context/source.ts';
+import { mcpNews } from '../mcp/news.ts';
 import type { ModelFailure } from '../model/failure.ts';
 import { ModelRefused } from '../model/patient-model.ts';
 import { systemPrompt } from '../model/system-prompt.ts';
@@ -75,6 +76,7 @@ export class Turn {
   /** Rejects with the signal's reason when the daemon stops; what is on disk is where the next start goes on. */
   async run(): Promise<TurnEnd> {
     this.#entries = await this.#logs.entries();
+    if (!this.#message.interrupted) await this.#host.mcp.prepare(this.#signal);
     if (this.#message.startedAt === undefined) {
       const failure = await this.#begin();
       if (failure !== undefined) return this.#settle([], failure);
@@ -138,6 +140,8 @@ export class Turn {
     const opening = await context.opening();
     const news = await context.news(this.#entries);
     if (news !== undefined) await this.#write(news);
+    const note = mcpNews(this.#host.mcp.note(), this.#entries);
+    if (note !== undefined) await this.#write(note);
     return this.#ask(turn, opening);
   }
 
@@ -178,7 +182,8 @@ export class Turn {
     opening: readonly ContentBlock[],
   ): Promise<TurnEnd | undefined> {
     const messages = withCacheMarks(withOpening(conversationOf(this.#entries), opening));
-    const tools = toolDeclarations();
+    const loaded = this.#entries.flatMap((entry) => entry.loadedTools ?? []);
+    const tools = toolDeclarations(this.#host.mcp.declared(loaded));
     const request = () => {
       const { workspace, model, systemPrompt: custom } = this.#host.config();
       return { model: model.name, system: systemPrompt(workspace, custom), tools, messages };
