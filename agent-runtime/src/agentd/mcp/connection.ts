@@ -1,5 +1,6 @@
 import type {
   CallToolResult,
+  Client,
   GetPromptResult,
   Prompt,
   ReadResourceResult,
@@ -83,27 +84,28 @@ export class McpConnection {
     input: Record<string, unknown>,
     options: { signal: AbortSignal; progress: () => void },
   ): Promise<CallToolResult> {
-    const { client } = await this.#client();
-    return client.callTool(
-      { name: tool, arguments: input },
-      {
-        signal: options.signal,
-        timeout: this.server.timeoutMs ?? limits.call,
-        resetTimeoutOnProgress: true,
-        maxTotalTimeout: Math.max(limits.callInAll, this.server.timeoutMs ?? 0),
-        onprogress: options.progress,
-      },
+    return this.#use((client) =>
+      client.callTool(
+        { name: tool, arguments: input },
+        {
+          signal: options.signal,
+          timeout: this.server.timeoutMs ?? limits.call,
+          resetTimeoutOnProgress: true,
+          maxTotalTimeout: Math.max(limits.callInAll, this.server.timeoutMs ?? 0),
+          onprogress: options.progress,
+        },
+      ),
     );
   }
 
   async prompt(name: string, args: Record<string, string>, signal: AbortSignal): Promise<GetPromptResult> {
-    const { client } = await this.#client();
-    return client.getPrompt({ name, arguments: args }, { signal, timeout: limits.list });
+    return this.#use((client) =>
+      client.getPrompt({ name, arguments: args }, { signal, timeout: limits.list }),
+    );
   }
 
   async read(uri: string, signal: AbortSignal): Promise<ReadResourceResult> {
-    const { client } = await this.#client();
-    return client.readResource({ uri }, { signal, timeout: limits.call });
+    return this.#use((client) => client.readResource({ uri }, { signal, timeout: limits.call }));
   }
 
   async close(): Promise<void> {
@@ -112,8 +114,21 @@ export class McpConnection {
     await this.#connected?.client.close();
   }
 
+  /** Once more, on a new connection, where the server refused because it does not know this one any more. */
+  async #use<T>(ask: (client: Client) => Promise<T>): Promise<T> {
+    const connected = await this.#open();
+    try {
+      return await ask(connected.client);
+    } catch (error) {
+      if (!isForgotten(error)) throw error;
+      this.#lost(connected);
+      await connected.client.close();
+      return ask((await this.#open()).client);
+    }
+  }
+
   /** Connected, or the reason why not. */
-  async #client(): Promise<Connected> {
+  async #open(): Promise<Connected> {
     await this.open(true);
     if (this.#connected !== undefined) return this.#connected;
     throw new NotConnected(
@@ -190,6 +205,13 @@ export class McpConnection {
       resources: resources.slice(0, most.resources),
     };
   }
+}
+
+/** Its session is over, or what it was shown counts no longer. Nothing was done. */
+function isForgotten(error: unknown): boolean {
+  if (!(error instanceof Error) || !('data' in error)) return false;
+  const { status } = (error.data ?? {}) as { status?: unknown };
+  return status === 404 || status === 401;
 }
 
 /** A server that a call was for is not there. Nothing was sent. */

@@ -38,7 +38,7 @@ describe('a server on standard input and output', () => {
 
   it('has its tools called by the model, as a process of the workspace', async () => {
     await start();
-    declare({ GREETING: '${HOME} and ${NOT_THERE:-default}' });
+    declare({ GREETING: `\${HOME} and \${NOT_THERE:-default}` });
     const agent = await workspace.start(model);
     const say = async (key: string, text: string) => {
       await agent.send(key, text);
@@ -105,11 +105,14 @@ describe('a server on standard input and output', () => {
     await agent.send('m1', 'tool mcp__fixture__grow {}');
     await agent.settled('m1');
     await expect
-      .poll(async () => {
-        const key = `g${performance.now()}`;
-        await agent.send(key, 'tool mcp__fixture__grown {}');
-        return (await agent.settled(key)).reply?.text;
-      })
+      .poll(
+        async () => {
+          const key = `g${performance.now()}`;
+          await agent.send(key, 'tool mcp__fixture__grown {}');
+          return (await agent.settled(key)).reply?.text;
+        },
+        { timeout: 10_000 },
+      )
       .toContain('grown (pid');
     await agent.send('m2', '/mcp__fixture__review "a file.ts" all its bugs');
     expect((await agent.settled('m2')).reply?.text).toBe('review a file.ts for all its bugs');
@@ -157,7 +160,7 @@ describe('a server on standard input and output', () => {
 
   it('that cannot be started is told of, and the turn goes on without it', async () => {
     await start();
-    declare({ NEEDED: '${NOT_SET_ANYWHERE}' });
+    declare({ NEEDED: `\${NOT_SET_ANYWHERE}` });
     const agent = await workspace.start(model);
     await agent.send('m1', 'say: hello');
     expect((await agent.settled('m1')).reply?.text).toBe('hello');

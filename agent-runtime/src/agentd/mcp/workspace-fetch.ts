@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { outboundAnswer } from '../../protocol/pipes.ts';
-import { ToolsUnavailable, type ToolsClient } from '../tools/tools-client.ts';
+import { type ToolsClient, ToolsUnavailable } from '../tools/tools-client.ts';
 
 type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 

@@ -61,7 +61,7 @@ export class Outbound {
     const fields: Record<string, string[]> = {};
     for (const [name, value] of headers) {
       const key = name.toLowerCase();
-      if (!ownFields.test(key) && key !== 'host') (fields[key] ??= []).push(value);
+      if (!ownFields.test(key) && key !== 'host') fields[key] = [...(fields[key] ?? []), value];
     }
     const outgoing = (secure ? openHttps : openHttp)(target, {
       method,
