@@ -30,7 +30,7 @@ export async function importSnapshot(
   try {
     const snapshot = await kube.get(resources.volumeSnapshots, {
       namespace: from.namespace ?? namespace,
-      name: from.volumeSnapshot,
+      name: from.volumeSnapshot ?? '',
     });
     if (!isOwnedBy(snapshot, from.workspaceUID))
       throw failed(`${origin} is not that of the origin any more. Delete this workspace, and fork again.`);

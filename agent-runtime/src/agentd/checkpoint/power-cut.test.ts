@@ -74,7 +74,7 @@ describe('whenever the power goes, or the agent is killed', () => {
           );
         },
       });
-    expect(cuts).toBeGreaterThan(40);
+      expect(cuts).toBeGreaterThan(40);
     },
   );
 
@@ -126,7 +126,7 @@ describe('whenever the power goes, or the agent is killed', () => {
           expect(await readdir(join(state, 'checkpoints'))).toEqual([]);
         },
       });
-    expect(cuts).toBeGreaterThan(15);
+      expect(cuts).toBeGreaterThan(15);
     },
   );
 });
