@@ -68,7 +68,12 @@ function summary(workspace: AgentWorkspace, now: number, { bold }: Style): strin
         ]),
     ...(forkedFrom === undefined
       ? []
-      : [['Forked from:', `${forkedFrom.workspace}, checkpoint ${forkedFrom.checkpoint}`]]),
+      : [
+          [
+            'Forked from:',
+            `${forkedFrom.namespace === undefined ? '' : `${forkedFrom.namespace}/`}${forkedFrom.workspace}, checkpoint ${forkedFrom.checkpoint}`,
+          ],
+        ]),
     ['Age:', age(metadata.creationTimestamp, now)],
   ]);
 }

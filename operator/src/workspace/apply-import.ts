@@ -26,8 +26,20 @@ export async function importSnapshot(
     work.memory.claimProblem = { reason: 'ClaimRefused', message, at: around.now() };
     return new LearntError(message);
   };
+  const { checkpointRef, workspaceRef } = workspace.spec.source ?? {};
   const origin = `VolumeSnapshot ${from.volumeSnapshot} of namespace ${from.namespace}`;
   try {
+    // The source was permitted when the workspace was made. Whoever may write its status must not get at more by that.
+    const { metadata, spec, status } = await kube.get(resources.checkpoints, {
+      namespace: from.namespace ?? namespace,
+      name: from.checkpoint,
+    });
+    const permitted =
+      (checkpointRef ?? workspaceRef)?.namespace === from.namespace &&
+      (checkpointRef?.name === metadata.name || workspaceRef?.name === spec.workspaceRef.name) &&
+      status?.volumeSnapshot?.name === from.volumeSnapshot;
+    if (!permitted)
+      throw failed(`${origin} is not what spec.source names. Delete this workspace, and fork again.`);
     const snapshot = await kube.get(resources.volumeSnapshots, {
       namespace: from.namespace ?? namespace,
       name: from.volumeSnapshot ?? '',

@@ -214,6 +214,35 @@ describe('a workspace that is made from a checkpoint of another namespace', () =
     }
   });
 
+  it('gets nothing that its status names and its source does not', async () => {
+    const world = new World();
+    prepare(world);
+    world.server.insert(resources.checkpoints, {
+      metadata: { namespace: 'shared', name: 'secret-1' },
+      spec: { workspaceRef: { name: 'ada' }, trigger: 'Idle' },
+    });
+    const volumeSnapshot = { name: 'snap', readyToUse: true };
+    const secret = { namespace: 'shared', name: 'secret-1' };
+    world.server.changeStatus(resources.checkpoints, secret, {
+      phase: 'Completed',
+      sequence: 1,
+      volumeSnapshot,
+    });
+    world.createWorkspace(elsewhere);
+    const forged = { namespace: 'shared', workspace: 'ada', workspaceUID: 'uid-of-ada', sequence: 1 };
+    world.server.changeStatus(
+      resources.workspaces,
+      { namespace: 'team', name: 'hello' },
+      {
+        forkedFrom: { ...forged, checkpoint: 'secret-1', volumeSnapshot: 'snap' },
+      },
+    );
+    await world.settle(4);
+    expect(storage(world)?.message).toContain('is not what spec.source names');
+    expect(world.claim).toBeUndefined();
+    expect(contentOf(world)).toBeUndefined();
+  });
+
   it('says what is gone where the data cannot be had any more', async () => {
     const world = await begin((it) => {
       prepare(it);
