@@ -258,6 +258,25 @@ export const agentWorkspaceStatus = z.object({
             tool: z.string().max(128).meta({ description: 'The tool.' }),
             summary: z.string().max(512).meta({ description: 'What the call would do, in one line.' }),
             since: timestamp.meta({ description: 'Since when it waits.' }),
+            questions: z
+              .array(
+                z.object({
+                  question: z.string().max(1024).meta({ description: 'What the agent wants to know.' }),
+                  options: z
+                    .array(z.string().max(200))
+                    .max(4)
+                    .meta({ description: 'What it suggests; another answer is as good.' }),
+                  several: z.boolean().meta({ description: 'Whether several may be chosen.' }),
+                }),
+              )
+              .max(4)
+              .optional()
+              .meta({ description: 'What to answer, where to allow is not enough.' }),
+            plan: z
+              .string()
+              .max(8192)
+              .optional()
+              .meta({ description: 'The plan to be approved, cut at 8 KiB.' }),
           }),
         )
         .max(16)

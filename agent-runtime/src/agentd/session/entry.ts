@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { forkSource } from '../../protocol/config.ts';
+import { forkSource, permissionMode } from '../../protocol/config.ts';
 
 /** A content block of the Messages API. Blocks this runtime does not know (`thinking`, `compaction`) are kept unchanged. */
 const contentBlock = z.looseObject({ type: z.string() });
@@ -43,6 +43,8 @@ export const transcriptEntry = z.looseObject({
   contextFiles: z.array(z.object({ path: z.string(), hash: z.string() })).optional(),
   /** The skill or command that this prompt or result started, and the permission rules that it brings to its turn. */
   skill: z.object({ name: z.string(), allow: z.array(z.string()), deny: z.array(z.string()) }).optional(),
+  /** The permission mode of the session from this result on: a plan was approved. */
+  permissionMode: permissionMode.optional(),
   /** The entry that this one is a copy of, in a forked session. */
   forkedFrom: z.object({ sessionId: z.string(), uuid: z.string() }).optional(),
   /** What comes before this entry was said in another workspace, until its checkpoint. */

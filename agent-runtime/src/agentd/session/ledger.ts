@@ -1,4 +1,5 @@
 import type { ApprovalDecision } from '../../protocol/agent-api.ts';
+import type { PermissionMode } from '../../protocol/config.ts';
 import type { ApprovalRequest, MessageRequest } from '../../protocol/messages.ts';
 import { type TranscriptEntry, toolResultIdsOf } from './entry.ts';
 import type { InboxRecord } from './inbox-record.ts';
@@ -36,6 +37,8 @@ export class Ledger {
   entries = 0;
   lastUuid: string | null = null;
   cwd: string | undefined;
+  /** What an approved plan made of the permission mode. */
+  permissionMode: PermissionMode | undefined;
   lastActivityAt: string | undefined;
   /** Prompts found in the transcript before their inbox line was folded in: key to time. */
   readonly #prompts = new Map<string, string>();
@@ -44,6 +47,7 @@ export class Ledger {
     this.entries += 1;
     this.lastUuid = entry.uuid;
     this.cwd = entry.cwd;
+    this.permissionMode = entry.permissionMode ?? this.permissionMode;
     this.#touch(entry.timestamp);
     for (const id of toolResultIdsOf(entry)) this.#answeredTools.add(id);
     for (const id of entry.toldBackground ?? []) this.toldBackground.add(id);

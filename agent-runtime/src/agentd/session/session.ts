@@ -12,9 +12,14 @@ type SessionState = RuntimeState['sessions'][number];
 
 /**
  * What became of an answer. `decided-before`: another one was first. `expired`: the call waits no longer, as its turn was
- * stopped or a new rule settled it.
+ * stopped or a new rule settled it. `answersWanted`: it has not as many answers as there are questions.
  */
-export type DecisionOutcome = 'decided' | 'unknown' | 'decided-before' | 'expired';
+export type DecisionOutcome =
+  | 'decided'
+  | 'unknown'
+  | 'decided-before'
+  | 'expired'
+  | { answersWanted: number };
 
 /** The reason with which a running turn's signal is aborted. */
 class TurnAborted extends Error {
@@ -98,6 +103,8 @@ export class Session {
       return same ? 'decided' : 'decided-before';
     }
     if (!this.logs.ledger.undecided().includes(approval.request)) return 'expired';
+    const asked = decision.decision === 'allow' ? (approval.request.questions?.length ?? 0) : 0;
+    if ((decision.answers?.length ?? 0) !== asked) return { answersWanted: asked };
     await this.logs.appendRecords({
       type: 'decision',
       id: approvalId,

@@ -125,6 +125,7 @@ async function ask(
     toolUseId: call.id,
     tool: tool.name,
     summary: tool.summary(input).slice(0, 2_000),
+    ...tool.asks?.(input),
     requestedAt: new Date().toISOString(),
   };
   await round.host.health.insist(round.signal, () =>
@@ -140,6 +141,8 @@ async function ask(
 export function toolContextOf(round: RoundContext, toolUseId: string): ToolContext {
   const { host, signal, session, seen, permissions } = round;
   const scope = scopeOf(round);
+  const answers = round.logs.ledger.approvalFor(toolUseId)?.decision?.answers;
+  const afterPlan = permissions.mode === 'plan' ? permissions.afterPlan : undefined;
   const context: ToolContext = {
     toolUseId,
     session,
@@ -149,6 +152,8 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
     client: host.client,
     background: host.background,
     seen,
+    ...(answers !== undefined && { answers }),
+    ...(afterPlan !== undefined && { afterPlan }),
     hidden: (path) => isReadDenied(path, permissions.deny, scope),
     startSkill: (name, args) => startForModel(name, args, round, context),
   };
@@ -191,6 +196,7 @@ async function writeResult(call: ToolUse, outcome: ToolOutcome, round: RoundCont
       ...(outcome.seen !== undefined && { toolUseResult: outcome.seen }),
       ...(outcome.cwd !== undefined && { cwd: outcome.cwd }),
       ...(outcome.skill !== undefined && { skill: outcome.skill }),
+      ...(outcome.permissionMode !== undefined && { permissionMode: outcome.permissionMode }),
     },
     round.signal,
   );

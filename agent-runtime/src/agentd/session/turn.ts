@@ -14,7 +14,7 @@ import type { SessionHost } from './host.ts';
 import type { LedgerMessage } from './ledger.ts';
 import type { SessionLogs } from './logs.ts';
 import { commandContent, promptContent } from './prompt.ts';
-import { scopeOf } from './scope.ts';
+import { permissionsOf, scopeOf } from './scope.ts';
 import { nextStep, turnOf } from './step.ts';
 import { interrupted, type RoundContext, runToolRound } from './tool-round.ts';
 import { addUsage, noUsage, usageOf, utcDay } from './usage.ts';
@@ -149,7 +149,7 @@ export class Turn {
       writer: this.#writer,
       signal: this.#signal,
       entries: this.#entries,
-      permissions: withGrants(this.#host.config().permissions, turn),
+      permissions: withGrants(permissionsOf({ logs: this.#logs, host: this.#host }), turn),
       seen: seenFiles(this.#entries),
     };
   }
@@ -181,7 +181,8 @@ export class Turn {
     const tools = toolDeclarations();
     const request = () => {
       const { workspace, model, systemPrompt: custom } = this.#host.config();
-      return { model: model.name, system: systemPrompt(workspace, custom), tools, messages };
+      const planMode = permissionsOf({ logs: this.#logs, host: this.#host }).mode === 'plan';
+      return { model: model.name, system: systemPrompt(workspace, custom, planMode), tools, messages };
     };
     let troubled = false;
     try {

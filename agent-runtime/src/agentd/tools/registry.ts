@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { askUserQuestion } from './ask-user-question.ts';
 import { bash } from './bash.ts';
+import { exitPlanMode } from './exit-plan-mode.ts';
 import { edit, read, write } from './files.ts';
 import { glob, grep } from './search.ts';
 import { skill } from './skill.ts';
@@ -12,7 +14,7 @@ export type AnyTool = Tool<never>;
 /** In the order the model is told of them; the order is part of what the prompt cache keeps. */
 const tools = [
   ...[bash, read, write, edit, glob, grep],
-  ...[taskOutput, taskStop, skill],
+  ...[taskOutput, taskStop, skill, askUserQuestion, exitPlanMode],
 ] as unknown as readonly AnyTool[];
 
 /** Names that older prompts and plugins use. */

@@ -1,4 +1,6 @@
 import type { z } from 'zod';
+import type { PermissionMode } from '../../protocol/config.ts';
+import type { ApprovalRequest } from '../../protocol/messages.ts';
 import type { BackgroundTasks } from '../background/background-tasks.ts';
 import type { Access } from '../permissions/decide.ts';
 import type { TranscriptEntry } from '../session/entry.ts';
@@ -18,6 +20,10 @@ export interface ToolContext {
   seen: ReadonlyMap<string, string>;
   /** Whether a deny rule keeps this path from being read. */
   hidden: (path: string) => boolean;
+  /** What a person answered, where the tool asked. */
+  answers?: readonly string[];
+  /** In plan mode: the mode that follows when the plan is approved. */
+  afterPlan?: PermissionMode;
   /** Starts a skill for the model; what comes of it is the outcome of the tool. */
   startSkill: (name: string, args: string) => Promise<ToolOutcome>;
 }
@@ -31,6 +37,8 @@ export interface ToolOutcome {
   cwd?: string;
   /** The skill that was started, with what it may use. */
   skill?: NonNullable<TranscriptEntry['skill']>;
+  /** The permission mode of the session from here on. */
+  permissionMode?: PermissionMode;
 }
 
 /** One tool as the model sees it and as it is carried out. Inputs are parsed by `input` before anything else sees them. */
@@ -43,6 +51,8 @@ export interface Tool<Input> {
   access(input: Input, context: { cwd: string; home: string }): Access;
   /** One line for a person who is asked. */
   summary(input: Input): string;
+  /** What else a person needs to see, where the call is itself a question. */
+  asks?(input: Input): Pick<ApprovalRequest, 'questions' | 'plan'>;
   run(input: Input, context: ToolContext): Promise<ToolOutcome>;
 }
 
