@@ -10,6 +10,7 @@
  * | `GET /background/ID/output?offset=BYTES&limit=BYTES` | - | `outputSlice` |
  * | `DELETE /background/ID` | - | `backgroundTask`, after its process group has ended |
  * | `POST /files/read` `…/write` `…/edit` `…/glob` `…/grep` | `…Request` | `…Result`, or 4xx `toolError` |
+ * | `POST /files/resolve` | `resolveRequest` | `resolveResult` |
  * | `POST /files/collect` | `collectRequest` | `collectResult`: many small files in one answer; what is not there is left out |
  * | `PUT /services` | `servicesRequest` | `serviceStatus[]`; starts, stops and restarts what differs |
  * | `GET /services` | - | `serviceStatus[]` |
@@ -92,6 +93,10 @@ export const readResult = z.object({
   /** SHA-256 of the whole file, hex. */
   hash: z.string(),
 });
+
+/** Where paths really lead: links followed, also of what is not there yet. */
+export const resolveRequest = z.object({ paths: z.array(z.string()).min(1).max(8) });
+export const resolveResult = z.object({ paths: z.array(z.string().max(8192)) });
 
 export const writeRequest = z.object({
   path: z.string(),

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { RuntimeConfig } from '../../protocol/config.ts';
 import type { ApprovalRequest } from '../../protocol/messages.ts';
-import { decide, isReadDenied } from '../permissions/decide.ts';
+import { isReadDenied } from '../permissions/decide.ts';
 import { StorageError } from '../storage/health.ts';
 import { type ParsedCall, parseCall } from '../tools/registry.ts';
 import { failed, type ToolContext, type ToolOutcome } from '../tools/tool.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import type { ToolUse, TranscriptEntry } from './entry.ts';
 import type { SessionHost } from './host.ts';
+import { decideThroughLinks } from './links.ts';
 import type { SessionLogs } from './logs.ts';
 import { scopeOf } from './scope.ts';
 import { startForModel } from './skills.ts';
@@ -95,7 +96,7 @@ async function judge(call: ToolUse, cut: boolean, round: RoundContext): Promise<
   if ('problem' in parsed) return answer(failed(parsed.problem));
   const scope = scopeOf(round);
   const access = parsed.tool.access(parsed.input, scope);
-  const permission = decide(access, round.permissions, scope);
+  const permission = await decideThroughLinks(access, round);
   if (permission.verdict === 'deny') return answer(failed(`Not permitted: ${permission.reason}.`));
   if (permission.verdict === 'allow') return { kind: 'run', runnable: { call, ...parsed } };
   const approval = ledger.approvalFor(call.id);
