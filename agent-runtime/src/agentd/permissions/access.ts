@@ -12,6 +12,8 @@ export type Access =
   | { kind: 'question'; tool: 'AskUserQuestion' }
   /** It presents a plan. */
   | { kind: 'plan'; tool: 'ExitPlanMode' }
+  /** To start, or connect to, an MCP server that a file of the workspace names. */
+  | { kind: 'connect'; tool: 'ConnectMcpServer'; server: string }
   | { kind: 'none'; tool: string };
 
 export interface PermissionScope {

@@ -45,6 +45,8 @@ export const transcriptEntry = z.looseObject({
   skill: z.object({ name: z.string(), allow: z.array(z.string()), deny: z.array(z.string()) }).optional(),
   /** The permission mode of the session from this result on: a plan was approved. */
   permissionMode: permissionMode.optional(),
+  /** Tools that the model looked for, and has from here on. */
+  loadedTools: z.array(z.string()).optional(),
   /** The entry that this one is a copy of, in a forked session. */
   forkedFrom: z.object({ sessionId: z.string(), uuid: z.string() }).optional(),
   /** What comes before this entry was said in another workspace, until its checkpoint. */
