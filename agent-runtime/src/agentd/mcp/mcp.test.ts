@@ -152,26 +152,25 @@ describe('the schema of a tool', () => {
   }
 });
 
-describe('rules for tools of servers', () => {
+describe('a rule for letting servers in', () => {
   const scope = { cwd: '/home/agent', home: '/home/agent', readable: [] };
-  const access = { kind: 'mcp', tool: 'mcp__github__create_issue', server: 'github' } as const;
+  const access = { kind: 'connect', tool: 'ConnectMcpServer', server: 'github' } as const;
   it.each([
-    ['mcp__github', true],
-    ['mcp__github__*', true],
-    ['mcp__github__create_*', true],
-    ['mcp__github__create_issue', true],
-    ['mcp__git', false],
-    ['mcp__github__list', false],
-    ['mcp__other__*', false],
+    ['ConnectMcpServer(github)', true],
+    ['ConnectMcpServer', true],
+    ['ConnectMcpServer(git)', false],
+    ['mcp__github', false],
     ['Bash', false],
   ])('%s: %s', (rule, matches) => {
     const verdict = (allow: string[], deny: string[], mode: 'acceptEdits' | 'bypassPermissions') =>
-      decide(access, { mode, allow, deny }, scope).verdict;
+      decide(access, { mode, allow, ask: [], deny }, scope).verdict;
     expect(verdict([rule], [], 'acceptEdits')).toBe(matches ? 'allow' : 'ask');
     expect(verdict([], [rule], 'bypassPermissions')).toBe(matches ? 'deny' : 'allow');
   });
+});
 
-  it('have names that the API takes', () => {
+describe('the name of a tool', () => {
+  it('is one that the API takes', () => {
     expect(toolName('a', 'b.c/d')).toBe('mcp__a__b_c_d');
     const long = toolName('a', 'x'.repeat(300));
     expect(long).toMatch(/^[a-zA-Z0-9_-]{1,128}$/);

@@ -100,6 +100,7 @@ export class McpServers {
    */
   async prompt(name: string, args: string, signal: AbortSignal): Promise<string | undefined> {
     if (!name.startsWith('mcp__')) return undefined;
+    await this.prepare(signal);
     const prompts = [...this.#connections.values()].flatMap((connection) =>
       connection.offer.prompts.map((prompt) => ({
         ...{ connection, prompt },

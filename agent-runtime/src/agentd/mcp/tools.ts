@@ -25,7 +25,7 @@ export function serverTool(connection: McpConnection, tool: ServerTool): AnyTool
     schema: schema ?? { type: 'object' },
     // The server's word, and no more than an order of calls depends on it.
     parallel: tool.annotations?.readOnlyHint === true,
-    access: () => ({ kind: 'mcp', tool: name, server: connection.server.name }),
+    access: () => ({ kind: 'mcp', tool: name }),
     summary: (input) => JSON.stringify(input),
     run: (input, context) =>
       answered(context, async () => {

@@ -45,6 +45,8 @@ export class Turn {
   /** The whole transcript; grows with each line that is on disk. */
   #entries: TranscriptEntry[] = [];
   #context: SessionContext | undefined;
+  /** Resolves when its MCP servers are connected, or have been waited for. */
+  #servers: Promise<void> | undefined;
 
   constructor(
     session: string,
@@ -76,7 +78,6 @@ export class Turn {
   /** Rejects with the signal's reason when the daemon stops; what is on disk is where the next start goes on. */
   async run(): Promise<TurnEnd> {
     this.#entries = await this.#logs.entries();
-    if (!this.#message.interrupted) await this.#host.mcp.prepare(this.#signal);
     if (this.#message.startedAt === undefined) {
       const failure = await this.#begin();
       if (failure !== undefined) return this.#settle([], failure);
@@ -127,6 +128,9 @@ export class Turn {
 
   /** Takes one step; returns how the turn ended, if it did. */
   async #step(): Promise<TurnEnd | undefined> {
+    // Once in a turn: what it began with is what it goes on with.
+    this.#servers ??= this.#host.mcp.prepare(this.#signal);
+    await this.#servers;
     const turn = turnOf(this.#entries, this.#message.request.key);
     const step = nextStep(turn);
     if (step.kind === 'done') return this.#settle(turn);
