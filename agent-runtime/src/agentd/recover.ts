@@ -15,6 +15,7 @@ import { type LogScan, scanLog } from './storage/scan-log.ts';
 /** What a start found on the volume. */
 export interface Recovered {
   sessions: Map<string, SessionLogs>;
+  subagents: SessionLogs[];
   usage: DailyUsage;
   background: { tasks: Map<string, Task>; scan: LogScan | undefined };
   verified: Verified;
@@ -38,7 +39,7 @@ export async function recover(
   const found = await store.list();
   const marks = marksOf(found);
   const usage = new DailyUsage(fork?.record.at);
-  const { logs: sessions, scanned } = await openSessions(layout, health, usage, marks);
+  const { logs: sessions, subagents, scanned } = await openSessions(layout, health, usage, marks);
   const tasks = new Map<string, Task>();
   const background = await scanLog(
     layout.background,
@@ -54,9 +55,10 @@ export async function recover(
   for (const { sequence, reason } of verified.rejected) {
     log.warn({ checkpoint: folderName(sequence), reason }, 'checkpoint rejected');
   }
-  const activity = [...sessions.values()].flatMap(({ ledger }) => ledger.lastActivityAt ?? []);
+  const activity = [...sessions.values(), ...subagents].flatMap(({ ledger }) => ledger.lastActivityAt ?? []);
   return {
     sessions,
+    subagents,
     usage,
     background: { tasks, scan: background },
     verified,

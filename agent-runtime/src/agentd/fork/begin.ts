@@ -1,5 +1,5 @@
 import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import type { ForkSource } from '../../protocol/config.ts';
 import type { Manifest } from '../checkpoint/manifest.ts';
 import type { CheckpointStore } from '../checkpoint/store.ts';
@@ -59,10 +59,12 @@ export async function beginFork(
 /** Of each log the prefix that the manifest names stays, and nothing of what it does not name or of any inbox. */
 async function cutLogs(layout: Layout, { files }: Manifest, fork: ForkRecord): Promise<void> {
   const logs = new Map(files.flatMap((file) => (file.kind === 'log' ? [[file.path, file] as const] : [])));
-  for (const name of await readdir(layout.inbox)) await rm(join(layout.inbox, name));
+  for (const name of await readdir(layout.inbox)) await rm(join(layout.inbox, name), { recursive: true });
   await syncFolder(layout.inbox);
-  for (const name of await readdir(layout.transcripts))
-    if (!logs.has(`transcripts/${name}`)) await rm(join(layout.transcripts, name));
+  for (const entry of await readdir(layout.transcripts, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile() && !logs.has(relative(layout.root, path))) await rm(path);
+  }
   await syncFolder(layout.transcripts);
   for (const log of logs.values()) {
     if (!log.path.startsWith('transcripts/')) continue;

@@ -41,7 +41,7 @@ export async function endWithFork(path: string, records: unknown[], { from, at }
     cwd: last.cwd,
     version: runtimeVersion,
     gitBranch: '',
-    isSidechain: false,
+    isSidechain: last.isSidechain,
     message: {
       role: 'user',
       content: [

@@ -10,6 +10,7 @@ export type Access =
   | { kind: 'read'; tool: string; path: string }
   | { kind: 'edit'; tool: string; path: string }
   | { kind: 'skill'; tool: 'Skill'; skill: string; args: string }
+  | { kind: 'agent'; tool: 'Agent'; agent: string }
   | { kind: 'none'; tool: string };
 
 export type Permission = { verdict: 'allow' } | { verdict: 'ask' } | { verdict: 'deny'; reason: string };
@@ -33,8 +34,8 @@ export function decide(
 ): Permission {
   const denied = parseRules(permissions.deny, 'matches-all').find((rule) => denies(rule, access, scope));
   if (denied !== undefined) return { verdict: 'deny', reason: `the rule ${denied.text} forbids it` };
-  // A skill is text; what it leads to is decided on when it comes.
-  if (access.kind === 'none' || access.kind === 'skill' || permissions.mode === 'bypassPermissions')
+  // A skill is text, and so is a subagent's task; what it leads to is decided on when it comes.
+  if (['none', 'skill', 'agent'].includes(access.kind) || permissions.mode === 'bypassPermissions')
     return { verdict: 'allow' };
   if (allows(parseRules(permissions.allow, 'matches-none'), access, scope)) return { verdict: 'allow' };
   return allowedByMode(access, permissions.mode, scope) ? { verdict: 'allow' } : { verdict: 'ask' };
@@ -64,6 +65,7 @@ function denies(rule: Rule, access: Access, scope: PermissionScope): boolean {
     return unreadable || fragments.some((fragment) => matchesBashPattern(spec, fragment));
   }
   if (access.kind === 'skill') return matchesSkill(spec, access);
+  if (access.kind === 'agent') return spec === access.agent;
   return access.kind !== 'none' && matchesPath(spec, access.path, scope);
 }
 
@@ -76,6 +78,7 @@ function allows(rules: readonly Rule[], access: Access, scope: PermissionScope):
     return parts.every((part) => relevant.some((rule) => matchesBashPattern(rule.spec ?? '', part)));
   }
   if (access.kind === 'skill') return relevant.some((rule) => matchesSkill(rule.spec ?? '', access));
+  if (access.kind === 'agent') return relevant.some((rule) => rule.spec === access.agent);
   return access.kind !== 'none' && relevant.some((rule) => matchesPath(rule.spec ?? '', access.path, scope));
 }
 
@@ -98,7 +101,7 @@ function speaksOf(rule: Rule, access: Access): boolean {
   if (access.kind === 'bash') return rule.tool === 'Bash';
   if (access.kind === 'read') return rule.tool === 'Read' || rule.tool === access.tool;
   if (access.kind === 'edit') return rule.tool === 'Edit' || rule.tool === access.tool;
-  return rule.tool === access.tool;
+  return rule.tool === access.tool || (access.kind === 'agent' && rule.tool === 'Task');
 }
 
 /** `name` is the skill whatever it is given, `name *` the same with something behind it or nothing. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { forkSource } from '../../protocol/config.ts';
+import { tokenUsage } from '../../protocol/messages.ts';
 
 /** A content block of the Messages API. Blocks this runtime does not know (`thinking`, `compaction`) are kept unchanged. */
 const contentBlock = z.looseObject({ type: z.string() });
@@ -27,6 +28,8 @@ export const transcriptEntry = z.looseObject({
   version: z.string(),
   gitBranch: z.string(),
   isSidechain: z.boolean(),
+  /** In the transcript of a subagent: its id. */
+  agentId: z.string().optional(),
   message: z.looseObject({
     role: z.enum(['user', 'assistant']),
     content: z.union([z.string(), z.array(contentBlock)]),
@@ -37,8 +40,10 @@ export const transcriptEntry = z.looseObject({
   messageKey: z.string().optional(),
   /** With a tool result: what the tool saw of a file, so that an edit can be held against it. */
   toolUseResult: z.looseObject({ path: z.string().optional(), hash: z.string().optional() }).optional(),
-  /** Ids of background tasks whose end this prompt told the model. */
+  /** Ids of background tasks, and keys of messages to subagents in the background, whose end this told the model. */
   toldBackground: z.array(z.string()).optional(),
+  /** What the subagents whose results these are have cost; their own transcripts have the details. */
+  subagentUsage: tokenUsage.optional(),
   /** Files of the workspace whose instructions this reminder holds, and the hash of what it holds of them. */
   contextFiles: z.array(z.object({ path: z.string(), hash: z.string() })).optional(),
   /** The skill or command that this prompt or result started, and the permission rules that it brings to its turn. */

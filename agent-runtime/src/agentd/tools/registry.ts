@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { agent } from './agent.ts';
 import { bash } from './bash.ts';
 import { edit, read, write } from './files.ts';
 import { glob, grep } from './search.ts';
+import { sendMessage } from './send-message.ts';
 import { skill } from './skill.ts';
 import { taskOutput, taskStop } from './tasks.ts';
 import type { Tool } from './tool.ts';
@@ -12,7 +14,7 @@ export type AnyTool = Tool<never>;
 /** In the order the model is told of them; the order is part of what the prompt cache keeps. */
 const tools = [
   ...[bash, read, write, edit, glob, grep],
-  ...[taskOutput, taskStop, skill],
+  ...[taskOutput, taskStop, skill, agent, sendMessage],
 ] as unknown as readonly AnyTool[];
 
 /** Names that older prompts and plugins use. */
@@ -20,6 +22,7 @@ const aliases: Record<string, string> = {
   BashOutput: 'TaskOutput',
   KillShell: 'TaskStop',
   KillBash: 'TaskStop',
+  Task: 'Agent',
 };
 const aliasFields: Record<string, string> = { bash_id: 'task_id', shell_id: 'task_id' };
 
@@ -33,21 +36,29 @@ export interface ToolDeclaration {
   input_schema: { type: 'object'; [key: string]: unknown };
 }
 
-/** The tools as the Messages API takes them. */
-export function toolDeclarations(): ToolDeclaration[] {
-  return tools.map(({ name, description, input }) => {
-    const { $schema: _, ...schema } = z.toJSONSchema(input, { target: 'draft-2020-12', io: 'input' });
-    return { name, description, input_schema: { ...schema, type: 'object' } };
-  });
+/** The names of all of them. */
+export const toolNames: readonly string[] = tools.map((tool) => tool.name);
+
+type Offered = (tool: string) => boolean;
+const all: Offered = () => true;
+
+/** The tools as the Messages API takes them, or those of them that are offered. */
+export function toolDeclarations(offered = all): ToolDeclaration[] {
+  return tools
+    .filter((tool) => offered(tool.name))
+    .map(({ name, description, input }) => {
+      const { $schema: _, ...schema } = z.toJSONSchema(input, { target: 'draft-2020-12', io: 'input' });
+      return { name, description, input_schema: { ...schema, type: 'object' } };
+    });
 }
 
 export type ParsedCall = { tool: AnyTool; input: never } | { problem: string };
 
 /** A tool call of the model, parsed; or a sentence that tells the model what to do differently. */
-export function parseCall(name: string, input: unknown): ParsedCall {
+export function parseCall(name: string, input: unknown, offered = all): ParsedCall {
   const tool = findTool(name);
-  if (tool === undefined)
-    return { problem: `There is no tool ${name}. There are: ${tools.map((it) => it.name).join(', ')}.` };
+  if (tool === undefined || !offered(tool.name))
+    return { problem: `There is no tool ${name}. There are: ${toolNames.filter(offered).join(', ')}.` };
   const parsed = tool.input.safeParse(name in aliases ? renamed(input) : input);
   if (parsed.success) return { tool, input: parsed.data };
   const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`);

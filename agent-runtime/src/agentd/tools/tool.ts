@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { TokenUsage } from '../../protocol/messages.ts';
 import type { BackgroundTasks } from '../background/background-tasks.ts';
 import type { Access } from '../permissions/decide.ts';
 import type { TranscriptEntry } from '../session/entry.ts';
@@ -20,6 +21,29 @@ export interface ToolContext {
   hidden: (path: string) => boolean;
   /** Starts a skill for the model; what comes of it is the outcome of the tool. */
   startSkill: (name: string, args: string) => Promise<ToolOutcome>;
+  agents: Agents;
+}
+
+/** A piece of work for a subagent. */
+export interface Delegation {
+  agentType: string;
+  description: string;
+  task: string;
+  model?: string;
+  background: boolean;
+  ignorable: boolean;
+  worktree: boolean;
+}
+
+/** What a session does with its subagents. */
+export interface Agents {
+  /** Begins one; without `background` the outcome is its report. The same call again goes on with the same one. */
+  start(delegation: Delegation): Promise<ToolOutcome>;
+  /** More work for one, whether it has ended or not. */
+  send(id: string, text: string): Promise<ToolOutcome>;
+  /** What one has come to, after waiting so many milliseconds for its end. Undefined: the session has no such subagent. */
+  output(id: string, waitMs: number): Promise<ToolOutcome | undefined>;
+  stop(id: string): Promise<ToolOutcome | undefined>;
 }
 
 export interface ToolOutcome {
@@ -31,6 +55,10 @@ export interface ToolOutcome {
   cwd?: string;
   /** The skill that was started, with what it may use. */
   skill?: NonNullable<TranscriptEntry['skill']>;
+  /** What the subagents cost whose report this is. */
+  subagentUsage?: TokenUsage;
+  /** Of what ran in the background: the ends that this tells. */
+  toldBackground?: string[];
 }
 
 /** One tool as the model sees it and as it is carried out. Inputs are parsed by `input` before anything else sees them. */
@@ -40,6 +68,8 @@ export interface Tool<Input> {
   input: z.ZodType<Input>;
   /** May run beside others of the same answer: it changes nothing. */
   parallel: boolean;
+  /** A call that was cut off is carried out again: it finds what it had begun, and goes on with it. */
+  resumes?: boolean;
   access(input: Input, context: { cwd: string; home: string }): Access;
   /** One line for a person who is asked. */
   summary(input: Input): string;

@@ -47,6 +47,8 @@ describe('the tools as the model sees them', () => {
       'TaskOutput',
       'TaskStop',
       'Skill',
+      'Agent',
+      'SendMessage',
     ]);
   });
 

@@ -163,6 +163,7 @@ export class SimulatedAgent {
       openMessages: 0,
       approvals: [],
       background: [],
+      subagents: [],
       services: [],
       tools: 'ready',
       ...(this.#checkpoint === undefined ? {} : { checkpoint: this.#checkpoint }),
