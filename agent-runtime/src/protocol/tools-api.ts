@@ -10,6 +10,7 @@
  * | `GET /background/ID/output?offset=BYTES&limit=BYTES` | - | `outputSlice` |
  * | `DELETE /background/ID` | - | `backgroundTask`, after its process group has ended |
  * | `POST /files/read` `…/write` `…/edit` `…/glob` `…/grep` | `…Request` | `…Result`, or 4xx `toolError` |
+ * | `POST /files/bytes` | `bytesRequest` | `bytesResult`: a whole file, such as an image |
  * | `POST /files/collect` | `collectRequest` | `collectResult`: many small files in one answer; what is not there is left out |
  * | `PUT /services` | `servicesRequest` | `serviceStatus[]`; starts, stops and restarts what differs |
  * | `GET /services` | - | `serviceStatus[]` |
@@ -90,6 +91,15 @@ export const readResult = z.object({
   /** There are lines after the last one returned. */
   truncated: z.boolean(),
   /** SHA-256 of the whole file, hex. */
+  hash: z.string(),
+});
+
+/** A whole file that is no text. */
+export const bytesRequest = z.object({ path: z.string(), maxBytes: z.int().min(1) });
+export const bytesResult = z.object({
+  base64: z.string(),
+  bytes: z.int().min(0),
+  /** SHA-256 of the file, hex. */
   hash: z.string(),
 });
 

@@ -199,7 +199,7 @@ async function writeResult(call: ToolUse, outcome: ToolOutcome, round: RoundCont
     type: 'tool_result',
     tool_use_id: call.id,
     // The API takes no blank text.
-    content: /\S/.test(outcome.content) ? outcome.content.toWellFormed() : '(no output)',
+    content: outcome.blocks ?? (/\S/.test(outcome.content) ? outcome.content.toWellFormed() : '(no output)'),
     ...(outcome.isError && { is_error: true }),
   };
   if (outcome.seen !== undefined) round.seen.set(outcome.seen.path, outcome.seen.hash);

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { agent } from './agent.ts';
 import { bash } from './bash.ts';
 import { edit, read, write } from './files.ts';
+import { notebookEdit } from './notebook-edit.ts';
 import { glob, grep } from './search.ts';
 import { sendMessage } from './send-message.ts';
 import { skill } from './skill.ts';
@@ -14,7 +15,7 @@ export type AnyTool = Tool<never>;
 /** In the order the model is told of them; the order is part of what the prompt cache keeps. */
 const tools = [
   ...[bash, read, write, edit, glob, grep],
-  ...[taskOutput, taskStop, skill, agent, sendMessage],
+  ...[notebookEdit, taskOutput, taskStop, skill, agent, sendMessage],
 ] as unknown as readonly AnyTool[];
 
 /** Names that older prompts and plugins use. */

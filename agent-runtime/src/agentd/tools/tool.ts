@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { TokenUsage } from '../../protocol/messages.ts';
 import type { BackgroundTasks } from '../background/background-tasks.ts';
 import type { Access } from '../permissions/decide.ts';
-import type { TranscriptEntry } from '../session/entry.ts';
+import type { ContentBlock, TranscriptEntry } from '../session/entry.ts';
 import type { ToolsClient } from './tools-client.ts';
 
 /** What a tool works with. */
@@ -48,6 +48,8 @@ export interface Agents {
 
 export interface ToolOutcome {
   content: string;
+  /** What the model sees in place of `content`, where that is no text alone. */
+  blocks?: ContentBlock[];
   isError: boolean;
   /** The file as the session now knows it. */
   seen?: { path: string; hash: string };

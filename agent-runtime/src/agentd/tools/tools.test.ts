@@ -44,6 +44,7 @@ describe('the tools as the model sees them', () => {
       'Edit',
       'Glob',
       'Grep',
+      'NotebookEdit',
       'TaskOutput',
       'TaskStop',
       'Skill',

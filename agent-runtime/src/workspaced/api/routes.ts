@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { terminalRequest } from '../../protocol/terminals.ts';
 import {
   backgroundRequest,
+  bytesRequest,
   collectRequest,
   editRequest,
   execRequest,
@@ -19,6 +20,7 @@ import {
 import type { BackgroundTasks } from '../background/tasks.ts';
 import type { Sleep } from '../checkpoint/sleep.ts';
 import { type ExecContext, runCommand } from '../exec/run.ts';
+import { readBytes } from '../files/bytes.ts';
 import { collectFiles } from '../files/collect.ts';
 import { editFile } from '../files/edit.ts';
 import { findFiles } from '../files/glob.ts';
@@ -154,6 +156,11 @@ function files({ gate, search }: Workspace): Route[] {
       method: 'POST',
       path: '/files/read',
       handle: async ({ request }) => readLines(await readBody(request, readRequest), confinement),
+    },
+    {
+      method: 'POST',
+      path: '/files/bytes',
+      handle: async ({ request }) => readBytes(await readBody(request, bytesRequest), confinement),
     },
     {
       method: 'POST',
