@@ -26,7 +26,7 @@ describe('a subagent', () => {
     expect(Date.parse(slept.status?.checkpoint?.completedAt ?? '') / 1000).toBeGreaterThanOrEqual(ended);
     const main = await workspaces.ask(
       'back',
-      'run: grep -c '[,]"toldBackground":' /var/lib/dormouse/transcripts/default.jsonl',
+      `run: grep -c '[,]"toldBackground":' /var/lib/dormouse/transcripts/default.jsonl`,
     );
     expect(main.trim()).toBe('1');
   });
