@@ -124,6 +124,7 @@ async function main(): Promise<void> {
   const exec = { ...launch, outputs: join(processes, 'outputs'), limits: execLimits };
   const routes = routesOf({
     ...{ bootId, gate, exec, background, services, terminals, search, sleep, listeners },
+    web: { environment: env },
   });
   const server = createToolsServer(routes, log);
   const end = async (signal: NodeJS.Signals) => {

@@ -11,6 +11,7 @@ export type Access =
   | { kind: 'edit'; tool: string; path: string }
   | { kind: 'skill'; tool: 'Skill'; skill: string; args: string }
   | { kind: 'agent'; tool: 'Agent'; agent: string }
+  | { kind: 'fetch'; tool: 'WebFetch'; domain: string }
   | { kind: 'none'; tool: string };
 
 export type Permission = { verdict: 'allow' } | { verdict: 'ask' } | { verdict: 'deny'; reason: string };
@@ -66,6 +67,7 @@ function denies(rule: Rule, access: Access, scope: PermissionScope): boolean {
   }
   if (access.kind === 'skill') return matchesSkill(spec, access);
   if (access.kind === 'agent') return spec === access.agent;
+  if (access.kind === 'fetch') return matchesDomain(spec, access.domain);
   return access.kind !== 'none' && matchesPath(spec, access.path, scope);
 }
 
@@ -79,6 +81,7 @@ function allows(rules: readonly Rule[], access: Access, scope: PermissionScope):
   }
   if (access.kind === 'skill') return relevant.some((rule) => matchesSkill(rule.spec ?? '', access));
   if (access.kind === 'agent') return relevant.some((rule) => rule.spec === access.agent);
+  if (access.kind === 'fetch') return relevant.some((rule) => matchesDomain(rule.spec ?? '', access.domain));
   return access.kind !== 'none' && relevant.some((rule) => matchesPath(rule.spec ?? '', access.path, scope));
 }
 
@@ -107,6 +110,13 @@ function speaksOf(rule: Rule, access: Access): boolean {
 /** `name` is the skill whatever it is given, `name *` the same with something behind it or nothing. */
 function matchesSkill(spec: string, { skill, args }: Extract<Access, { kind: 'skill' }>): boolean {
   return spec === skill || matchesBashPattern(spec, `${skill} ${args}`.trim());
+}
+
+/** `domain:example.com` is that host alone, `domain:*.example.com` every one below it. */
+function matchesDomain(spec: string, domain: string): boolean {
+  const wanted = /^domain:\s*(\S+)$/.exec(spec)?.[1]?.toLowerCase().replace(/\.$/, '');
+  const host = domain.toLowerCase().replace(/\.$/, '');
+  return wanted?.startsWith('*.') ? host.endsWith(wanted.slice(1)) : wanted === host;
 }
 
 function matchesPath(spec: string, path: string, scope: PermissionScope): boolean {

@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { RuntimeConfig } from '../../protocol/config.ts';
 import type { ApprovalRequest } from '../../protocol/messages.ts';
+import { ModelRefused } from '../model/patient-model.ts';
 import { decide, isReadDenied } from '../permissions/decide.ts';
 import { StorageError } from '../storage/health.ts';
 import { mayUse } from '../subagents/narrow.ts';
 import { type ParsedCall, parseCall } from '../tools/registry.ts';
+import { emptyList } from '../tools/task-list/list.ts';
 import { failed, type ToolContext, type ToolOutcome } from '../tools/tool.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import { agentsFor } from './agents.ts';
+import { askAside } from './aside.ts';
 import type { ToolUse, TranscriptEntry } from './entry.ts';
 import type { SessionHost } from './host.ts';
 import type { SessionLogs } from './logs.ts';
@@ -168,6 +171,8 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
     seen,
     hidden: (path) => isReadDenied(path, permissions.deny, scope),
     startSkill: (name, args) => startForModel(name, args, round, context),
+    askModel: (system, texts) => askAside(round, system, texts),
+    taskList: () => round.entries.findLast((entry) => entry.taskList !== undefined)?.taskList ?? emptyList,
     agents: agentsFor(round, toolUseId, () => context),
   };
   return context;
@@ -180,7 +185,8 @@ async function carryOut({ call, tool, input }: Runnable, round: RoundContext): P
     return await tool.run(input, toolContextOf(round, call.id));
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof ToolRefused || error instanceof StorageError) return failed(error.message);
+    if (error instanceof ToolRefused || error instanceof StorageError || error instanceof ModelRefused)
+      return failed(error.message);
     if (error instanceof ToolsUnavailable) {
       host.log.warn({ session, tool: tool.name, err: error }, 'tool call failed');
       return failed(
@@ -209,6 +215,8 @@ async function writeResult(call: ToolUse, outcome: ToolOutcome, round: RoundCont
       ...(outcome.seen !== undefined && { toolUseResult: outcome.seen }),
       ...(outcome.cwd !== undefined && { cwd: outcome.cwd }),
       ...(outcome.skill !== undefined && { skill: outcome.skill }),
+      ...(outcome.modelUsage !== undefined && { modelUsage: outcome.modelUsage }),
+      ...(outcome.taskList !== undefined && { taskList: outcome.taskList }),
       ...(outcome.subagentUsage !== undefined && { subagentUsage: outcome.subagentUsage }),
       ...(outcome.toldBackground !== undefined && { toldBackground: outcome.toldBackground }),
     },

@@ -6,8 +6,10 @@ import { notebookEdit } from './notebook-edit.ts';
 import { glob, grep } from './search.ts';
 import { sendMessage } from './send-message.ts';
 import { skill } from './skill.ts';
+import { taskCreate, taskGet, taskListTool, taskUpdate } from './task-list/tools.ts';
 import { taskOutput, taskStop } from './tasks.ts';
 import type { Tool } from './tool.ts';
+import { webFetch } from './web-fetch.ts';
 
 /** A tool whose input has a type only it knows. */
 export type AnyTool = Tool<never>;
@@ -16,6 +18,7 @@ export type AnyTool = Tool<never>;
 const tools = [
   ...[bash, read, write, edit, glob, grep],
   ...[notebookEdit, taskOutput, taskStop, skill, agent, sendMessage],
+  ...[webFetch, taskCreate, taskUpdate, taskGet, taskListTool],
 ] as unknown as readonly AnyTool[];
 
 /** Names that older prompts and plugins use. */

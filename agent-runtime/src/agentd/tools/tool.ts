@@ -3,6 +3,7 @@ import type { TokenUsage } from '../../protocol/messages.ts';
 import type { BackgroundTasks } from '../background/background-tasks.ts';
 import type { Access } from '../permissions/decide.ts';
 import type { ContentBlock, TranscriptEntry } from '../session/entry.ts';
+import type { TaskList } from './task-list/list.ts';
 import type { ToolsClient } from './tools-client.ts';
 
 /** What a tool works with. */
@@ -22,6 +23,10 @@ export interface ToolContext {
   /** Starts a skill for the model; what comes of it is the outcome of the tool. */
   startSkill: (name: string, args: string) => Promise<ToolOutcome>;
   agents: Agents;
+  /** Asks the model of the session something beside its conversation: nothing but these texts, and no tools. */
+  askModel: (system: string, texts: string[]) => Promise<{ text: string; usage: TokenUsage }>;
+  /** What the session means to do. */
+  taskList: () => TaskList;
 }
 
 /** A piece of work for a subagent. */
@@ -59,6 +64,10 @@ export interface ToolOutcome {
   skill?: NonNullable<TranscriptEntry['skill']>;
   /** What the subagents cost whose report this is. */
   subagentUsage?: TokenUsage;
+  /** What it asked the model for. */
+  modelUsage?: TokenUsage;
+  /** The list of tasks from here on. */
+  taskList?: TaskList;
   /** Of what ran in the background: the ends that this tells. */
   toldBackground?: string[];
 }

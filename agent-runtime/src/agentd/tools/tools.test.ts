@@ -50,6 +50,11 @@ describe('the tools as the model sees them', () => {
       'Skill',
       'Agent',
       'SendMessage',
+      'WebFetch',
+      'TaskCreate',
+      'TaskUpdate',
+      'TaskGet',
+      'TaskList',
     ]);
   });
 

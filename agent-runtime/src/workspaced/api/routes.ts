@@ -8,6 +8,7 @@ import {
   collectRequest,
   editRequest,
   execRequest,
+  fetchRequest,
   globRequest,
   grepRequest,
   readRequest,
@@ -31,6 +32,7 @@ import type { Gate } from '../gate.ts';
 import type { Supervisor } from '../services/supervisor.ts';
 import type { Terminals } from '../terminal/terminals.ts';
 import { ToolFailure } from '../tool-failure.ts';
+import type { WebContext } from '../web/fetch.ts';
 import { parse, readBody } from './body.ts';
 import { whenGone } from './gone.ts';
 import type { Listeners } from './listeners.ts';
@@ -45,6 +47,7 @@ export interface Workspace {
   services: Supervisor;
   terminals: Terminals;
   search: GrepContext;
+  web: WebContext;
   sleep: Sleep;
   listeners: Listeners;
 }
@@ -78,7 +81,13 @@ const sliceQuery = z.object({
 });
 
 export function routesOf(workspace: Workspace): Route[] {
-  return [...commands(workspace), ...terminals(workspace), ...files(workspace), ...lifecycle(workspace)];
+  return [
+    ...commands(workspace),
+    ...terminals(workspace),
+    ...files(workspace),
+    ...web(workspace),
+    ...lifecycle(workspace),
+  ];
 }
 
 function commands({ gate, exec, background }: Workspace): Route[] {
@@ -196,6 +205,22 @@ function files({ gate, search }: Workspace): Route[] {
         const gone = whenGone(response);
         // It starts a process, so it waits outside like any command.
         return gate.run((closing) => searchFiles(body, search, AbortSignal.any([closing, gone])));
+      },
+    },
+  ];
+}
+
+function web({ gate, web: context }: Workspace): Route[] {
+  return [
+    {
+      method: 'POST',
+      path: '/fetch',
+      async handle({ request, response }) {
+        const body = await readBody(request, fetchRequest);
+        const gone = whenGone(response);
+        // Loaded when it is first needed: a wake does not wait for it.
+        const { fetchPage } = await import('../web/fetch.ts');
+        return gate.run((closing) => fetchPage(body, context, AbortSignal.any([closing, gone])));
       },
     },
   ];
