@@ -17,7 +17,7 @@ export const webFetch: Tool<z.infer<typeof input>> = {
     'something open, or use curl in Bash for the page itself. Only hosts that the workspace is allowed to reach answer.',
   input,
   parallel: true,
-  access: ({ url }) => ({ kind: 'fetch', tool: 'WebFetch', domain: new URL(url).hostname }),
+  access: ({ url }) => ({ kind: 'fetch', tool: 'WebFetch', url }),
   summary: ({ url }) => url,
   async run({ url, prompt }, context) {
     const target = targetOf(url);

@@ -160,4 +160,15 @@ describe('the permission mode of a subagent', () => {
     expect(approvals[0]?.summary).toContain('touch made');
     await expect(access(join(workspace.home, 'made'))).rejects.toThrow();
   });
+
+  it('is plan or dontAsk where its file says so and the workspace asks', async () => {
+    await start({ mode: 'default' });
+    for (const mode of ['plan', 'dontAsk'])
+      await put(
+        `.claude/agents/${mode}.md`,
+        `---\nname: ${mode}\ndescription: x\npermissionMode: ${mode}\n---\nx`,
+      );
+    expect(await send(call('plan', 'write a.txt: x'))).toContain('in plan mode nothing is changed');
+    expect(await send(call('dontAsk', 'run: touch made'))).toContain('in the mode dontAsk nobody is asked');
+  });
 });
