@@ -125,7 +125,8 @@ async function recordFor(
     );
   const disallowedTools = [...agent.disallowedTools];
   const tools = agent.tools && [...agent.tools];
-  if (!toolNames.some(mayUse({ disallowedTools, depth, ...(tools && { tools }) })))
+  const there = [...toolNames, ...host.mcp.tools().map((tool) => tool.name)];
+  if (!there.some(mayUse({ disallowedTools, depth, ...(tools && { tools }) })))
     return failed(
       `Subagent ${agent.name} would have no tool: none of ${tools?.join(', ')} is one that subagents have. Mend tools in ${agent.path}.`,
     );

@@ -100,7 +100,7 @@ async function judge(call: ToolUse, cut: boolean, round: RoundContext): Promise<
   const { ledger } = round.logs;
   const answer = (outcome: ToolOutcome): Judged => ({ kind: 'answer', call, outcome });
   const { subagent } = round.host;
-  const parsed = parseCall(call.name, call.input, subagent && mayUse(subagent));
+  const parsed = parseCall(call.name, call.input, round.host.mcp.tools(), subagent && mayUse(subagent));
   // Nothing of this session runs while a round begins, so a call that was started and has no result was cut off.
   const resumes = 'tool' in parsed && parsed.tool.resumes === true;
   if (ledger.startedTools.has(call.id) && !resumes)
@@ -169,6 +169,7 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
     client: host.client,
     background: host.background,
     seen,
+    active: () => host.active(),
     hidden: (path) => isReadDenied(path, permissions.deny, scope),
     startSkill: (name, args) => startForModel(name, args, round, context),
     askModel: (system, texts) => askAside(round, system, texts),
@@ -214,6 +215,7 @@ async function writeResult(call: ToolUse, outcome: ToolOutcome, round: RoundCont
       message: { role: 'user', content: [block] },
       ...(outcome.seen !== undefined && { toolUseResult: outcome.seen }),
       ...(outcome.cwd !== undefined && { cwd: outcome.cwd }),
+      ...(outcome.loadedTools !== undefined && { loadedTools: outcome.loadedTools }),
       ...(outcome.skill !== undefined && { skill: outcome.skill }),
       ...(outcome.modelUsage !== undefined && { modelUsage: outcome.modelUsage }),
       ...(outcome.taskList !== undefined && { taskList: outcome.taskList }),

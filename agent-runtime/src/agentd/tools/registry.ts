@@ -30,8 +30,8 @@ const aliases: Record<string, string> = {
 };
 const aliasFields: Record<string, string> = { bash_id: 'task_id', shell_id: 'task_id' };
 
-export function findTool(name: string): AnyTool | undefined {
-  return tools.find((tool) => tool.name === (aliases[name] ?? name));
+function findTool(name: string, more: readonly AnyTool[]): AnyTool | undefined {
+  return [...tools, ...more].find((tool) => tool.name === (aliases[name] ?? name));
 }
 
 export interface ToolDeclaration {
@@ -40,29 +40,40 @@ export interface ToolDeclaration {
   input_schema: { type: 'object'; [key: string]: unknown };
 }
 
-/** The names of all of them. */
+/** The names of those that every workspace has. */
 export const toolNames: readonly string[] = tools.map((tool) => tool.name);
 
 type Offered = (tool: string) => boolean;
 const all: Offered = () => true;
 
-/** The tools as the Messages API takes them, or those of them that are offered. */
-export function toolDeclarations(offered = all): ToolDeclaration[] {
-  return tools
-    .filter((tool) => offered(tool.name))
-    .map(({ name, description, input }) => {
-      const { $schema: _, ...schema } = z.toJSONSchema(input, { target: 'draft-2020-12', io: 'input' });
-      return { name, description, input_schema: { ...schema, type: 'object' } };
-    });
+/** The tools as the Messages API takes them, or those of them that are offered; `more`: those that this workspace has besides. */
+export function toolDeclarations(more: readonly AnyTool[] = [], offered = all): ToolDeclaration[] {
+  return [...tools, ...more].filter((tool) => offered(tool.name)).map(declarationOf);
+}
+
+export function declarationOf({ name, description, input, schema }: AnyTool): ToolDeclaration {
+  if (schema !== undefined) return { name, description, input_schema: schema };
+  const { $schema: _, ...own } = z.toJSONSchema(input, { target: 'draft-2020-12', io: 'input' });
+  return { name, description, input_schema: { ...own, type: 'object' } };
 }
 
 export type ParsedCall = { tool: AnyTool; input: never } | { problem: string };
 
 /** A tool call of the model, parsed; or a sentence that tells the model what to do differently. */
-export function parseCall(name: string, input: unknown, offered = all): ParsedCall {
-  const tool = findTool(name);
-  if (tool === undefined || !offered(tool.name))
-    return { problem: `There is no tool ${name}. There are: ${toolNames.filter(offered).join(', ')}.` };
+export function parseCall(
+  name: string,
+  input: unknown,
+  more: readonly AnyTool[] = [],
+  offered = all,
+): ParsedCall {
+  const tool = findTool(name, more);
+  if (tool === undefined || !offered(tool.name)) {
+    const names = [...tools, ...more].map((it) => it.name).filter(offered);
+    const shown = names.slice(0, 100).join(', ');
+    return {
+      problem: `There is no tool ${name}. There are: ${shown}${names.length > 100 ? ' and more' : ''}.`,
+    };
+  }
   const parsed = tool.input.safeParse(name in aliases ? renamed(input) : input);
   if (parsed.success) return { tool, input: parsed.data };
   const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`);
