@@ -105,21 +105,21 @@ describe('an interrupt', () => {
         const { cursor } = await agent.state();
         await agent.send(`go${point}`, 'go');
         // A point is a durable event: an entry, a change of the message or of a subagent.
-        await agent.stateWhen((state) => state.cursor >= cursor + point || state.openMessages === 0);
+        await agent.stateWhen((state) => state.cursor >= cursor + point || state.openMessages === 0, 30_000);
         const { status } = await agent.call('POST', '/v1/sessions/main/interrupt');
         if (status === 202) interrupted += 1;
         if (restarts) {
           await agent.stop();
           agent = await workspace.start(model);
         }
-        await agent.settled(`go${point}`);
-        await agent.stateWhen((state) => !state.busy && state.subagents.length === 0);
+        await agent.settled(`go${point}`, 30_000);
+        await agent.stateWhen((state) => !state.busy && state.subagents.length === 0, 30_000);
         await agent.send(`on${point}`, 'say: on');
-        expect(await agent.settled(`on${point}`)).toMatchObject({
+        expect(await agent.settled(`on${point}`, 30_000)).toMatchObject({
           phase: 'Completed',
           reply: { text: 'on' },
         });
-        await agent.stateWhen((state) => !state.busy && state.openMessages === 0);
+        await agent.stateWhen((state) => !state.busy && state.openMessages === 0, 30_000);
         await expectAllWhole(agent);
       }
       expect(interrupted).toBeGreaterThan(10);
