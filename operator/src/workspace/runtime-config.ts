@@ -8,6 +8,7 @@ import {
 } from '@dormouse/crds';
 import type { Desired, Secret } from '../kube/index.ts';
 import type { EffectiveSpec } from './class.ts';
+import { mcpOf } from './mcp-config.ts';
 import { ownerReference, secretName } from './pod.ts';
 
 /**
@@ -49,6 +50,7 @@ export function buildRuntimeConfig(
       ...(port === undefined ? {} : { port }),
       restart,
     })),
+    ...mcpOf(workspace, effective),
     checkpoint: {
       keep: effective.keep,
       processes: effective.processes,
