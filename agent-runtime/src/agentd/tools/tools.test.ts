@@ -55,6 +55,8 @@ describe('the tools as the model sees them', () => {
       'TaskUpdate',
       'TaskGet',
       'TaskList',
+      'AskUserQuestion',
+      'ExitPlanMode',
     ]);
   });
 
