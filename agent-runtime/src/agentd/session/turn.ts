@@ -7,11 +7,13 @@ import { mcpNews } from '../mcp/news.ts';
 import type { ModelFailure } from '../model/failure.ts';
 import { ModelRefused } from '../model/patient-model.ts';
 import { systemPrompt } from '../model/system-prompt.ts';
+import { type RulesFile, withFileRules } from '../permissions/file-rules.ts';
 import { mayUse } from '../subagents/narrow.ts';
 import { toolDeclarations } from '../tools/registry.ts';
 import { commandOf, startCommand } from './command.ts';
 import { conversationOf, withCacheMarks, withOpening } from './conversation.ts';
 import { type ContentBlock, type TranscriptEntry, textOf } from './entry.ts';
+import { rulesOfFiles } from './file-rules.ts';
 import type { SessionHost } from './host.ts';
 import type { LedgerMessage } from './ledger.ts';
 import type { SessionLogs } from './logs.ts';
@@ -46,6 +48,8 @@ export class Turn {
   /** The whole transcript; grows with each line that is on disk. */
   #entries: TranscriptEntry[] = [];
   #context: SessionContext | undefined;
+  /** What the settings files of the workspace say. */
+  #rules: RulesFile[] | undefined;
   /** Tool calls under way. */
   readonly #calls = new Set<string>();
   /** Resolves when its MCP servers are connected, or have been waited for. */
@@ -117,6 +121,7 @@ export class Turn {
     try {
       // A task that another agent gave is text.
       const call = this.#host.subagent === undefined ? commandOf(request.text) : undefined;
+      if (call !== undefined) await this.#readRules();
       const started = call && (await startCommand(call, request.key, this.#round([])));
       const content =
         call === undefined || started === undefined
@@ -145,6 +150,7 @@ export class Turn {
     const step = nextStep(turn);
     if (step.kind === 'done') return this.#settle(turn);
     if (step.kind === 'tools') {
+      await this.#readRules();
       const round = await runToolRound(step.calls, step.cut, this.#round(turn));
       return round.written === 0 && this.#waits(round.undecided) ? 'waiting' : undefined;
     }
@@ -161,7 +167,14 @@ export class Turn {
     return this.#ask(turn, opening);
   }
 
+  /** Once in a turn, before something could be decided by them. */
+  async #readRules(): Promise<void> {
+    this.#rules ??= await rulesOfFiles(this.#host, this.#entries, this.#signal);
+  }
+
   #round(turn: readonly TranscriptEntry[]): RoundContext {
+    const ofWorkspace = permissionsOf({ logs: this.#logs, host: this.#host });
+    const permissions = withFileRules(ofWorkspace, this.#rules ?? []);
     return {
       session: this.#session,
       logs: this.#logs,
@@ -169,7 +182,7 @@ export class Turn {
       writer: this.#writer,
       signal: this.#signal,
       entries: this.#entries,
-      permissions: withGrants(permissionsOf({ logs: this.#logs, host: this.#host }), turn),
+      permissions: withGrants(permissions, turn),
       seen: seenFiles(this.#entries),
       calls: this.#calls,
     };
