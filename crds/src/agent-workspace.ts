@@ -67,6 +67,10 @@ const agent = z.object({
     .min(1)
     .optional()
     .meta({ description: 'Input and output tokens for one UTC day. Default: the ceiling of the class.' }),
+  compactAt: z.int().min(10_000).max(10_000_000).default(150_000).meta({
+    description:
+      "Tokens of a conversation from which it is summarized before it goes on. Less than the model's window by what one answer and the results of its tool calls may take.",
+  }),
 });
 
 export const agentWorkspaceSpec = z.object({

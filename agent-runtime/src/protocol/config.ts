@@ -20,6 +20,8 @@ export const runtimeConfig = z.object({
     maxTokensPerDay: z.int().min(1).optional(),
     /** Model requests for one message; absent: no limit. */
     maxTurns: z.int().min(1).optional(),
+    /** Tokens of a conversation from which it is summarized before the model is asked on. */
+    compactAt: z.int().min(1).default(150_000),
   }),
   systemPrompt: z.string().optional(),
   permissions: z.object({

@@ -57,7 +57,7 @@ export class LocalWorkspace implements AsyncDisposable {
     const config: RuntimeConfig = {
       revision: '1',
       workspace: { ...name, uid },
-      model: { name: 'scripted', baseUrl: this.#model.url },
+      model: { name: 'scripted', baseUrl: this.#model.url, compactAt: 150_000 },
       permissions,
       services: [],
       checkpoint: { keep: 2, processes: 'Restart', onDumpFailure: 'StayAwake' },

@@ -27,6 +27,7 @@ export function buildRuntimeConfig(
       baseUrl: modelUrl,
       ...(effective.maxTokensPerDay === undefined ? {} : { maxTokensPerDay: effective.maxTokensPerDay }),
       ...(effective.maxTurns === undefined ? {} : { maxTurns: effective.maxTurns }),
+      compactAt: workspace.spec.agent.compactAt,
     },
     ...(workspace.spec.agent.systemPrompt === undefined
       ? {}

@@ -9,7 +9,14 @@ export type NewEntry = Pick<TranscriptEntry, 'message'> &
   Partial<
     Pick<
       TranscriptEntry,
-      'messageKey' | 'toolUseResult' | 'toldBackground' | 'contextFiles' | 'skill' | 'cwd'
+      | 'messageKey'
+      | 'toolUseResult'
+      | 'toldBackground'
+      | 'contextFiles'
+      | 'skill'
+      | 'cwd'
+      | 'compaction'
+      | 'builtIn'
     >
   >;
 
@@ -51,7 +58,7 @@ export class EntryWriter {
     const { ledger } = this.#logs;
     const { cwd, message, ...more } = fresh;
     const entry: TranscriptEntry = {
-      type: message.role,
+      type: fresh.compaction === undefined ? message.role : 'system',
       uuid: randomUUID(),
       parentUuid: ledger.lastUuid,
       sessionId: this.#session,

@@ -64,7 +64,7 @@ export class TestWorkspace {
     this.config = {
       revision: '1',
       workspace: { namespace: 'team', name: 'demo', uid: 'uid-1' },
-      model: { name: 'scripted', baseUrl: model.url, ...change.model },
+      model: { name: 'scripted', baseUrl: model.url, compactAt: 150_000, ...change.model },
       permissions: { mode: 'bypassPermissions', allow: [], deny: [], ...change.permissions },
       services: change.services ?? [],
       checkpoint: { keep: 2, processes: 'Restart', onDumpFailure: 'StayAwake', ...change.checkpoint },
