@@ -7,7 +7,7 @@ import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import { describeMemory, describeProblems } from './memory/describe.ts';
 import { hashOf, isFor } from './memory/file.ts';
 import { loadMemory, type Memory } from './memory/load.ts';
-import { foldersBelow, foldersDownTo, projectOf } from './memory/places.ts';
+import { foldersBelow, foldersDownTo } from './memory/places.ts';
 import { reminder } from './reminder.ts';
 import { loadCatalogue } from './skills/catalogue.ts';
 import { listSkills } from './skills/listing.ts';
@@ -26,15 +26,15 @@ const precedence =
 export class SessionContext {
   readonly #source: ContextSource;
   readonly #log: Logger;
-  /** The first working directory of the session. */
+  /** The folder that the session began in. */
   readonly #project: string;
   #opening: Promise<ContentBlock[]> | undefined;
   #memory: Memory | undefined;
 
-  constructor(source: ContextSource, entries: readonly TranscriptEntry[], log: Logger) {
+  constructor(source: ContextSource, project: string, log: Logger) {
     this.#source = source;
     this.#log = log;
-    this.#project = projectOf(entries, source.home);
+    this.#project = project;
   }
 
   /**

@@ -62,6 +62,8 @@ describe('a conversation near the end of the window', () => {
     await agent.stop();
     const again = await workspace.start();
     expect(await say(again, 'm4', 'recall')).toBe('the first\nthe second\nthe third');
+    // Also of what no model sees any more, it is known what was answered.
+    expect((await again.record('m1')).reply?.text).toContain('I will remember: the first');
     expect(bodies().at(-1).messages[0]).toEqual(messages[0]);
   });
 

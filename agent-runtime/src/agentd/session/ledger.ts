@@ -1,6 +1,6 @@
 import type { ApprovalDecision } from '../../protocol/agent-api.ts';
 import type { ApprovalRequest, MessageRequest } from '../../protocol/messages.ts';
-import { type TranscriptEntry, toolResultIdsOf } from './entry.ts';
+import { isAnswer, type TranscriptEntry, toolResultIdsOf } from './entry.ts';
 import type { InboxRecord } from './inbox-record.ts';
 
 type SettledRecord = Extract<InboxRecord, { type: 'settled' }>;
@@ -36,19 +36,33 @@ export class Ledger {
   entries = 0;
   lastUuid: string | null = null;
   cwd: string | undefined;
+  /** The working directory that the session began in. */
+  project: string | undefined;
   lastActivityAt: string | undefined;
-  /** Prompts found in the transcript before their inbox line was folded in: key to time. */
-  readonly #prompts = new Map<string, string>();
+  /** Prompts of the transcript, in their order: when, and the byte that each begins at. */
+  readonly #prompts = new Map<string, { at: string; offset: number }>();
+  /** The byte of the first entry that the model still sees. */
+  liveFrom = 0;
+  /** The bytes of the entries since the last answer. */
+  #sinceAnswer: number[] = [];
 
-  foldEntry(entry: TranscriptEntry): void {
+  /** @param offset the byte of the transcript that the entry begins at */
+  foldEntry(entry: TranscriptEntry, offset: number): void {
     this.entries += 1;
     this.lastUuid = entry.uuid;
     this.cwd = entry.cwd;
+    this.project ??= entry.cwd;
+    if (entry.compaction !== undefined) {
+      const { keeps } = entry.compaction;
+      this.liveFrom = keeps === 0 ? offset : (this.#sinceAnswer.at(-keeps) ?? offset);
+    }
+    if (isAnswer(entry)) this.#sinceAnswer = [];
+    else if (entry.compaction === undefined) this.#sinceAnswer.push(offset);
     this.#touch(entry.timestamp);
     for (const id of toolResultIdsOf(entry)) this.#answeredTools.add(id);
     for (const id of entry.toldBackground ?? []) this.toldBackground.add(id);
     if (entry.messageKey === undefined) return;
-    this.#prompts.set(entry.messageKey, entry.timestamp);
+    this.#prompts.set(entry.messageKey, { at: entry.timestamp, offset });
     const message = this.messages.get(entry.messageKey);
     if (message !== undefined) message.startedAt = entry.timestamp;
   }
@@ -57,7 +71,7 @@ export class Ledger {
     switch (record.type) {
       case 'message': {
         const { type: _, receivedAt, ...request } = record;
-        const startedAt = this.#prompts.get(request.key);
+        const startedAt = this.#prompts.get(request.key)?.at;
         // A line that was written twice (refused by the disk, yet found after a crash) is one message.
         if (!this.messages.has(request.key)) {
           this.messages.set(request.key, {
@@ -114,6 +128,14 @@ export class Ledger {
       .filter((approval) => approval.decision === undefined)
       .map((approval) => approval.request)
       .filter(({ toolUseId }) => !this.#answeredTools.has(toolUseId) && !this.startedTools.has(toolUseId));
+  }
+
+  /** The bytes of the transcript that hold the turn of a message: up to the prompt after it. Undefined: it has not begun. */
+  turnRange(key: string): { from: number; to: number | undefined } | undefined {
+    const from = this.#prompts.get(key)?.offset;
+    if (from === undefined) return undefined;
+    const next = [...this.#prompts.values()].find((prompt) => prompt.offset > from);
+    return { from, to: next?.offset };
   }
 
   approvalFor(toolUseId: string): LedgerApproval | undefined {

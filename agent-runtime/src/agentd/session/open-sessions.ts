@@ -36,10 +36,10 @@ export async function openSessions(
     const transcriptName = `transcripts/${id}.jsonl`;
     const transcript = await scanLog(
       files.transcript,
-      (record) => {
+      (record, offset) => {
         const entry = transcriptEntry.safeParse(record);
         if (!entry.success) return;
-        ledger.foldEntry(entry.data);
+        ledger.foldEntry(entry.data, offset);
         usage.record(entry.data);
       },
       marks.get(transcriptName),

@@ -151,7 +151,7 @@ export class Session {
     if (message === undefined) return undefined;
     return message.startedAt === undefined
       ? this.#record(message)
-      : this.#record(message, await this.logs.entries());
+      : this.#record(message, await this.logs.turn(key));
   }
 
   #hasWork(): boolean {

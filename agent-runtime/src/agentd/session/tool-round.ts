@@ -25,7 +25,7 @@ export interface RoundContext {
   host: SessionHost;
   writer: EntryWriter;
   signal: AbortSignal;
-  /** The whole transcript. */
+  /** The transcript, as far as the turn needs it. */
   entries: readonly TranscriptEntry[];
   /** The rules of the workspace, with what skills of this turn add to them. */
   permissions: RuntimeConfig['permissions'];

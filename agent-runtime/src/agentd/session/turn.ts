@@ -13,7 +13,7 @@ import type { LedgerMessage } from './ledger.ts';
 import type { SessionLogs } from './logs.ts';
 import { attemptsOf, refused, requestOf, type Trouble } from './model-request.ts';
 import { commandContent, promptContent } from './prompt.ts';
-import { scopeOf } from './scope.ts';
+import { projectOf, scopeOf } from './scope.ts';
 import { nextStep, turnOf } from './step.ts';
 import { interrupted, type RoundContext, runToolRound } from './tool-round.ts';
 import { addUsage, noUsage, usageOf, utcDay } from './usage.ts';
@@ -38,7 +38,7 @@ export class Turn {
   readonly #signal: AbortSignal;
   readonly #changed: (reason?: Trouble) => void;
   #waitingFor = new Set<string>();
-  /** The whole transcript; grows with each line that is on disk. */
+  /** The transcript, from what the model still sees or from the prompt on; grows with each line that is on disk. */
   #entries: TranscriptEntry[] = [];
   #context: SessionContext | undefined;
   readonly #compactor: Compactor;
@@ -74,7 +74,7 @@ export class Turn {
 
   /** Rejects with the signal's reason when the daemon stops; what is on disk is where the next start goes on. */
   async run(): Promise<TurnEnd> {
-    this.#entries = await this.#logs.entries();
+    this.#entries = await this.#logs.recent(this.#message.request.key);
     if (this.#message.startedAt === undefined) {
       const failure = await this.#begin();
       if (failure !== undefined) return this.#settle([], failure);
@@ -101,7 +101,7 @@ export class Turn {
       .filter((task) => !this.#logs.ledger.toldBackground.has(task.id))
       .map((task) => ({ id: task.id, command: task.command, ending: task.ending ?? '' }));
     // A session that begins now has nothing that could have changed meanwhile.
-    const wake = this.#entries.length === 0 ? undefined : this.#host.wakeNote.for(this.#session);
+    const wake = this.#logs.ledger.entries === 0 ? undefined : this.#host.wakeNote.for(this.#session);
     try {
       const call = commandOf(request.text);
       const builtIn = call?.name === 'compact' ? ('compact' as const) : undefined;
@@ -171,10 +171,10 @@ export class Turn {
   /** The files around the session, as they are in this turn. */
   #openContext(): SessionContext {
     const { client, config, log } = this.#host;
-    const scope = scopeOf({ logs: this.#logs, host: this.#host });
+    const where = { logs: this.#logs, host: this.#host };
     this.#context ??= new SessionContext(
-      sourceOf(client, config().permissions, scope, this.#signal),
-      this.#entries,
+      sourceOf(client, config().permissions, scopeOf(where), this.#signal),
+      projectOf(where),
       log.child({ session: this.#session }),
     );
     return this.#context;
