@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { approvalRequest } from './messages.ts';
+import { approvalRequest, tokenUsage } from './messages.ts';
 
 /** Why a workspace must not sleep now. */
 export const busyReason = z.object({
@@ -14,6 +14,27 @@ export const sessionState = z.object({
   queued: z.int().min(0),
   entries: z.int().min(0),
 });
+
+/** Answer of `GET /v1/sessions`, an element: what a person wants to know of a session. */
+export const sessionDetail = sessionState.extend({
+  /** What a person called it. */
+  title: z.string().optional(),
+  /** When somebody last wrote to it, or it worked. */
+  lastActivityAt: z.iso.datetime().optional(),
+  /** Tokens since it began, without what a fork took over. */
+  usage: tokenUsage,
+  /** Tokens that the last answer was made from, and its own. */
+  contextTokens: z.int().min(0),
+  /** The session that it was forked from. */
+  forkedFrom: z.string().optional(),
+});
+export type SessionDetail = z.infer<typeof sessionDetail>;
+
+/** Body of `PATCH /v1/sessions/:id`. */
+export const sessionChange = z.object({ title: z.string().trim().min(1).max(200) });
+
+/** Body of `POST /v1/sessions/:id/rewind`: the conversation is again as it was before this message. */
+export const sessionRewind = z.object({ message: z.string().min(1).max(253) });
 
 export const checkpointState = z.object({
   sequence: z.int().min(1),

@@ -1,6 +1,6 @@
 import type { Summary } from '../model/patient-model.ts';
 import { type ApiMessage, conversationOf } from './conversation.ts';
-import { isAnswer, type TranscriptEntry, toolResultIdsOf } from './entry.ts';
+import { isAnswer, promptOf, type TranscriptEntry, toolResultIdsOf } from './entry.ts';
 import { usageOf } from './usage.ts';
 import type { NewEntry } from './write-entry.ts';
 
@@ -8,15 +8,25 @@ import type { NewEntry } from './write-entry.ts';
 const bytesPerToken = 4;
 
 /**
- * The entries that the model still sees, oldest first: the newest summary, what it left out, and what was written since. The
- * transcript itself only grows: a summary is one more line of it.
+ * The entries that the model still sees, oldest first: the newest summary, what it left out, and what was written since, without what
+ * was taken back. The transcript itself only grows: a summary is one more line of it, and so is going back.
  */
 export function liveEntries(entries: readonly TranscriptEntry[]): readonly TranscriptEntry[] {
-  const at = entries.findLastIndex((entry) => entry.compaction !== undefined);
-  const summary = entries[at];
-  if (summary?.compaction === undefined) return entries;
-  const { keeps } = summary.compaction;
-  return [summary, ...entries.slice(at - keeps, at), ...entries.slice(at + 1)];
+  let live: TranscriptEntry[] = [];
+  /** How the conversation was before each prompt: the first `length` of `of`, which only grows. */
+  const before = new Map<string, { of: TranscriptEntry[]; length: number }>();
+  for (const entry of entries) {
+    if (entry.rewind !== undefined) {
+      const then = before.get(entry.rewind.message);
+      live = then === undefined ? live : then.of.slice(0, then.length);
+      continue;
+    }
+    const prompt = promptOf(entry);
+    if (prompt !== undefined) before.set(prompt, { of: live, length: live.length });
+    if (entry.compaction !== undefined) live = [entry, ...live.slice(live.length - entry.compaction.keeps)];
+    else live.push(entry);
+  }
+  return live;
 }
 
 /** Tokens that the next request will hold: what the last answer was made from, itself, and an estimate of what came after it. */

@@ -58,10 +58,14 @@ export const transcriptEntry = z.looseObject({
   compaction: z
     .object({ trigger: z.enum(['auto', 'manual']), keeps: z.int().min(0), preTokens: z.int().min(0) })
     .optional(),
+  /** The conversation is again as it was before the prompt of this message; what was said since is for viewers alone. */
+  rewind: z.object({ message: z.string() }).optional(),
   /** A prompt that the runtime carries out itself, without asking the model for an answer. */
   builtIn: z.literal('compact').optional(),
   /** The entry that this one is a copy of, in a forked session. */
-  forkedFrom: z.object({ sessionId: z.string(), uuid: z.string() }).optional(),
+  forkedFrom: z
+    .object({ sessionId: z.string(), uuid: z.string(), messageKey: z.string().optional() })
+    .optional(),
   /** What comes before this entry was said in another workspace, until its checkpoint. */
   forkedWorkspace: forkSource.optional(),
 });
@@ -89,9 +93,19 @@ export function textOf(entry: TranscriptEntry): string {
     .join('\n');
 }
 
+/** The message that the entry is the prompt of, in a forked session also one of its origin. */
+export function promptOf({ messageKey, forkedFrom }: TranscriptEntry): string | undefined {
+  return messageKey ?? forkedFrom?.messageKey;
+}
+
+/** Whether the entry changes what the conversation is, and is no part of it that people or tools wrote. */
+export function isControl(entry: TranscriptEntry): boolean {
+  return entry.compaction !== undefined || entry.rewind !== undefined;
+}
+
 /** Whether the model said this in answer to the conversation; a summary of it is none. */
 export function isAnswer(entry: TranscriptEntry): boolean {
-  return entry.message.role === 'assistant' && entry.compaction === undefined;
+  return entry.message.role === 'assistant' && !isControl(entry);
 }
 
 export function toolUsesOf(entry: TranscriptEntry): ToolUse[] {

@@ -21,6 +21,8 @@ export const inboxRecord = z.discriminatedUnion('type', [
   }),
   /** A person stopped the turn of this message. */
   z.object({ type: z.literal('interrupt'), key: z.string(), at: z.string() }),
+  /** What a person called the session. */
+  z.object({ type: z.literal('title'), title: z.string(), at: z.string() }),
   /** The end of a message. The text of the reply is read from the transcript. */
   z.object({
     type: z.literal('settled'),

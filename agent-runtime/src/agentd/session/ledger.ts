@@ -1,7 +1,8 @@
 import type { ApprovalDecision } from '../../protocol/agent-api.ts';
 import type { ApprovalRequest, MessageRequest } from '../../protocol/messages.ts';
-import { isAnswer, type TranscriptEntry, toolResultIdsOf } from './entry.ts';
+import { isAnswer, promptOf, type TranscriptEntry, toolResultIdsOf } from './entry.ts';
 import type { InboxRecord } from './inbox-record.ts';
+import { addUsage, noUsage, totalTokens, usageOf } from './usage.ts';
 
 type SettledRecord = Extract<InboxRecord, { type: 'settled' }>;
 
@@ -18,6 +19,12 @@ export interface LedgerMessage {
 export interface LedgerApproval {
   request: ApprovalRequest;
   decision?: ApprovalDecision;
+}
+
+/** Where the conversation that the model sees begins, and the entries since its last answer, as bytes of the transcript. */
+interface Live {
+  from: number;
+  sinceAnswer: readonly number[];
 }
 
 /**
@@ -39,12 +46,15 @@ export class Ledger {
   /** The working directory that the session began in. */
   project: string | undefined;
   lastActivityAt: string | undefined;
-  /** Prompts of the transcript, in their order: when, and the byte that each begins at. */
-  readonly #prompts = new Map<string, { at: string; offset: number }>();
-  /** The byte of the first entry that the model still sees. */
-  liveFrom = 0;
-  /** The bytes of the entries since the last answer. */
-  #sinceAnswer: number[] = [];
+  title: string | undefined;
+  forkedFrom: string | undefined;
+  /** Tokens of the session's own answers. */
+  usage = noUsage;
+  /** Tokens that the last answer was made from, and its own. */
+  contextTokens = 0;
+  /** Prompts of the transcript, in their order: when, the byte that each begins at, and the conversation before it. */
+  readonly #prompts = new Map<string, { at: string; offset: number; before: Live }>();
+  #live: Live = { from: 0, sinceAnswer: [] };
 
   /** @param offset the byte of the transcript that the entry begins at */
   foldEntry(entry: TranscriptEntry, offset: number): void {
@@ -52,19 +62,39 @@ export class Ledger {
     this.lastUuid = entry.uuid;
     this.cwd = entry.cwd;
     this.project ??= entry.cwd;
-    if (entry.compaction !== undefined) {
-      const { keeps } = entry.compaction;
-      this.liveFrom = keeps === 0 ? offset : (this.#sinceAnswer.at(-keeps) ?? offset);
-    }
-    if (isAnswer(entry)) this.#sinceAnswer = [];
-    else if (entry.compaction === undefined) this.#sinceAnswer.push(offset);
+    if (entry.forkedFrom === undefined) this.usage = addUsage(this.usage, usageOf(entry));
+    else this.forkedFrom = entry.forkedFrom.sessionId;
+    if (isAnswer(entry)) this.contextTokens = totalTokens(usageOf(entry));
+    const before = this.#live;
+    this.#live = this.#liveWith(entry, offset);
     this.#touch(entry.timestamp);
     for (const id of toolResultIdsOf(entry)) this.#answeredTools.add(id);
     for (const id of entry.toldBackground ?? []) this.toldBackground.add(id);
-    if (entry.messageKey === undefined) return;
-    this.#prompts.set(entry.messageKey, { at: entry.timestamp, offset });
-    const message = this.messages.get(entry.messageKey);
+    const prompt = promptOf(entry);
+    if (prompt !== undefined) this.#prompts.set(prompt, { at: entry.timestamp, offset, before });
+    const message = this.messages.get(entry.messageKey ?? '');
     if (message !== undefined) message.startedAt = entry.timestamp;
+  }
+
+  #liveWith(entry: TranscriptEntry, offset: number): Live {
+    const { from, sinceAnswer } = this.#live;
+    if (entry.rewind !== undefined) return this.#prompts.get(entry.rewind.message)?.before ?? this.#live;
+    if (entry.compaction !== undefined) {
+      const { keeps } = entry.compaction;
+      const kept = keeps === 0 ? [] : sinceAnswer.slice(-keeps);
+      return { from: kept[0] ?? offset, sinceAnswer: kept };
+    }
+    return { from, sinceAnswer: isAnswer(entry) ? [] : [...sinceAnswer, offset] };
+  }
+
+  /** The byte of the first entry that the model still sees. */
+  get liveFrom(): number {
+    return this.#live.from;
+  }
+
+  /** Whether the transcript has the prompt of a message. */
+  hasPrompt(key: string): boolean {
+    return this.#prompts.has(key);
   }
 
   foldRecord(record: InboxRecord): void {
@@ -107,6 +137,9 @@ export class Ledger {
         if (message !== undefined) message.interrupted = true;
         break;
       }
+      case 'title':
+        this.title = record.title;
+        break;
       case 'settled': {
         const message = this.messages.get(record.key);
         if (message !== undefined) message.settled = record;

@@ -1,14 +1,18 @@
 import type { ApprovalDecision } from '../../protocol/agent-api.ts';
 import type { MessageRecord, MessageRequest } from '../../protocol/messages.ts';
-import type { RuntimeState } from '../../protocol/state.ts';
+import type { RuntimeState, SessionDetail } from '../../protocol/state.ts';
 import { type TranscriptEntry, textOf } from './entry.ts';
 import type { SessionHost } from './host.ts';
 import type { LedgerMessage } from './ledger.ts';
 import type { SessionLogs } from './logs.ts';
 import { turnOf } from './step.ts';
 import { Turn, turnUsage } from './turn.ts';
+import { EntryWriter } from './write-entry.ts';
 
 type SessionState = RuntimeState['sessions'][number];
+
+/** So long a rewind waits for a volume that is full. */
+const rewindPatienceMs = 5_000;
 
 /** The reason with which a running turn's signal is aborted. */
 class TurnAborted extends Error {
@@ -55,6 +59,48 @@ export class Session {
       queued: open.filter((message) => message.startedAt === undefined).length,
       entries: ledger.entries,
     };
+  }
+
+  detail(): SessionDetail {
+    const { title, lastActivityAt, usage, contextTokens, forkedFrom } = this.logs.ledger;
+    return {
+      ...this.state(),
+      usage,
+      contextTokens,
+      ...(title !== undefined && { title }),
+      ...(lastActivityAt !== undefined && { lastActivityAt }),
+      ...(forkedFrom !== undefined && { forkedFrom }),
+    };
+  }
+
+  /** Resolves when the title is on disk. */
+  async rename(title: string): Promise<void> {
+    await this.logs.appendRecords({ type: 'title', title, at: new Date().toISOString() });
+    this.#host.active();
+  }
+
+  /**
+   * Takes back a message and everything after it, when this is on disk: the next message goes on from before it. Files and what tools did stay as they
+   * are. `busy`: a message is open. `unknown`: the conversation has no such message.
+   */
+  async rewind(message: string): Promise<'rewound' | 'busy' | 'unknown'> {
+    const { ledger } = this.logs;
+    if (this.busy || ledger.open().length > 0) return 'busy';
+    if (!ledger.hasPrompt(message)) return 'unknown';
+    const writer = new EntryWriter(this.id, this.logs, this.#host, () => undefined);
+    // While it is being written no turn begins.
+    this.#arriving += 1;
+    try {
+      const text = `The conversation goes on from before message ${message}.`;
+      await writer.write(
+        { message: { role: 'user', content: [{ type: 'text', text }] }, rewind: { message } },
+        AbortSignal.timeout(rewindPatienceMs),
+      );
+    } finally {
+      this.#arriving -= 1;
+    }
+    this.kick();
+    return 'rewound';
   }
 
   /** Resolves when the message is on disk. Rejects with `StorageError`, and then it is not. */

@@ -17,6 +17,7 @@ export type NewEntry = Pick<TranscriptEntry, 'message'> &
       | 'cwd'
       | 'compaction'
       | 'builtIn'
+      | 'rewind'
     >
   >;
 
