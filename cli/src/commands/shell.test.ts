@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GatewayStandIn, refuse } from '../testing/gateway-stand-in.ts';
-import { Person, type Running } from '../testing/person.ts';
+import { collections, Person, type Running } from '../testing/person.ts';
 import { TerminalStandIn } from '../testing/terminal-stand-in.ts';
 
 let person: Person;
@@ -25,6 +25,15 @@ async function opened(...args: string[]): Promise<Running> {
   await expect.poll(() => terminal.sizes.length).toBe(1);
   return running;
 }
+
+it('lists nothing of a workspace that sleeps, and does not wake it', async () => {
+  person.status(collections.workspaces, 'ada', { phase: 'Suspended' });
+  expect(await person.run('shell', 'ada', '--list')).toMatchObject({
+    code: 0,
+    err: expect.stringContaining('it sleeps'),
+  });
+  expect(gateway.asked).toEqual([]);
+});
 
 describe('shell, at a terminal', () => {
   it('joins the two, and ends with the exit code of the command', async () => {

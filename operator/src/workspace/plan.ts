@@ -8,6 +8,7 @@ import { answerAsleep, postpone, prune, requested } from '../checkpoint/plan.ts'
 import { snapshotUpkeep } from '../checkpoint/volume-snapshot.ts';
 import { expire, failed, statusFromRecord, waiting, writeMessage } from '../message/plan.ts';
 import type { Action, Plan } from './actions.ts';
+import { approvalsOf } from './approvals.ts';
 import { conditionsAfter } from './conditions.ts';
 import type { Decision } from './decision.ts';
 import { diagnosePod } from './diagnosis.ts';
@@ -123,6 +124,8 @@ function nextStatus(situation: Situation, decision: Decision): AgentWorkspaceSta
     phase: decision.phase,
     observedGeneration: generation,
     messages: { pending: pending.length, working: open.length },
+    // While nobody can be asked, what was asked last is still asked.
+    approvals: situation.agent === undefined ? status.approvals : approvalsOf(situation.agent),
     className: effective?.class.metadata.name ?? status.className,
     conditions: conditionsAfter(
       status.conditions ?? [],
@@ -167,6 +170,8 @@ function essence(status: AgentWorkspaceStatus): unknown {
   const { phase, observedGeneration, podUID, checkpointing, checkpoint, suspendedSince, conditions } = status;
   return {
     phase,
+    // Somebody may wait for a question to answer it.
+    approvals: status.approvals,
     observedGeneration,
     podUID,
     checkpointing,

@@ -121,6 +121,22 @@ export class World {
     });
   }
 
+  /** An answer to the agent's question. */
+  answer(id: string): void {
+    this.#messages += 1;
+    this.server.insert(resources.messages, {
+      apiVersion,
+      kind: 'AgentMessage',
+      metadata: { namespace: name.namespace, name: `message-${this.#messages}` },
+      spec: {
+        workspaceRef: { name: name.name },
+        session: 'default',
+        approval: { id, decision: 'Allow' },
+        ttlAfterCompleted: '24h',
+      },
+    });
+  }
+
   requestCheckpoint(volumeSnapshot = false): void {
     this.#messages += 1;
     this.server.insert(resources.checkpoints, {
@@ -378,6 +394,7 @@ export class World {
       client: {
         postMessage: async (request: { key: string; session: string }) =>
           reach().post(request.key, request.session),
+        answerApproval: async (id: string, { key = '' }: { key?: string }) => reach().answer(id, key),
         putConfig: async ({ config }: { config: { revision: string } }) => {
           reach().revision = config.revision;
         },
