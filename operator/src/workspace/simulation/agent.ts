@@ -13,6 +13,8 @@ export interface Volume {
   cursors: Map<number, number>;
   lastSequence: number;
   cursor: number;
+  /** When it asked to be awake (milliseconds); gone once it was. */
+  wakeAt: number | undefined;
 }
 
 export function emptyVolume(): Volume {
@@ -23,6 +25,7 @@ export function emptyVolume(): Volume {
     cursors: new Map(),
     lastSequence: 0,
     cursor: 0,
+    wakeAt: undefined,
   };
 }
 
@@ -76,6 +79,12 @@ export class SimulatedAgent {
   /** One step of work; says whether there was any. */
   work(): boolean {
     if (this.held) return false;
+    if (this.volume.wakeAt !== undefined && this.volume.wakeAt <= this.#now()) {
+      this.volume.wakeAt = undefined;
+      this.volume.cursor += 1;
+      this.#activityAt = this.#now();
+      return true;
+    }
     for (const [key, record] of this.volume.inbox) {
       if (record.phase === 'Queued') {
         this.volume.inbox.set(key, { ...record, phase: 'Working', startedAt: this.#time() });
@@ -162,6 +171,7 @@ export class SimulatedAgent {
       sessions: [],
       openMessages: 0,
       approvals: [],
+      ...(this.volume.wakeAt !== undefined && { nextWakeAt: new Date(this.volume.wakeAt).toISOString() }),
       background: [],
       services: [],
       tools: 'ready',
