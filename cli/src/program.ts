@@ -15,6 +15,7 @@ import { lsCommand } from './commands/ls.ts';
 import { messagesCommand } from './commands/messages.ts';
 import { newCommand } from './commands/new.ts';
 import { portForwardCommand } from './commands/port-forward.ts';
+import { schedulesCommand } from './commands/schedules.ts';
 import { sendCommand } from './commands/send.ts';
 import { sessionsCommand } from './commands/sessions.ts';
 import { shellCommand } from './commands/shell.ts';
@@ -37,6 +38,7 @@ const commands: ((around: Surroundings) => Command)[] = [
   approveCommand,
   sessionsCommand,
   transcriptCommand,
+  schedulesCommand,
   forkCommand,
   shellCommand,
   portForwardCommand,

@@ -244,6 +244,12 @@ export const agentWorkspaceStatus = z.object({
   idleSince: timestamp.optional().meta({ description: 'Since when nothing happened; absent while busy.' }),
   suspendedSince: timestamp.optional().meta({ description: 'Since when it sleeps; absent while awake.' }),
   startedAt: timestamp.optional().meta({ description: 'When the current pod was asked for.' }),
+  nextWakeAt: timestamp
+    .optional()
+    .meta({
+      description:
+        'When the agent is to be awake for a prompt that it scheduled; absent: nothing is scheduled.',
+    }),
   messages: z
     .object({
       pending: z.int().min(0).meta({ description: 'Messages that the agent has not begun.' }),

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { ConfigUpdate, RuntimeConfig } from '../protocol/config.ts';
 import type { MessageRecord, MessageRequest } from '../protocol/messages.ts';
-import type { RuntimeState } from '../protocol/state.ts';
+import type { RuntimeState, ScheduleState } from '../protocol/state.ts';
 import { HttpError } from './api/error.ts';
 import type { EventSources } from './api/event-stream.ts';
 import { BackgroundTasks } from './background/background-tasks.ts';
@@ -17,6 +17,7 @@ import { beginFork } from './fork/begin.ts';
 import type { Model } from './model/model-client.ts';
 import { PatientModel } from './model/patient-model.ts';
 import { type Recovered, recover } from './recover.ts';
+import { Scheduler } from './schedule/scheduler.ts';
 import { Sessions } from './session/sessions.ts';
 import { Slots } from './session/slots.ts';
 import { WakeNote } from './session/wake-note.ts';
@@ -63,6 +64,7 @@ export class Agent {
   readonly #client: ToolsClient;
   readonly #background: BackgroundTasks;
   readonly #watch: ToolsWatch;
+  readonly #scheduler: Scheduler;
   readonly #restore: RuntimeState['restore'];
   readonly #wakeNote = new WakeNote();
   #config: RuntimeConfig;
@@ -146,10 +148,23 @@ export class Agent {
       home: options.home,
       readable: options.readable,
       config: () => this.#config,
+      scheduled: () => {
+        this.#scheduler.look();
+        touch();
+      },
+      schedules: () => this.#scheduler.list(),
       held: () => this.checkpointer.holding || this.#watch.restoring || this.#stopping,
       emit: (event) => events.emit(event),
       delta: (session, text) => deltas.send(session, text),
       active: () => this.#active(),
+    });
+    this.#scheduler = new Scheduler({
+      sessions: () => this.sessions.all(),
+      minInterval: () => this.#config.schedules.minIntervalSeconds * 1000,
+      held: () => this.checkpointer.holding || this.#watch.restoring || this.#stopping,
+      now: Date.now,
+      changed: touch,
+      log: options.log,
     });
     this.checkpointer = new Checkpointer(
       {
@@ -168,7 +183,10 @@ export class Agent {
         processes: { stopped: () => this.#watch.processesStopped(), resume: () => this.#watch.resume() },
         emit: (event) => events.emit(event),
         changed: touch,
-        released: () => this.sessions.kickAll(),
+        released: () => {
+          this.sessions.kickAll();
+          this.#scheduler.look();
+        },
       },
       recovered.lastSequence,
     );
@@ -201,6 +219,10 @@ export class Agent {
     ]);
   }
 
+  get schedules(): ScheduleState[] {
+    return this.#scheduler.list();
+  }
+
   get stopping(): boolean {
     return this.#stopping;
   }
@@ -211,6 +233,7 @@ export class Agent {
     for (const session of this.sessions.all())
       this.#retell(session.id).catch((error: unknown) => this.#fault(error));
     this.sessions.kickAll();
+    this.#scheduler.look();
   }
 
   /** Takes a message, once for each key. */
@@ -235,6 +258,7 @@ export class Agent {
     this.#config = config;
     this.#board.touch();
     this.#model.nudge();
+    this.#scheduler.look();
     this.sessions.reconsiderAll();
     if (servicesChanged) await this.#watch.applyServices();
   }
@@ -245,6 +269,7 @@ export class Agent {
     const { problem: modelProblem } = this.#model;
     const { problem: storageProblem } = this.#health;
     const { state: checkpoint } = this.checkpointer;
+    const { next: nextWakeAt } = this.#scheduler;
     return {
       bootId: this.#bootId,
       workspace: this.#config.workspace,
@@ -261,6 +286,7 @@ export class Agent {
         .map(({ id, session, command, status, restartable, ignorable, startedAt }) => {
           return { id, session, command, status, restartable, ignorable, startedAt };
         }),
+      ...(nextWakeAt !== undefined && { nextWakeAt }),
       services: this.#watch.services(),
       tools: this.#watch.ready ? 'ready' : 'unavailable',
       ...(modelProblem !== undefined && { modelProblem }),
@@ -274,6 +300,7 @@ export class Agent {
   /** Ends turns where they stand, without settling them; what is on disk is where the next start goes on. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#scheduler.stop();
     this.terminals.close();
     this.#client.close();
     await Promise.all([this.sessions.stop(), this.checkpointer.close(), this.#watch.close()]);
@@ -313,6 +340,7 @@ export class Agent {
     if (restored.length > 0 || restore.problem !== undefined) this.#wakeNote.set(restore);
     this.#board.touch();
     this.sessions.kickAll();
+    this.#scheduler.look();
   }
 
   /**

@@ -37,6 +37,10 @@ export const runtimeConfig = z.object({
       restart: z.enum(['Always', 'OnFailure', 'Never']),
     }),
   ),
+  /** What sessions may schedule for themselves. */
+  schedules: z
+    .object({ most: z.int().min(0), minIntervalSeconds: z.int().min(1) })
+    .default({ most: 20, minIntervalSeconds: 60 }),
   checkpoint: z.object({
     keep: z.int().min(1),
     /** What the pod is made for: where the class has no process images, `Restart`. */

@@ -80,6 +80,17 @@ export const restoreState = z.object({
 });
 export type RestoreState = z.infer<typeof restoreState>;
 
+/** A prompt that a session is to be given later: an element of `GET /v1/schedules`. */
+export const scheduleState = z.object({
+  id: z.string(),
+  session: z.string(),
+  prompt: z.string(),
+  /** `every 5m`, `once at …`, `by cron 0 9 * * * (UTC)`. */
+  rhythm: z.string(),
+  nextAt: z.iso.datetime(),
+});
+export type ScheduleState = z.infer<typeof scheduleState>;
+
 /** Answer of `GET /v1/state` and data of `state` events. */
 export const runtimeState = z.object({
   /** New for each start of `agentd`. */
@@ -96,6 +107,8 @@ export const runtimeState = z.object({
   /** Messages that are not Completed or Failed. */
   openMessages: z.int().min(0),
   approvals: z.array(approvalRequest),
+  /** When the workspace must be awake for the next prompt that it scheduled; perhaps in the past. */
+  nextWakeAt: z.iso.datetime().optional(),
   background: z.array(
     z.object({
       id: z.string(),

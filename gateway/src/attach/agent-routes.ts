@@ -28,6 +28,8 @@ const agentRoutes: readonly AgentRoute[] = [
   { method: 'POST', path: '/v1/sessions/:id/rewind', right: 'message' },
   { method: 'POST', path: '/v1/sessions/:id/interrupt', right: 'approve' },
   { method: 'POST', path: '/v1/approvals/:id', right: 'approve' },
+  { method: 'GET', path: '/v1/schedules', right: 'attach' },
+  { method: 'DELETE', path: '/v1/schedules/:id', right: 'message' },
   { method: 'GET', path: '/v1/terminals', right: 'attach' },
   { method: 'POST', path: '/v1/terminals', right: 'attach' },
   { method: 'GET', path: '/v1/terminals/:id', right: 'attach', terminal: true },

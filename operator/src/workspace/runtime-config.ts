@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { egressProxyEntry, type RuntimeConfig } from '@dormouse/agent-runtime/protocol';
-import { type AgentWorkspace, type AgentWorkspaceStatus, workspaceLabel } from '@dormouse/crds';
+import { type AgentWorkspace, type AgentWorkspaceStatus, milliseconds, workspaceLabel } from '@dormouse/crds';
 import type { Desired, Secret } from '../kube/index.ts';
 import type { EffectiveSpec } from './class.ts';
 import { ownerReference, secretName } from './pod.ts';
@@ -43,6 +43,10 @@ export function buildRuntimeConfig(
       ...(port === undefined ? {} : { port }),
       restart,
     })),
+    schedules: {
+      most: spec.schedules.most,
+      minIntervalSeconds: Math.ceil(milliseconds(spec.schedules.minInterval) / 1000),
+    },
     checkpoint: {
       keep: effective.keep,
       processes: effective.processes,

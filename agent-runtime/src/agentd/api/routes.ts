@@ -6,6 +6,7 @@ import { messageRecord, messageRequest } from '../../protocol/messages.ts';
 import {
   checkpointState,
   runtimeState,
+  scheduleState,
   sessionChange,
   sessionDetail,
   sessionRewind,
@@ -34,6 +35,7 @@ export function routesOf(agent: Agent): Route[] {
     ...probes(agent),
     ...workspace(agent),
     ...conversation(agent),
+    ...schedules(agent),
     ...terminalRoutes(agent),
     ...checkpoints(agent),
   ];
@@ -266,6 +268,32 @@ function conversation(agent: Agent): Route[] {
           );
         }
         return { status: 200, body };
+      },
+    }),
+  ];
+}
+
+function schedules(agent: Agent): Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/v1/schedules',
+      summary: 'Prompts that sessions are to be given later, the next one first.',
+      answers: { 200: { description: 'Schedules.', schema: z.array(scheduleState) } },
+      handle: () => ({ status: 200, body: agent.schedules }),
+    }),
+    route({
+      method: 'DELETE',
+      path: '/v1/schedules/:id',
+      summary: 'Ends a schedule.',
+      answers: { 200: { description: 'It has ended.', schema: scheduleState } },
+      handle: async ({ params }) => {
+        agent.mustTakeWork();
+        const ended = agent.schedules.find(({ id }) => id === params.id);
+        if (ended === undefined) throw new HttpError('not_found', `There is no schedule ${params.id}.`);
+        const at = new Date().toISOString();
+        await agent.sessions.find(ended.session)?.record({ type: 'unschedule', id: ended.id, at });
+        return { status: 200, body: ended };
       },
     }),
   ];

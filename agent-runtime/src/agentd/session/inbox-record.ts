@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { approvalRequest, messageRequest, tokenUsage } from '../../protocol/messages.ts';
+import { schedule } from '../schedule/schedule.ts';
 
 /**
  * One line of a session's inbox: what the session was told and what it was about to do. With the transcript it says
@@ -23,6 +24,12 @@ export const inboxRecord = z.discriminatedUnion('type', [
   }),
   /** A person stopped the turn of this message. */
   z.object({ type: z.literal('interrupt'), key: z.string(), at: z.string() }),
+  /** The session is to be given a prompt later. */
+  z.object({ type: z.literal('schedule'), schedule }),
+  /** A schedule has given its prompt: with it, the message. */
+  z.object({ type: z.literal('fired'), id: z.string(), at: z.iso.datetime() }),
+  /** A schedule was ended. */
+  z.object({ type: z.literal('unschedule'), id: z.string(), at: z.iso.datetime() }),
   /** What a person called the session. */
   z.object({ type: z.literal('title'), title: z.string(), at: z.string() }),
   /** The end of a message. The text of the reply is read from the transcript. */

@@ -1,5 +1,6 @@
 import type { ApprovalDecision } from '../../protocol/agent-api.ts';
 import type { ApprovalRequest, MessageRequest } from '../../protocol/messages.ts';
+import type { Kept } from '../schedule/schedule.ts';
 import { isAnswer, promptOf, type TranscriptEntry, toolResultIdsOf } from './entry.ts';
 import type { InboxRecord } from './inbox-record.ts';
 import { addUsage, noUsage, totalTokens, usageOf } from './usage.ts';
@@ -46,6 +47,8 @@ export class Ledger {
   /** The working directory that the session began in. */
   project: string | undefined;
   lastActivityAt: string | undefined;
+  /** What the session is to be told later, by id. */
+  readonly schedules = new Map<string, Kept>();
   title: string | undefined;
   forkedFrom: string | undefined;
   /** Tokens of the session's own answers. */
@@ -138,6 +141,18 @@ export class Ledger {
         if (message !== undefined) message.interrupted = true;
         break;
       }
+      case 'schedule':
+        if (!this.schedules.has(record.schedule.id))
+          this.schedules.set(record.schedule.id, { schedule: record.schedule });
+        break;
+      case 'fired': {
+        const kept = this.schedules.get(record.id);
+        if (kept !== undefined) this.schedules.set(record.id, { ...kept, firedAt: record.at });
+        break;
+      }
+      case 'unschedule':
+        this.schedules.delete(record.id);
+        break;
       case 'title':
         this.title = record.title;
         break;

@@ -1,8 +1,10 @@
 import type { ApprovalDecision } from '../../protocol/agent-api.ts';
 import type { MessageRecord, MessageRequest } from '../../protocol/messages.ts';
 import type { RuntimeState, SessionDetail } from '../../protocol/state.ts';
+import type { Schedule } from '../schedule/schedule.ts';
 import { type TranscriptEntry, textOf } from './entry.ts';
 import type { SessionHost } from './host.ts';
+import type { InboxRecord } from './inbox-record.ts';
 import type { LedgerMessage } from './ledger.ts';
 import type { SessionLogs } from './logs.ts';
 import { turnOf } from './step.ts';
@@ -10,6 +12,11 @@ import { Turn, turnUsage } from './turn.ts';
 import { EntryWriter } from './write-entry.ts';
 
 type SessionState = RuntimeState['sessions'][number];
+
+/** The key of the message that a schedule gives at an instant. */
+function firedKey(schedule: string, at: string): string {
+  return `schedule-${schedule}-${at}`;
+}
 
 /** So long a rewind waits for a volume that is full. */
 const rewindPatienceMs = 5_000;
@@ -111,11 +118,31 @@ export class Session {
     return 'rewound';
   }
 
-  /** Resolves when the message is on disk. Rejects with `StorageError`, and then it is not. */
-  async accept(request: MessageRequest): Promise<MessageRecord> {
+  /** Whether a prompt that this schedule gave is not settled. */
+  works(schedule: string): boolean {
+    return this.logs.ledger.open().some(({ request }) => request.key.startsWith(firedKey(schedule, '')));
+  }
+
+  /** Gives the session the prompt of a schedule. Rejects as `accept` does. */
+  async fire({ id, prompt }: Schedule, at: string): Promise<void> {
+    const request = { key: firedKey(id, at), session: this.id, from: `schedule ${id}`, text: prompt };
+    await this.accept(request, { type: 'fired', id, at });
+  }
+
+  /** Resolves when the schedule, or its end, is on disk. */
+  async record(change: Extract<InboxRecord, { type: 'schedule' | 'unschedule' }>): Promise<void> {
+    await this.logs.appendRecords(change);
+    this.#host.scheduled();
+  }
+
+  /**
+   * Resolves when the message is on disk, with what else happened by it. Rejects with `StorageError`, and then it is not.
+   */
+  async accept(request: MessageRequest, ...more: InboxRecord[]): Promise<MessageRecord> {
     this.#arriving += 1;
     try {
-      await this.logs.appendRecords({ type: 'message', ...request, receivedAt: new Date().toISOString() });
+      const message = { type: 'message' as const, ...request, receivedAt: new Date().toISOString() };
+      await this.logs.appendRecords(message, ...more);
     } finally {
       this.#arriving -= 1;
     }

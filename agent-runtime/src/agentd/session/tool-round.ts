@@ -9,6 +9,7 @@ import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import type { ToolUse, TranscriptEntry } from './entry.ts';
 import type { SessionHost } from './host.ts';
 import type { SessionLogs } from './logs.ts';
+import { schedulesOf } from './schedules.ts';
 import { scopeOf } from './scope.ts';
 import { startForModel } from './skills.ts';
 import type { EntryWriter } from './write-entry.ts';
@@ -150,6 +151,7 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
     background: host.background,
     seen,
     hidden: (path) => isReadDenied(path, permissions.deny, scope),
+    schedules: schedulesOf(round),
     startSkill: (name, args) => startForModel(name, args, round, context),
   };
   return context;

@@ -11,8 +11,10 @@ import { type ContentBlock, isAnswer, type TranscriptEntry, textOf } from './ent
 import type { SessionHost } from './host.ts';
 import type { LedgerMessage } from './ledger.ts';
 import type { SessionLogs } from './logs.ts';
+import { beginLoop } from './loop.ts';
 import { attemptsOf, refused, requestOf, type Trouble } from './model-request.ts';
 import { commandContent, promptContent } from './prompt.ts';
+import { schedulesOf } from './schedules.ts';
 import { projectOf, scopeOf } from './scope.ts';
 import { nextStep, turnOf } from './step.ts';
 import { interrupted, type RoundContext, runToolRound } from './tool-round.ts';
@@ -103,16 +105,23 @@ export class Turn {
     // A session that begins now has nothing that could have changed meanwhile.
     const wake = this.#logs.ledger.entries === 0 ? undefined : this.#host.wakeNote.for(this.#session);
     try {
-      const call = commandOf(request.text);
+      const round = this.#round([]);
+      const asked = commandOf(request.text);
+      const loop =
+        asked?.name === 'loop' ? await beginLoop(asked.args, request, schedulesOf(round)) : undefined;
+      if (typeof loop === 'string') return { reason: 'CommandFailed', message: loop };
+      const said = { ...request, text: loop?.prompt ?? request.text };
+      const call = commandOf(said.text);
       const builtIn = call?.name === 'compact' ? ('compact' as const) : undefined;
       const started =
         call === undefined || builtIn !== undefined
           ? undefined
-          : await startCommand(call, request.key, this.#round([]));
+          : await startCommand(call, request.key, round);
+      const note = [loop?.note, wake].filter((each) => each !== undefined).join('\n') || undefined;
       const content =
         call === undefined || started === undefined
-          ? promptContent(request, ended, wake)
-          : commandContent(call, started.text, request, ended, wake);
+          ? promptContent(said, ended, note)
+          : commandContent(call, started.text, said, ended, note);
       await this.#write({
         message: { role: 'user', content },
         messageKey: request.key,

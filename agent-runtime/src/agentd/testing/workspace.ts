@@ -29,6 +29,7 @@ type ConfigChange = Partial<Pick<RuntimeConfig, 'services' | 'systemPrompt'>> & 
   permissions?: Partial<RuntimeConfig['permissions']>;
   model?: Partial<RuntimeConfig['model']>;
   checkpoint?: Partial<RuntimeConfig['checkpoint']>;
+  schedules?: Partial<RuntimeConfig['schedules']>;
 };
 
 /** A workspace without a pod: a volume, tools and a model that outlive the agents started on it. */
@@ -67,6 +68,7 @@ export class TestWorkspace {
       model: { name: 'scripted', baseUrl: model.url, compactAt: 150_000, ...change.model },
       permissions: { mode: 'bypassPermissions', allow: [], deny: [], ...change.permissions },
       services: change.services ?? [],
+      schedules: { most: 20, minIntervalSeconds: 1, ...change.schedules },
       checkpoint: { keep: 2, processes: 'Restart', onDumpFailure: 'StayAwake', ...change.checkpoint },
     };
   }

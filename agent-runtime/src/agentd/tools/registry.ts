@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { bash } from './bash.ts';
 import { edit, read, write } from './files.ts';
+import { cronCreate, cronDelete, cronList, scheduleWakeup } from './schedule.ts';
 import { glob, grep } from './search.ts';
 import { skill } from './skill.ts';
 import { taskOutput, taskStop } from './tasks.ts';
@@ -13,6 +14,7 @@ export type AnyTool = Tool<never>;
 const tools = [
   ...[bash, read, write, edit, glob, grep],
   ...[taskOutput, taskStop, skill],
+  ...[cronCreate, cronList, cronDelete, scheduleWakeup],
 ] as unknown as readonly AnyTool[];
 
 /** Names that older prompts and plugins use. */

@@ -1,8 +1,21 @@
 import type { z } from 'zod';
+import type { ScheduleState } from '../../protocol/state.ts';
 import type { BackgroundTasks } from '../background/background-tasks.ts';
 import type { Access } from '../permissions/decide.ts';
+import type { Schedule } from '../schedule/schedule.ts';
 import type { TranscriptEntry } from '../session/entry.ts';
 import type { ToolsClient } from './tools-client.ts';
+
+/** The schedules of one session. */
+export interface SessionSchedules {
+  /** Resolves when it is on disk, with when it is due; or with why not, for the model. */
+  add(schedule: Schedule): Promise<string | { schedule: Schedule; nextAt: string | undefined }>;
+  /** False: the session has no such schedule. */
+  remove(id: string): Promise<boolean>;
+  list(): ScheduleState[];
+  /** Milliseconds, and a number. */
+  limits(): { minInterval: number; most: number };
+}
 
 /** What a tool works with. */
 export interface ToolContext {
@@ -18,6 +31,8 @@ export interface ToolContext {
   seen: ReadonlyMap<string, string>;
   /** Whether a deny rule keeps this path from being read. */
   hidden: (path: string) => boolean;
+  /** What the session is to be told later. */
+  schedules: SessionSchedules;
   /** Starts a skill for the model; what comes of it is the outcome of the tool. */
   startSkill: (name: string, args: string) => Promise<ToolOutcome>;
 }
