@@ -12,7 +12,7 @@ import {
   utcDay,
 } from './scalars.ts';
 
-export const permissionModes = ['default', 'acceptEdits', 'bypassPermissions'] as const;
+export const permissionModes = ['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions'] as const;
 export const permissionMode = z.enum(permissionModes);
 export type PermissionMode = z.infer<typeof permissionMode>;
 
@@ -244,12 +244,10 @@ export const agentWorkspaceStatus = z.object({
   idleSince: timestamp.optional().meta({ description: 'Since when nothing happened; absent while busy.' }),
   suspendedSince: timestamp.optional().meta({ description: 'Since when it sleeps; absent while awake.' }),
   startedAt: timestamp.optional().meta({ description: 'When the current pod was asked for.' }),
-  nextWakeAt: timestamp
-    .optional()
-    .meta({
-      description:
-        'When the agent is to be awake for a prompt that it scheduled; absent: nothing is scheduled.',
-    }),
+  nextWakeAt: timestamp.optional().meta({
+    description:
+      'When the agent is to be awake for a prompt that it scheduled; absent: nothing is scheduled.',
+  }),
   messages: z
     .object({
       pending: z.int().min(0).meta({ description: 'Messages that the agent has not begun.' }),

@@ -65,8 +65,8 @@ export class TestWorkspace {
     this.config = {
       revision: '1',
       workspace: { namespace: 'team', name: 'demo', uid: 'uid-1' },
+      permissions: { mode: 'bypassPermissions', allow: [], ask: [], deny: [], ...change.permissions },
       model: { name: 'scripted', baseUrl: model.url, compactAt: 150_000, ...change.model },
-      permissions: { mode: 'bypassPermissions', allow: [], deny: [], ...change.permissions },
       services: change.services ?? [],
       schedules: { most: 20, minIntervalSeconds: 1, ...change.schedules },
       checkpoint: { keep: 2, processes: 'Restart', onDumpFailure: 'StayAwake', ...change.checkpoint },
