@@ -47,6 +47,10 @@ describe('the tools as the model sees them', () => {
       'TaskOutput',
       'TaskStop',
       'Skill',
+      'CronCreate',
+      'CronList',
+      'CronDelete',
+      'ScheduleWakeup',
     ]);
   });
 
