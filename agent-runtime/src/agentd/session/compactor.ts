@@ -83,7 +83,7 @@ export class Compactor {
     const { host, session, changed, write } = this.#parts;
     const messages = this.messages(summarized, opening);
     const attempts = attemptsOf(this.#parts, changed);
-    const summary = await host.model.summary(requestOf(host, messages), instructions, {
+    const summary = await host.model.summary(requestOf(host, summarized, messages), instructions, {
       ...attempts,
       // It is no part of the conversation that people follow.
       onText: () => host.active(),

@@ -62,6 +62,8 @@ export const transcriptEntry = z.looseObject({
   rewind: z.object({ message: z.string() }).optional(),
   /** A prompt that the runtime carries out itself, without asking the model for an answer. */
   builtIn: z.literal('compact').optional(),
+  /** Tools that the model looked for, and has from here on. */
+  loadedTools: z.array(z.string()).optional(),
   /** The entry that this one is a copy of, in a forked session. */
   forkedFrom: z
     .object({ sessionId: z.string(), uuid: z.string(), messageKey: z.string().optional() })

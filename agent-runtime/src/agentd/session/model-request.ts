@@ -3,6 +3,7 @@ import type { ModelRequest } from '../model/model-client.ts';
 import type { Attempts } from '../model/patient-model.ts';
 import { systemPrompt } from '../model/system-prompt.ts';
 import { toolDeclarations } from '../tools/registry.ts';
+import type { TranscriptEntry } from './entry.ts';
 import type { SessionHost } from './host.ts';
 
 /** Why a message failed, or what it waits for: `reason` is a documented one of AgentMessage. */
@@ -11,9 +12,17 @@ export interface Trouble {
   message: string;
 }
 
-/** A request of these messages, put together each time it is made: the configuration may have changed. */
-export function requestOf(host: SessionHost, messages: ModelRequest['messages']): () => ModelRequest {
-  const tools = toolDeclarations();
+/**
+ * A request of these messages, put together each time it is made: the configuration may have changed. What the model looked for in
+ * `entries` is among its tools.
+ */
+export function requestOf(
+  host: SessionHost,
+  entries: readonly TranscriptEntry[],
+  messages: ModelRequest['messages'],
+): () => ModelRequest {
+  const loaded = entries.flatMap((entry) => entry.loadedTools ?? []);
+  const tools = toolDeclarations(host.mcp.declared(loaded));
   return () => {
     const { workspace, model, systemPrompt: custom } = host.config();
     return { model: model.name, system: systemPrompt(workspace, custom), tools, messages };

@@ -3,6 +3,7 @@ import { SessionContext } from '../context/session-context.ts';
 import { withGrants } from '../context/skills/grants.ts';
 import { SkillFailure } from '../context/skills/render.ts';
 import { sourceOf } from '../context/source.ts';
+import { mcpNews } from '../mcp/news.ts';
 import { ModelRefused } from '../model/patient-model.ts';
 import { commandOf, startCommand } from './command.ts';
 import { liveEntries } from './compaction.ts';
@@ -44,6 +45,8 @@ export class Turn {
   #entries: TranscriptEntry[] = [];
   #context: SessionContext | undefined;
   readonly #compactor: Compactor;
+  /** Resolves when its MCP servers are connected, or have been waited for. */
+  #servers: Promise<void> | undefined;
 
   constructor(
     session: string,
@@ -139,6 +142,9 @@ export class Turn {
 
   /** Takes one step; returns how the turn ended, if it did. */
   async #step(): Promise<TurnEnd | undefined> {
+    // Once in a turn: what it began with is what it goes on with.
+    this.#servers ??= this.#host.mcp.prepare(this.#signal);
+    await this.#servers;
     const turn = turnOf(this.#entries, this.#message.request.key);
     if (turn[0]?.builtIn === 'compact') return this.#compactNow(turn);
     const step = nextStep(turn);
@@ -153,6 +159,8 @@ export class Turn {
     const opening = await context.opening();
     const news = await context.news(liveEntries(this.#entries));
     if (news !== undefined) await this.#write(news);
+    const note = mcpNews(this.#host.mcp.note(), liveEntries(this.#entries));
+    if (note !== undefined) await this.#write(note);
     if (await this.#compactor.ifFull(this.#entries, opening)) return undefined;
     return this.#ask(turn, opening);
   }
@@ -202,7 +210,7 @@ export class Turn {
       },
     );
     try {
-      const request = requestOf(this.#host, this.#compactor.messages(this.#entries, opening));
+      const request = requestOf(this.#host, this.#entries, this.#compactor.messages(this.#entries, opening));
       const answer = await this.#host.model.answer(request, attempts);
       if (troubled) this.#changed();
       const { id, type, role, model, content, stop_reason, stop_sequence, usage } = answer;

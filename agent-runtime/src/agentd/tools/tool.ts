@@ -33,6 +33,8 @@ export interface ToolContext {
   hidden: (path: string) => boolean;
   /** What the session is to be told later. */
   schedules: SessionSchedules;
+  /** Something that counts as activity happened. */
+  active: () => void;
   /** Starts a skill for the model; what comes of it is the outcome of the tool. */
   startSkill: (name: string, args: string) => Promise<ToolOutcome>;
 }
@@ -44,6 +46,8 @@ export interface ToolOutcome {
   seen?: { path: string; hash: string };
   /** The session's working directory from here on. */
   cwd?: string;
+  /** Names of tools that are before the model from the next request on. */
+  loadedTools?: string[];
   /** The skill that was started, with what it may use. */
   skill?: NonNullable<TranscriptEntry['skill']>;
 }
@@ -53,6 +57,8 @@ export interface Tool<Input> {
   name: string;
   description: string;
   input: z.ZodType<Input>;
+  /** The JSON Schema that the model is shown, where it is not `input`'s. */
+  schema?: { type: 'object'; [key: string]: unknown };
   /** May run beside others of the same answer: it changes nothing. */
   parallel: boolean;
   access(input: Input, context: { cwd: string; home: string }): Access;
