@@ -142,27 +142,32 @@ export class Turn {
 
   /** Takes one step; returns how the turn ended, if it did. */
   async #step(): Promise<TurnEnd | undefined> {
-    // Once in a turn: what it began with is what it goes on with.
-    this.#servers ??= this.#host.mcp.prepare(this.#signal);
-    await this.#servers;
     const turn = turnOf(this.#entries, this.#message.request.key);
     if (turn[0]?.builtIn === 'compact') return this.#compactNow(turn);
     const step = nextStep(turn);
     if (step.kind === 'done') return this.#settle(turn);
     if (step.kind === 'tools') {
+      await this.#prepared();
       const round = await runToolRound(step.calls, step.cut, this.#round(turn));
       return round.written === 0 && this.#waits(round.undecided) ? 'waiting' : undefined;
     }
     const refusal = this.#limit(turn);
     if (refusal !== undefined) return this.#settle(turn, refusal);
     const context = this.#openContext();
-    const opening = await context.opening();
+    // Beside each other: where the tools do not answer, both wait for them.
+    const [opening] = await Promise.all([context.opening(), this.#prepared()]);
     const news = await context.news(liveEntries(this.#entries));
     if (news !== undefined) await this.#write(news);
     const note = mcpNews(this.#host.mcp.note(), liveEntries(this.#entries));
     if (note !== undefined) await this.#write(note);
     if (await this.#compactor.ifFull(this.#entries, opening)) return undefined;
     return this.#ask(turn, opening);
+  }
+
+  /** Once in a turn: the servers that it began with are what it goes on with. */
+  #prepared(): Promise<void> {
+    this.#servers ??= this.#host.mcp.prepare(this.#signal);
+    return this.#servers;
   }
 
   #round(turn: readonly TranscriptEntry[]): RoundContext {
