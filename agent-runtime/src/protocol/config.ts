@@ -8,6 +8,9 @@ export const forkSource = z.object({
 });
 export type ForkSource = z.infer<typeof forkSource>;
 
+export const permissionMode = z.enum(['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions']);
+export type PermissionMode = z.infer<typeof permissionMode>;
+
 /** What the operator tells `agentd`: mounted as `config.json`, and sent again by `PUT /v1/config` when it changes. */
 export const runtimeConfig = z.object({
   /** SHA-256 over the rest of the document, by the operator; `GET /v1/state` echoes it. */
@@ -26,7 +29,9 @@ export const runtimeConfig = z.object({
   }),
   systemPrompt: z.string().optional(),
   permissions: z.object({
-    mode: z.enum(['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions']),
+    mode: permissionMode,
+    /** Of those that the class allows, the one that follows `plan` when a plan is approved. Absent: none, so plan mode does not end. */
+    afterPlan: permissionMode.optional(),
     allow: z.array(z.string()),
     ask: z.array(z.string()).default([]),
     deny: z.array(z.string()),

@@ -260,6 +260,7 @@ function conversation(agent: Agent): Route[] {
       handle: async ({ params, body }) => {
         agent.mustTakeWork();
         const result = await agent.sessions.decide(params.id ?? '', body);
+        if (typeof result === 'object') throw new HttpError('invalid', misfit(result.answersWanted));
         if (result === 'unknown') throw new HttpError('not_found', `There is no approval ${params.id}.`);
         if (result === 'decided-before') throw new HttpError('conflict', 'This question has been answered.');
         if (result === 'expired') {
@@ -342,6 +343,11 @@ function checkpoints(agent: Agent): Route[] {
       },
     }),
   ];
+}
+
+function misfit(wanted: number): string {
+  if (wanted === 0) return 'This is no question that takes answers: allow or deny it.';
+  return `This takes ${wanted === 1 ? 'an answer' : `${wanted} answers, one for each question`}, or a denial.`;
 }
 
 function sessionOf(agent: Agent, params: Record<string, string>): Session {

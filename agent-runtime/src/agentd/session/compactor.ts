@@ -3,6 +3,7 @@ import { type Cut, contextTokens, cutOf, liveConversation, liveEntries, summaryE
 import { type ApiMessage, withCacheMarks, withOpening } from './conversation.ts';
 import { type ContentBlock, isAnswer, type TranscriptEntry } from './entry.ts';
 import type { SessionHost } from './host.ts';
+import type { SessionLogs } from './logs.ts';
 import { attemptsOf, requestOf, type Trouble } from './model-request.ts';
 import type { NewEntry } from './write-entry.ts';
 
@@ -11,6 +12,7 @@ export type Compacted = 'done' | 'nothing' | 'empty';
 
 interface CompactorParts {
   session: string;
+  logs: SessionLogs;
   host: SessionHost;
   signal: AbortSignal;
   write: (entry: NewEntry) => Promise<void>;
@@ -83,7 +85,7 @@ export class Compactor {
     const { host, session, changed, write } = this.#parts;
     const messages = this.messages(summarized, opening);
     const attempts = attemptsOf(this.#parts, changed);
-    const summary = await host.model.summary(requestOf(host, summarized, messages), instructions, {
+    const summary = await host.model.summary(requestOf(this.#parts, summarized, messages), instructions, {
       ...attempts,
       // It is no part of the conversation that people follow.
       onText: () => host.active(),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { approvalRequest, messageRequest, tokenUsage } from '../../protocol/messages.ts';
 import { schedule } from '../schedule/schedule.ts';
+import { subagentRecord } from '../subagents/record.ts';
 
 /**
  * One line of a session's inbox: what the session was told and what it was about to do. With the transcript it says
@@ -18,6 +19,7 @@ export const inboxRecord = z.discriminatedUnion('type', [
     id: z.string(),
     decision: z.enum(['allow', 'deny']),
     reason: z.string().optional(),
+    answers: z.array(z.string()).optional(),
     /** Who gave it, where it may be given again: the UID of an `AgentMessage`. */
     key: z.string().optional(),
     at: z.string(),
@@ -43,5 +45,6 @@ export const inboxRecord = z.discriminatedUnion('type', [
     reason: z.string().optional(),
     message: z.string().optional(),
   }),
+  subagentRecord,
 ]);
 export type InboxRecord = z.infer<typeof inboxRecord>;

@@ -1,6 +1,8 @@
 import type { ApprovalDecision } from '../../protocol/agent-api.ts';
+import type { PermissionMode } from '../../protocol/config.ts';
 import type { ApprovalRequest, MessageRequest } from '../../protocol/messages.ts';
 import type { Kept } from '../schedule/schedule.ts';
+import type { SubagentRecord } from '../subagents/record.ts';
 import { isAnswer, promptOf, type TranscriptEntry, toolResultIdsOf } from './entry.ts';
 import type { InboxRecord } from './inbox-record.ts';
 import { addUsage, noUsage, totalTokens, usageOf } from './usage.ts';
@@ -42,13 +44,17 @@ export class Ledger {
   readonly startedTools = new Set<string>();
   /** Tool calls that have a result. */
   readonly #answeredTools = new Set<string>();
-  /** Background tasks whose end the model has been told. */
+  /** Background tasks, and messages to subagents in the background, whose end the model has been told. */
   readonly toldBackground = new Set<string>();
+  /** Of a session that is a subagent. */
+  subagent: SubagentRecord | undefined;
   entries = 0;
   lastUuid: string | null = null;
   cwd: string | undefined;
   /** The working directory that the session began in. */
   project: string | undefined;
+  /** What an approved plan made of the permission mode. */
+  permissionMode: PermissionMode | undefined;
   lastActivityAt: string | undefined;
   /** What the session is to be told later, by id. */
   readonly schedules = new Map<string, Kept>();
@@ -73,6 +79,7 @@ export class Ledger {
     if (isAnswer(entry)) this.contextTokens = totalTokens(usageOf(entry));
     const before = this.#live;
     this.#live = this.#liveWith(entry, offset);
+    this.permissionMode = entry.permissionMode ?? this.permissionMode;
     this.#touch(entry.timestamp);
     for (const id of toolResultIdsOf(entry)) this.#answeredTools.add(id);
     for (const id of entry.toldBackground ?? []) this.toldBackground.add(id);
@@ -159,6 +166,10 @@ export class Ledger {
       case 'title':
         this.title = record.title;
         break;
+      case 'subagent':
+        this.subagent = record;
+        this.cwd ??= record.cwd;
+        break;
       case 'settled': {
         const message = this.messages.get(record.key);
         if (message !== undefined) message.settled = record;
@@ -188,6 +199,10 @@ export class Ledger {
     if (from === undefined) return undefined;
     const next = [...this.#prompts.values()].find((prompt) => prompt.offset > from);
     return { from, to: next?.offset };
+  }
+
+  hasResult(toolUseId: string): boolean {
+    return this.#answeredTools.has(toolUseId);
   }
 
   approvalFor(toolUseId: string): LedgerApproval | undefined {

@@ -2,9 +2,12 @@ import type { ModelFailure } from '../model/failure.ts';
 import type { ModelRequest } from '../model/model-client.ts';
 import type { Attempts } from '../model/patient-model.ts';
 import { systemPrompt } from '../model/system-prompt.ts';
+import { mayUse } from '../subagents/narrow.ts';
 import { toolDeclarations } from '../tools/registry.ts';
 import type { TranscriptEntry } from './entry.ts';
 import type { SessionHost } from './host.ts';
+import type { SessionLogs } from './logs.ts';
+import { permissionsOf } from './scope.ts';
 
 /** Why a message failed, or what it waits for: `reason` is a documented one of AgentMessage. */
 export interface Trouble {
@@ -17,15 +20,18 @@ export interface Trouble {
  * `entries` is among its tools.
  */
 export function requestOf(
-  host: SessionHost,
+  where: { logs: SessionLogs; host: SessionHost },
   entries: readonly TranscriptEntry[],
   messages: ModelRequest['messages'],
 ): () => ModelRequest {
+  const { host } = where;
+  const { subagent } = host;
   const loaded = entries.flatMap((entry) => entry.loadedTools ?? []);
-  const tools = toolDeclarations(host.mcp.declared(loaded));
+  const tools = toolDeclarations(host.mcp.declared(loaded), subagent && mayUse(subagent));
   return () => {
     const { workspace, model, systemPrompt: custom } = host.config();
-    return { model: model.name, system: systemPrompt(workspace, custom), tools, messages };
+    const planMode = permissionsOf(where).mode === 'plan';
+    return { model: model.name, system: systemPrompt(workspace, custom, planMode), tools, messages };
   };
 }
 

@@ -12,6 +12,8 @@ export function schedulesOf({ session, host, logs }: RoundContext): SessionSched
     limits,
     list,
     async add(schedule) {
+      if (host.subagent !== undefined)
+        return 'A subagent ends with its task and cannot be told anything later: leave it to the one that called it.';
       const { most } = limits();
       const known = logs.ledger.schedules.has(schedule.id);
       if (!known && host.schedules().length >= most) {

@@ -5,6 +5,7 @@ import { SkillFailure } from '../context/skills/render.ts';
 import { sourceOf } from '../context/source.ts';
 import { mcpNews } from '../mcp/news.ts';
 import { ModelRefused } from '../model/patient-model.ts';
+import { mayUse } from '../subagents/narrow.ts';
 import { commandOf, startCommand } from './command.ts';
 import { liveEntries } from './compaction.ts';
 import { Compactor } from './compactor.ts';
@@ -16,7 +17,7 @@ import { beginLoop } from './loop.ts';
 import { attemptsOf, refused, requestOf, type Trouble } from './model-request.ts';
 import { commandContent, promptContent } from './prompt.ts';
 import { schedulesOf } from './schedules.ts';
-import { projectOf, scopeOf } from './scope.ts';
+import { permissionsOf, projectOf, scopeOf } from './scope.ts';
 import { nextStep, turnOf } from './step.ts';
 import { interrupted, type RoundContext, runToolRound } from './tool-round.ts';
 import { addUsage, noUsage, usageOf, utcDay } from './usage.ts';
@@ -45,6 +46,8 @@ export class Turn {
   #entries: TranscriptEntry[] = [];
   #context: SessionContext | undefined;
   readonly #compactor: Compactor;
+  /** Tool calls under way. */
+  readonly #calls = new Set<string>();
   /** Resolves when its MCP servers are connected, or have been waited for. */
   #servers: Promise<void> | undefined;
 
@@ -65,12 +68,18 @@ export class Turn {
     this.#changed = changed;
     this.#writer = new EntryWriter(session, logs, host, (entry) => this.#entries.push(entry));
     const write = (entry: NewEntry) => this.#write(entry);
-    this.#compactor = new Compactor({ session, host, signal, write, changed });
+    this.#compactor = new Compactor({ session, logs, host, signal, write, changed });
   }
 
   /** The ids of the questions that a turn which ended with `waiting` waits for. */
   get waitingFor(): ReadonlySet<string> {
     return this.#waitingFor;
+  }
+
+  /** Whether all that it does is to wait for subagents, each of which waits for a person. */
+  rests(): boolean {
+    const { subagents } = this.#host;
+    return this.#calls.size > 0 && [...this.#calls].every((call) => subagents.rests(this.#session, call));
   }
 
   get entries(): readonly TranscriptEntry[] {
@@ -109,12 +118,13 @@ export class Turn {
     const wake = this.#logs.ledger.entries === 0 ? undefined : this.#host.wakeNote.for(this.#session);
     try {
       const round = this.#round([]);
-      const asked = commandOf(request.text);
+      // A task that another agent gave is text.
+      const asked = this.#host.subagent === undefined ? commandOf(request.text) : undefined;
       const loop =
         asked?.name === 'loop' ? await beginLoop(asked.args, request, schedulesOf(round)) : undefined;
       if (typeof loop === 'string') return { reason: 'CommandFailed', message: loop };
       const said = { ...request, text: loop?.prompt ?? request.text };
-      const call = commandOf(said.text);
+      const call = loop === undefined ? asked : commandOf(said.text);
       const builtIn = call?.name === 'compact' ? ('compact' as const) : undefined;
       const started =
         call === undefined || builtIn !== undefined
@@ -158,6 +168,8 @@ export class Turn {
     const [opening] = await Promise.all([context.opening(), this.#prepared()]);
     const news = await context.news(liveEntries(this.#entries));
     if (news !== undefined) await this.#write(news);
+    const ended = await this.#host.subagents.news(this.#session);
+    if (ended !== undefined) await this.#write(ended);
     const note = mcpNews(this.#host.mcp.note(), liveEntries(this.#entries));
     if (note !== undefined) await this.#write(note);
     if (await this.#compactor.ifFull(this.#entries, opening)) return undefined;
@@ -178,8 +190,9 @@ export class Turn {
       writer: this.#writer,
       signal: this.#signal,
       entries: this.#entries,
-      permissions: withGrants(this.#host.config().permissions, turn),
+      permissions: withGrants(permissionsOf({ logs: this.#logs, host: this.#host }), turn),
       seen: seenFiles(this.#entries),
+      calls: this.#calls,
     };
   }
 
@@ -192,12 +205,13 @@ export class Turn {
 
   /** The files around the session, as they are in this turn. */
   #openContext(): SessionContext {
-    const { client, config, log } = this.#host;
+    const { client, config, log, subagent } = this.#host;
     const where = { logs: this.#logs, host: this.#host };
     this.#context ??= new SessionContext(
       sourceOf(client, config().permissions, scopeOf(where), this.#signal),
       projectOf(where),
       log.child({ session: this.#session }),
+      subagent === undefined || mayUse(subagent)('Agent'),
     );
     return this.#context;
   }
@@ -215,7 +229,9 @@ export class Turn {
       },
     );
     try {
-      const request = requestOf(this.#host, this.#entries, this.#compactor.messages(this.#entries, opening));
+      const where = { logs: this.#logs, host: this.#host };
+      const messages = this.#compactor.messages(this.#entries, opening);
+      const request = requestOf(where, this.#entries, messages);
       const answer = await this.#host.model.answer(request, attempts);
       if (troubled) this.#changed();
       const { id, type, role, model, content, stop_reason, stop_sequence, usage } = answer;
@@ -324,9 +340,9 @@ export class Turn {
   }
 }
 
-/** What a message cost: the sum over the answers of its turn. */
+/** What a message cost: the sum over the answers of its turn, and what its subagents cost. */
 export function turnUsage(turn: readonly TranscriptEntry[]): NonNullable<MessageRecord['usage']> {
-  return turn.map(usageOf).reduce(addUsage, noUsage);
+  return turn.flatMap((entry) => [usageOf(entry), entry.subagentUsage ?? noUsage]).reduce(addUsage, noUsage);
 }
 
 /** The hashes of files as this session last saw them, from the results in its transcript. */

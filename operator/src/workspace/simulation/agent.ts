@@ -198,6 +198,7 @@ export class SimulatedAgent {
         })),
       ...(this.volume.wakeAt !== undefined && { nextWakeAt: new Date(this.volume.wakeAt).toISOString() }),
       background: [],
+      subagents: [],
       services: [],
       tools: 'ready',
       ...(this.#checkpoint === undefined ? {} : { checkpoint: this.#checkpoint }),
