@@ -24,6 +24,8 @@ export const runtimeConfig = z.object({
     maxTokensPerDay: z.int().min(1).optional(),
     /** Model requests for one message; absent: no limit. */
     maxTurns: z.int().min(1).optional(),
+    /** Tokens of a conversation from which it is summarized before the model is asked on. */
+    compactAt: z.int().min(1).default(150_000),
   }),
   systemPrompt: z.string().optional(),
   permissions: z.object({
@@ -42,6 +44,10 @@ export const runtimeConfig = z.object({
       restart: z.enum(['Always', 'OnFailure', 'Never']),
     }),
   ),
+  /** What sessions may schedule for themselves. */
+  schedules: z
+    .object({ most: z.int().min(0), minIntervalSeconds: z.int().min(1) })
+    .default({ most: 20, minIntervalSeconds: 60 }),
   checkpoint: z.object({
     keep: z.int().min(1),
     /** What the pod is made for: where the class has no process images, `Restart`. */

@@ -3,6 +3,7 @@ import { egressProxyEntry, type RuntimeConfig } from '@dormouse/agent-runtime/pr
 import {
   type AgentWorkspace,
   type AgentWorkspaceStatus,
+  milliseconds,
   type PermissionMode,
   workspaceLabel,
 } from '@dormouse/crds';
@@ -33,6 +34,7 @@ export function buildRuntimeConfig(
       baseUrl: modelUrl,
       ...(effective.maxTokensPerDay === undefined ? {} : { maxTokensPerDay: effective.maxTokensPerDay }),
       ...(effective.maxTurns === undefined ? {} : { maxTurns: effective.maxTurns }),
+      compactAt: workspace.spec.agent.compactAt,
     },
     ...(workspace.spec.agent.systemPrompt === undefined
       ? {}
@@ -51,6 +53,10 @@ export function buildRuntimeConfig(
       restart,
     })),
     ...mcpOf(workspace, effective),
+    schedules: {
+      most: spec.schedules.most,
+      minIntervalSeconds: Math.ceil(milliseconds(spec.schedules.minInterval) / 1000),
+    },
     checkpoint: {
       keep: effective.keep,
       processes: effective.processes,

@@ -3,6 +3,11 @@ import type { PermissionScope } from '../permissions/decide.ts';
 import type { SessionHost } from './host.ts';
 import type { SessionLogs } from './logs.ts';
 
+/** The folder that a session began in. */
+export function projectOf({ logs, host }: { logs: SessionLogs; host: SessionHost }): string {
+  return logs.ledger.project ?? host.home;
+}
+
 /**
  * The rules for this session. An approved plan ends plan mode for it; a mode that the workspace was given since, or that its class no
  * longer allows, counts for more.

@@ -15,6 +15,7 @@ import type { ToolUse, TranscriptEntry } from './entry.ts';
 import type { SessionHost } from './host.ts';
 import { decideThroughLinks } from './links.ts';
 import type { SessionLogs } from './logs.ts';
+import { schedulesOf } from './schedules.ts';
 import { scopeOf } from './scope.ts';
 import { startForModel } from './skills.ts';
 import type { EntryWriter } from './write-entry.ts';
@@ -31,7 +32,7 @@ export interface RoundContext {
   host: SessionHost;
   writer: EntryWriter;
   signal: AbortSignal;
-  /** The whole transcript. */
+  /** The transcript, as far as the turn needs it. */
   entries: readonly TranscriptEntry[];
   /** The rules of the workspace, with what skills of this turn add to them. */
   permissions: RuntimeConfig['permissions'];
@@ -177,6 +178,7 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
     ...(afterPlan !== undefined && { afterPlan }),
     active: () => host.active(),
     hidden: (path) => isReadDenied(path, permissions.deny, scope),
+    schedules: schedulesOf(round),
     startSkill: (name, args) => startForModel(name, args, round, context),
     askModel: (system, texts) => askAside(round, system, texts),
     taskList: () => round.entries.findLast((entry) => entry.taskList !== undefined)?.taskList ?? emptyList,

@@ -17,6 +17,9 @@ export type NewEntry = Pick<TranscriptEntry, 'message'> &
       | 'skill'
       | 'permissionMode'
       | 'cwd'
+      | 'compaction'
+      | 'builtIn'
+      | 'rewind'
     >
   >;
 
@@ -59,7 +62,7 @@ export class EntryWriter {
     const { cwd, message, ...more } = fresh;
     const subagent = this.#host.subagent;
     const entry: TranscriptEntry = {
-      type: message.role,
+      type: fresh.compaction === undefined ? message.role : 'system',
       uuid: randomUUID(),
       parentUuid: ledger.lastUuid,
       sessionId: subagent?.session ?? this.#session,

@@ -5,6 +5,7 @@ import { bash } from './bash.ts';
 import { exitPlanMode } from './exit-plan-mode.ts';
 import { edit, read, write } from './files.ts';
 import { notebookEdit } from './notebook-edit.ts';
+import { cronCreate, cronDelete, cronList, scheduleWakeup } from './schedule.ts';
 import { glob, grep } from './search.ts';
 import { sendMessage } from './send-message.ts';
 import { skill } from './skill.ts';
@@ -22,6 +23,7 @@ const tools = [
   ...[notebookEdit, taskOutput, taskStop, skill, agent, sendMessage],
   ...[webFetch, taskCreate, taskUpdate, taskGet, taskListTool],
   ...[askUserQuestion, exitPlanMode],
+  ...[cronCreate, cronList, cronDelete, scheduleWakeup],
 ] as unknown as readonly AnyTool[];
 
 /** Names that older prompts and plugins use. */

@@ -1,11 +1,24 @@
 import type { z } from 'zod';
 import type { PermissionMode } from '../../protocol/config.ts';
 import type { ApprovalRequest, TokenUsage } from '../../protocol/messages.ts';
+import type { ScheduleState } from '../../protocol/state.ts';
 import type { BackgroundTasks } from '../background/background-tasks.ts';
 import type { Access } from '../permissions/decide.ts';
+import type { Schedule } from '../schedule/schedule.ts';
 import type { ContentBlock, TranscriptEntry } from '../session/entry.ts';
 import type { TaskList } from './task-list/list.ts';
 import type { ToolsClient } from './tools-client.ts';
+
+/** The schedules of one session. */
+export interface SessionSchedules {
+  /** Resolves when it is on disk, with when it is due; or with why not, for the model. */
+  add(schedule: Schedule): Promise<string | { schedule: Schedule; nextAt: string | undefined }>;
+  /** False: the session has no such schedule. */
+  remove(id: string): Promise<boolean>;
+  list(): ScheduleState[];
+  /** Milliseconds, and a number. */
+  limits(): { minInterval: number; most: number };
+}
 
 /** What a tool works with. */
 export interface ToolContext {
@@ -25,6 +38,8 @@ export interface ToolContext {
   answers?: readonly string[];
   /** In plan mode: the mode that follows when the plan is approved. */
   afterPlan?: PermissionMode;
+  /** What the session is to be told later. */
+  schedules: SessionSchedules;
   /** Something that counts as activity happened. */
   active: () => void;
   /** Starts a skill for the model; what comes of it is the outcome of the tool. */

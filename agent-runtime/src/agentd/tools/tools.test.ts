@@ -57,6 +57,10 @@ describe('the tools as the model sees them', () => {
       'TaskList',
       'AskUserQuestion',
       'ExitPlanMode',
+      'CronCreate',
+      'CronList',
+      'CronDelete',
+      'ScheduleWakeup',
     ]);
   });
 
