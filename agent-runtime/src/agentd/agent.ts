@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { ConfigUpdate, RuntimeConfig } from '../protocol/config.ts';
 import type { MessageRecord, MessageRequest } from '../protocol/messages.ts';
-import type { RuntimeState } from '../protocol/state.ts';
+import type { RuntimeState, ScheduleState } from '../protocol/state.ts';
 import { HttpError } from './api/error.ts';
 import type { EventSources } from './api/event-stream.ts';
 import { BackgroundTasks } from './background/background-tasks.ts';
@@ -19,6 +19,8 @@ import { McpServers } from './mcp/servers.ts';
 import type { Model } from './model/model-client.ts';
 import { PatientModel } from './model/patient-model.ts';
 import { type Recovered, recover } from './recover.ts';
+import { Scheduler } from './schedule/scheduler.ts';
+import type { SessionHost } from './session/host.ts';
 import { Sessions } from './session/sessions.ts';
 import { Slots } from './session/slots.ts';
 import { WakeNote } from './session/wake-note.ts';
@@ -28,6 +30,7 @@ import { AppendLog } from './storage/append-log.ts';
 import { StorageHealth } from './storage/health.ts';
 import { type Layout, layoutOf, makeFolders } from './storage/layout.ts';
 import { setAside } from './storage/set-aside.ts';
+import { Subagents } from './subagents/subagents.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { Terminals } from './terminal/terminals.ts';
 import { ToolsClient } from './tools/tools-client.ts';
@@ -52,6 +55,7 @@ export interface AgentOptions {
 /** Everything `agentd` is made of, put together from what is on the volume. */
 export class Agent {
   readonly sessions: Sessions;
+  readonly subagents: Subagents;
   readonly checkpoints: CheckpointStore;
   readonly checkpointer: Checkpointer;
   readonly metrics: Metrics;
@@ -67,6 +71,7 @@ export class Agent {
   readonly #background: BackgroundTasks;
   readonly #mcp: McpServers;
   readonly #watch: ToolsWatch;
+  readonly #scheduler: Scheduler;
   readonly #restore: RuntimeState['restore'];
   readonly #wakeNote = new WakeNote();
   #config: RuntimeConfig;
@@ -156,7 +161,7 @@ export class Agent {
       config: () => this.#config,
       log: options.log,
     });
-    this.sessions = new Sessions(recovered.sessions, layout, health, {
+    const host: Omit<SessionHost, 'subagents'> = {
       log: options.log,
       health,
       model: this.#model,
@@ -169,10 +174,25 @@ export class Agent {
       home: options.home,
       readable: options.readable,
       config: () => this.#config,
+      scheduled: () => {
+        this.#scheduler.look();
+        touch();
+      },
+      schedules: () => this.#scheduler.list(),
       held: () => this.checkpointer.holding || this.#watch.restoring || this.#stopping,
       emit: (event) => events.emit(event),
       delta: (session, text) => deltas.send(session, text),
       active: () => this.#active(),
+    };
+    this.subagents = new Subagents(recovered.subagents, layout, host, () => this.sessions);
+    this.sessions = new Sessions(recovered.sessions, layout, health, { ...host, subagents: this.subagents });
+    this.#scheduler = new Scheduler({
+      sessions: () => this.sessions.all(),
+      minInterval: () => this.#config.schedules.minIntervalSeconds * 1000,
+      held: () => this.checkpointer.holding || this.#watch.restoring || this.#stopping,
+      now: Date.now,
+      changed: touch,
+      log: options.log,
     });
     this.checkpointer = new Checkpointer(
       {
@@ -181,6 +201,7 @@ export class Agent {
         client: this.#client,
         config: () => this.#config,
         busy: () => this.#busyReasons(),
+        quiet: () => this.subagents.pause(),
         logs: () => this.#logs(backgroundLog),
         events,
         sessions: () => this.sessions.all().length,
@@ -191,7 +212,7 @@ export class Agent {
         processes: { stopped: () => this.#watch.processesStopped(), resume: () => this.#watch.resume() },
         emit: (event) => events.emit(event),
         changed: touch,
-        released: () => this.sessions.kickAll(),
+        released: () => this.#goOn(),
       },
       recovered.lastSequence,
     );
@@ -224,6 +245,10 @@ export class Agent {
     ]);
   }
 
+  get schedules(): ScheduleState[] {
+    return this.#scheduler.list();
+  }
+
   get stopping(): boolean {
     return this.#stopping;
   }
@@ -233,7 +258,7 @@ export class Agent {
     this.#watch.start();
     for (const session of this.sessions.all())
       this.#retell(session.id).catch((error: unknown) => this.#fault(error));
-    this.sessions.kickAll();
+    this.#goOn();
   }
 
   /** Takes a message, once for each key. */
@@ -258,7 +283,9 @@ export class Agent {
     this.#config = config;
     this.#board.touch();
     this.#model.nudge();
+    this.#scheduler.look();
     this.sessions.reconsiderAll();
+    this.subagents.reconsiderAll();
     if (servicesChanged) await this.#watch.applyServices();
   }
 
@@ -268,6 +295,7 @@ export class Agent {
     const { problem: modelProblem } = this.#model;
     const { problem: storageProblem } = this.#health;
     const { state: checkpoint } = this.checkpointer;
+    const { next: nextWakeAt } = this.#scheduler;
     return {
       bootId: this.#bootId,
       workspace: this.#config.workspace,
@@ -278,12 +306,16 @@ export class Agent {
       lastActivityAt: this.#lastActivityAt,
       sessions: sessions.map((session) => session.state()),
       openMessages: sessions.reduce((sum, session) => sum + session.logs.ledger.open().length, 0),
-      approvals: sessions.flatMap((session) => session.logs.ledger.undecided()),
+      approvals: [...sessions, ...this.subagents.all().map((child) => child.session)].flatMap((session) =>
+        session.logs.ledger.undecided(),
+      ),
+      subagents: this.subagents.state(),
       background: this.#background
         .running()
         .map(({ id, session, command, status, restartable, ignorable, startedAt }) => {
           return { id, session, command, status, restartable, ignorable, startedAt };
         }),
+      ...(nextWakeAt !== undefined && { nextWakeAt }),
       services: this.#watch.services(),
       tools: this.#watch.ready ? 'ready' : 'unavailable',
       ...(modelProblem !== undefined && { modelProblem }),
@@ -297,10 +329,12 @@ export class Agent {
   /** Ends turns where they stand, without settling them; what is on disk is where the next start goes on. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#scheduler.stop();
     this.terminals.close();
     this.#client.close();
     await Promise.all([
       this.sessions.stop(),
+      this.subagents.stopAll(),
       this.checkpointer.close(),
       this.#watch.close(),
       this.#mcp.close(),
@@ -312,7 +346,7 @@ export class Agent {
   }
 
   #busyReasons(): RuntimeState['busyReasons'] {
-    return busyReasons(this.sessions.all(), this.#background.running());
+    return busyReasons(this.sessions.all(), this.#background.running(), this.subagents.awake());
   }
 
   #active(): void {
@@ -325,6 +359,11 @@ export class Agent {
     for (const { id, logs: session } of this.sessions.all()) {
       logs.set(`transcripts/${id}.jsonl`, session.transcript);
       logs.set(`inbox/${id}.jsonl`, session.inbox);
+    }
+    for (const { record, session } of this.subagents.all()) {
+      const path = `${record.session}/subagents/agent-${record.id}.jsonl`;
+      if (session.logs.transcript.length > 0) logs.set(`transcripts/${path}`, session.logs.transcript);
+      logs.set(`inbox/${path}`, session.logs.inbox);
     }
     return logs;
   }
@@ -340,7 +379,13 @@ export class Agent {
     else if (restore.restarted.length > 0) restore.processes = 'Restarted';
     if (restored.length > 0 || restore.problem !== undefined) this.#wakeNote.set(restore);
     this.#board.touch();
+    this.#goOn();
+  }
+
+  #goOn(): void {
     this.sessions.kickAll();
+    this.subagents.kickAll();
+    this.#scheduler.look();
   }
 
   /**

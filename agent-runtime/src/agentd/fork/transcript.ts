@@ -70,7 +70,7 @@ export async function endWithFork(
     cwd: last.cwd,
     version: runtimeVersion,
     gitBranch: '',
-    isSidechain: false,
+    isSidechain: last.isSidechain,
     message: {
       role: 'user',
       content: [
