@@ -71,12 +71,7 @@ function summary(workspace: AgentWorkspace, now: number, { bold }: Style): strin
         ]),
     ...(forkedFrom === undefined
       ? []
-      : [
-          [
-            'Forked from:',
-            `${forkedFrom.namespace === undefined ? '' : `${forkedFrom.namespace}/`}${forkedFrom.workspace}, checkpoint ${forkedFrom.checkpoint}`,
-          ],
-        ]),
+      : [['Forked from:', `${forkedFrom.workspace}, checkpoint ${forkedFrom.checkpoint}`]]),
     ['Age:', age(metadata.creationTimestamp, now)],
   ]);
 }

@@ -2,7 +2,6 @@ import { type AgentCheckpoint, type AgentCheckpointStatus, workspaceLabel } from
 import type { Desired, VolumeSnapshot } from '../kube/index.ts';
 import type { Action } from '../workspace/actions.ts';
 import { conditionOf, type Finding } from '../workspace/conditions.ts';
-import { importedSnapshot } from '../workspace/fork.ts';
 import { isOwnedBy, ownerReference } from '../workspace/pod.ts';
 import type { Situation } from '../workspace/situation.ts';
 
@@ -79,14 +78,9 @@ function own({ volumeSnapshots = [], uid }: Situation): VolumeSnapshot[] {
 
 /** Keeps what checkpoints say of their snapshots current, and removes the snapshots that no checkpoint names. */
 export function snapshotUpkeep(situation: Situation): Action[] {
-  const { checkpoints, status, workspace, claim } = situation;
+  const { checkpoints, status } = situation;
   return own(situation).flatMap((snapshot): Action[] => {
     const { name, uid = '', deletionTimestamp } = snapshot.metadata;
-    // What a fork came from is of no use once it has its volume.
-    if (status.forkedFrom?.namespace !== undefined && name === importedSnapshot(workspace))
-      return claim?.status?.phase === 'Bound' && deletionTimestamp === undefined
-        ? [{ do: 'dropImport' }]
-        : [];
     if (deletionTimestamp !== undefined || name === status.checkpointing?.name) return [];
     if (checkpoints.some((each) => each.metadata.name === name && isUnderWay(each))) return [];
     const named = checkpoints.filter((each) => namesSnapshot(each, name));

@@ -66,11 +66,7 @@ export function buildRuntimeConfig(
       ? {}
       : {
           source: {
-            workspace: {
-              namespace: forkedFrom.namespace ?? namespace,
-              name: forkedFrom.workspace,
-              uid: forkedFrom.workspaceUID,
-            },
+            workspace: { namespace, name: forkedFrom.workspace, uid: forkedFrom.workspaceUID },
             sequence: forkedFrom.sequence,
           },
         }),

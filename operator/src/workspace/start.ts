@@ -5,7 +5,6 @@ import { buildClaim } from './claim.ts';
 import type { Finding } from './conditions.ts';
 import type { Decision } from './decision.ts';
 import { claimEventsDue, diagnoseClaim, diagnosePod, mayLackVolume } from './diagnosis.ts';
-import { importedSnapshot } from './fork.ts';
 import { instant } from './instant.ts';
 import { buildPod } from './pod.ts';
 import { hadFiles, outdated, type Situation, wantedConfig } from './situation.ts';
@@ -113,26 +112,19 @@ export function start(situation: Situation, changes: Decision['changes'] = {}): 
   const pod: Action = { do: 'createPod', pod: buildPod(workspace, effective, first) };
   const secret: Action = { do: 'applySecret', config };
   const haveClaim = claim !== undefined || situation.expected.claim?.verb === 'create';
-  const elsewhere = forkedFrom?.namespace !== undefined;
-  const volumeSnapshot = elsewhere ? importedSnapshot(workspace) : forkedFrom?.volumeSnapshot;
-  const imports: Action[] = elsewhere && !haveClaim ? [{ do: 'importSnapshot', from: forkedFrom }] : [];
   const newClaim: Action[] = haveClaim
     ? []
     : [
         {
           do: 'createClaim',
-          claim: buildClaim(workspace, effective, settings.accessMode, volumeSnapshot),
+          claim: buildClaim(workspace, effective, settings.accessMode, forkedFrom?.volumeSnapshot),
         },
       ];
   // The pod comes last: it must run under the policy, find each entry of the Secret that its environment names (the kubelet would
   // refuse the container for a while), and never mount a claim that turns out to be somebody else's.
   const password: Action[] =
     archive === undefined ? [] : [{ do: 'applyArchiveSecret', source: archive.repository }];
-  const creates: Action[][] = [
-    imports,
-    [{ do: 'ensureNetworkPolicy' }, secret, ...password, ...newClaim],
-    [pod],
-  ];
+  const creates: Action[][] = [[{ do: 'ensureNetworkPolicy' }, secret, ...password, ...newClaim], [pod]];
   const refused = podProblem !== undefined || retryClaim;
   // Of a fork the status comes first: what its volume is made from must be known when its agent starts on it.
   const isNew =

@@ -72,7 +72,6 @@ export function planTermination(snapshot: Snapshot, workspace: AgentWorkspace): 
           ...(claim?.metadata.uid === undefined ? {} : { uid: claim.metadata.uid }),
         },
       ]);
-    if (status.forkedFrom?.namespace !== undefined) steps.push([{ do: 'dropImport' }]);
     steps.push([{ do: 'removeFinalizer' }]);
   }
   return { steps, connectTo: undefined, deadline: podState === 'expected' ? now + 1_000 : undefined };
