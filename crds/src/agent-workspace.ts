@@ -228,6 +228,8 @@ export const workspacePhases = [
 ] as const;
 export type WorkspacePhase = (typeof workspacePhases)[number];
 
+export const rewindPhases = ['Preparing', 'Restoring', 'Completed', 'Returning', 'Failed'] as const;
+
 export const agentWorkspaceStatus = z.object({
   phase: z.enum(workspacePhases).optional().meta({ description: 'Where the workspace is in its life.' }),
   observedGeneration,
@@ -277,6 +279,46 @@ export const agentWorkspaceStatus = z.object({
     })
     .optional()
     .meta({ description: 'What spec.source came to. Absent: the workspace is no fork.' }),
+  claimName: objectName.optional().meta({
+    description:
+      'The PersistentVolumeClaim in force. Absent: the one that is named as the workspace. A rewind puts another in its place.',
+  }),
+  rewind: z
+    .object({
+      checkpoint: objectName.meta({
+        description: 'The AgentCheckpoint that asked for it. It holds what was before: the way back.',
+      }),
+      uid: z.string().max(64).meta({ description: 'Its UID.' }),
+      to: z
+        .object({
+          checkpoint: objectName.meta({ description: 'The AgentCheckpoint.' }),
+          sequence: z.int().min(1).meta({ description: 'Its number.' }),
+          digest: z.string().max(71).meta({ description: 'SHA-256 of its manifest, as sha256:HEX.' }),
+          volumeSnapshot: objectName.meta({
+            description: 'The VolumeSnapshot that the claim is made from.',
+          }),
+        })
+        .meta({ description: 'What it goes back to.' }),
+      phase: z.enum(rewindPhases).meta({
+        description:
+          'Preparing: the present is being kept. Restoring: the agent starts on a claim made from the snapshot. Completed: it did, and that claim is in force. Returning and Failed: it could not, and the claim from before is in force again.',
+      }),
+      startedAt: timestamp.meta({ description: 'When it was begun.' }),
+      completedAt: timestamp.optional().meta({ description: 'When it was completed or failed.' }),
+      sequence: z
+        .int()
+        .min(1)
+        .optional()
+        .meta({ description: 'The number of the checkpoint that holds the present.' }),
+      claim: objectName.optional().meta({ description: 'The claim that is made from the snapshot.' }),
+      previousClaim: objectName.optional().meta({
+        description:
+          'The claim from before. It is removed when the rewind is completed and the VolumeSnapshot of the present is ready to use.',
+      }),
+      message: z.string().max(4096).optional().meta({ description: 'Why it failed; a sentence for people.' }),
+    })
+    .optional()
+    .meta({ description: 'The last rewind. Absent: there was none.' }),
   usage: z
     .object({
       day: utcDay.meta({ description: 'The UTC day of which this speaks.' }),

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import type { ConfigUpdate, RuntimeConfig } from '../protocol/config.ts';
+import type { ConfigUpdate, RewindTarget, RuntimeConfig } from '../protocol/config.ts';
 import type { MessageRecord, MessageRequest } from '../protocol/messages.ts';
 import type { RuntimeState } from '../protocol/state.ts';
 import { HttpError } from './api/error.ts';
@@ -17,6 +17,7 @@ import { beginFork } from './fork/begin.ts';
 import type { Model } from './model/model-client.ts';
 import { PatientModel } from './model/patient-model.ts';
 import { type Recovered, recover } from './recover.ts';
+import { beginRewind } from './rewind/begin.ts';
 import { Sessions } from './session/sessions.ts';
 import { Slots } from './session/slots.ts';
 import { WakeNote } from './session/wake-note.ts';
@@ -64,6 +65,7 @@ export class Agent {
   readonly #background: BackgroundTasks;
   readonly #watch: ToolsWatch;
   readonly #restore: RuntimeState['restore'];
+  readonly #rewound: RewindTarget | undefined;
   readonly #wakeNote = new WakeNote();
   #config: RuntimeConfig;
   #lastActivityAt: string;
@@ -76,10 +78,12 @@ export class Agent {
     const health = new StorageHealth(options.stateFolder);
     const checkpoints = new CheckpointStore(layout.checkpoints);
     const fork = await beginFork(layout, checkpoints, options.mounted.config.source);
-    const recovered = await recover(layout, health, checkpoints, fork, options.log);
-    const events = await EventLog.open(layout.events, health, recovered.verified.cursor);
+    const rewind = await beginRewind(layout, checkpoints, options.mounted.config);
+    const recovered = await recover(layout, health, checkpoints, { fork, rewind }, options.log);
+    const cursor = Math.max(recovered.verified.cursor, rewind?.record.cursor ?? 0);
+    const events = await EventLog.open(layout.events, health, cursor);
     const { birthtime } = await stat(layout.inbox);
-    return new Agent(options, layout, health, checkpoints, recovered, events, birthtime);
+    return new Agent(options, layout, health, checkpoints, recovered, events, birthtime, rewind?.record);
   }
 
   private constructor(
@@ -90,7 +94,9 @@ export class Agent {
     recovered: Recovered,
     events: EventLog,
     created: Date,
+    rewound: RewindTarget | undefined,
   ) {
+    this.#rewound = rewound && { id: rewound.id, sequence: rewound.sequence };
     this.#options = options;
     this.#config = options.mounted.config;
     this.#health = health;
@@ -268,6 +274,7 @@ export class Agent {
       ...(checkpoint !== undefined && { checkpoint }),
       lastSequence: this.checkpointer.lastSequence,
       restore: this.#restore,
+      ...(this.#rewound !== undefined && { rewound: this.#rewound }),
     };
   }
 

@@ -7,6 +7,10 @@ export const forkSource = z.object({
 });
 export type ForkSource = z.infer<typeof forkSource>;
 
+/** A rewind: `id` is the UID of the AgentCheckpoint that asked for it, `sequence` the checkpoint that it goes back to. */
+export const rewindTarget = z.object({ id: z.string().min(1), sequence: z.int().min(1) });
+export type RewindTarget = z.infer<typeof rewindTarget>;
+
 /** What the operator tells `agentd`: mounted as `config.json`, and sent again by `PUT /v1/config` when it changes. */
 export const runtimeConfig = z.object({
   /** SHA-256 over the rest of the document, by the operator; `GET /v1/state` echoes it. */
@@ -42,6 +46,8 @@ export const runtimeConfig = z.object({
     /** When processes cannot be dumped again and again: stay awake, or sleep and start them afresh. */
     onDumpFailure: z.enum(['StayAwake', 'Restart']).default('StayAwake'),
   }),
+  /** Of a workspace that was rewound: the volume is a copy from that checkpoint of its own. Looked at by the first start on it alone. */
+  rewind: rewindTarget.optional(),
   /** Of a fork: looked at by the first start alone. */
   source: forkSource.optional(),
 });

@@ -1,13 +1,9 @@
 import type { CheckpointState } from '@dormouse/agent-runtime/protocol';
 import type { AgentCheckpoint, AgentCheckpointStatus, CheckpointReason } from '@dormouse/crds';
+import { checkpointsHeldByRewind } from '../rewind/needs.ts';
 import type { Action } from '../workspace/actions.ts';
 import { instant } from '../workspace/instant.ts';
 import type { Situation } from '../workspace/situation.ts';
-
-/** The name of the AgentCheckpoint of a sleep. */
-export function checkpointName(workspace: string, sequence: number): string {
-  return `${workspace}-${sequence}`;
-}
 
 /** A number that no checkpoint of the workspace ever had: not in status, not on the volume, not as an object. */
 export function nextSequence({ name, status, checkpoints, runtime, memory }: Situation): number {
@@ -16,6 +12,7 @@ export function nextSequence({ name, status, checkpoints, runtime, memory }: Sit
     status.checkpointing?.sequence ?? 0,
     runtime.state?.lastSequence ?? 0,
     runtime.state?.checkpoint?.sequence ?? 0,
+    status.rewind?.sequence ?? 0,
     memory.checkpointRefused?.sequence ?? 0,
   );
   const prefix = `${name.name}-`;
@@ -60,21 +57,21 @@ export function completed(
   };
 }
 
-/** AgentCheckpoints that wait for the operator, oldest first. */
+/** Whether an AgentCheckpoint waits for the operator. */
+export function isWaiting({ metadata, status }: AgentCheckpoint): boolean {
+  return (
+    metadata.deletionTimestamp === undefined && status?.phase !== 'Completed' && status?.phase !== 'Failed'
+  );
+}
+
+/** AgentCheckpoints that wait to be taken, oldest first; those that ask for a rewind are not among them. */
 export function requested(checkpoints: readonly AgentCheckpoint[]): AgentCheckpoint[] {
-  return checkpoints
-    .filter(
-      ({ metadata, status }) =>
-        metadata.deletionTimestamp === undefined &&
-        status?.phase !== 'Completed' &&
-        status?.phase !== 'Failed',
-    )
-    .sort((a, b) =>
-      `${a.metadata.creationTimestamp} ${a.metadata.name}` <
-      `${b.metadata.creationTimestamp} ${b.metadata.name}`
-        ? -1
-        : 1,
-    );
+  return oldestFirst(checkpoints.filter((each) => isWaiting(each) && each.spec.rewindTo === undefined));
+}
+
+export function oldestFirst(checkpoints: AgentCheckpoint[]): AgentCheckpoint[] {
+  const key = ({ metadata }: AgentCheckpoint) => `${metadata.creationTimestamp} ${metadata.name}`;
+  return checkpoints.sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
 /** Writes phase and reason of an AgentCheckpoint, unless it says so already. */
@@ -148,8 +145,8 @@ export function answerAsleep(situation: Situation): Action[] {
 }
 
 /**
- * Removes the oldest AgentCheckpoints that sleeps made, beyond `keep`; agentd does the same on the volume. One that a fork is being
- * made from stays until the next look after that.
+ * Removes the oldest AgentCheckpoints that nobody made by hand, beyond `keep`; agentd does the same on the volume. One that a fork
+ * is being made from, or that a rewind needs, stays until the next look after that.
  */
 export function prune({ checkpoints, status, effective, awaited }: Situation): Action[] {
   const keep = effective?.keep;
@@ -159,9 +156,10 @@ export function prune({ checkpoints, status, effective, awaited }: Situation): A
       metadata.deletionTimestamp === undefined && spec.trigger !== 'Manual' && own?.phase === 'Completed',
   );
   if (ours.length <= keep) return [];
+  const needed = new Set([status.checkpoint?.name, ...awaited, ...checkpointsHeldByRewind(status)]);
   return ours
     .sort((a, b) => (b.status?.sequence ?? 0) - (a.status?.sequence ?? 0))
     .slice(keep)
-    .filter(({ metadata }) => metadata.name !== status.checkpoint?.name && !awaited.has(metadata.name))
+    .filter(({ metadata }) => !needed.has(metadata.name))
     .map(({ metadata }) => ({ do: 'deleteCheckpoint', name: metadata.name, uid: metadata.uid ?? '' }));
 }

@@ -1,6 +1,8 @@
 import { type AgentCheckpoint, type AgentCheckpointStatus, workspaceLabel } from '@dormouse/crds';
 import type { Desired, VolumeSnapshot } from '../kube/index.ts';
+import { isHeldByRewind } from '../rewind/needs.ts';
 import type { Action } from '../workspace/actions.ts';
+import { claimNameOf } from '../workspace/claim.ts';
 import { conditionOf, type Finding } from '../workspace/conditions.ts';
 import { isOwnedBy, ownerReference } from '../workspace/pod.ts';
 import type { Situation } from '../workspace/situation.ts';
@@ -52,7 +54,7 @@ export function snapshotStep(situation: Situation, name: string, expires: number
         ownerReferences: [ownerReference(workspace)],
       },
       spec: {
-        source: { persistentVolumeClaimName: situation.name.name },
+        source: { persistentVolumeClaimName: claimNameOf(workspace) },
         volumeSnapshotClassName: className,
       },
     },
@@ -72,16 +74,17 @@ function statusOf({
 }
 
 /** A label alone proves nothing: whoever may label a VolumeSnapshot must not have it taken for a checkpoint's. */
-function own({ volumeSnapshots = [], uid }: Situation): VolumeSnapshot[] {
+export function own({ volumeSnapshots = [], uid }: Situation): VolumeSnapshot[] {
   return volumeSnapshots.filter((each) => isOwnedBy(each, uid));
 }
 
 /** Keeps what checkpoints say of their snapshots current, and removes the snapshots that no checkpoint names. */
 export function snapshotUpkeep(situation: Situation): Action[] {
-  const { checkpoints, status } = situation;
+  const { checkpoints, status, workspace } = situation;
   return own(situation).flatMap((snapshot): Action[] => {
     const { name, uid = '', deletionTimestamp } = snapshot.metadata;
     if (deletionTimestamp !== undefined || name === status.checkpointing?.name) return [];
+    if (isHeldByRewind(workspace, name)) return [];
     if (checkpoints.some((each) => each.metadata.name === name && isUnderWay(each))) return [];
     const named = checkpoints.filter((each) => namesSnapshot(each, name));
     if (named.length > 0) return named.flatMap((each) => update(each, snapshot));

@@ -2,8 +2,10 @@ import type { AgentWorkspace } from '@dormouse/crds';
 import type { Expectation, Expectations } from '../cache/index.ts';
 import { keyOf, type ObjectName } from '../kube/index.ts';
 import { byCreation } from '../message/order.ts';
+import { leftoverClaimOf } from '../rewind/needs.ts';
 import type { RuntimeView } from '../runtime/index.ts';
 import { byReference, bySource, type Caches } from './caches.ts';
+import { claimNameOf } from './claim.ts';
 import { findClass } from './class.ts';
 import type { Memory, Settings, Snapshot } from './snapshot.ts';
 import type { Written } from './written.ts';
@@ -32,8 +34,10 @@ export function observe(
           (className) => caches.classes.get({ name: className }),
           () => caches.classes.list(),
         );
+  const claimName = workspace === undefined ? name : { ...name, name: claimNameOf(workspace) };
+  const leftover = leftoverClaimOf(workspace?.status);
   const pod = expected.pods.pending(name);
-  const claim = expected.claims.pending(name);
+  const claim = expected.claims.pending(claimName);
   const checkpoints = written.checkpoints(caches.checkpoints.by(byReference, key));
   return {
     now: now(),
@@ -41,7 +45,8 @@ export function observe(
     workspace,
     class: lookup,
     pod: caches.pods.get(name),
-    claim: caches.claims.get(name),
+    claim: caches.claims.get(claimName),
+    leftover: leftover === undefined ? undefined : caches.claims.get({ ...name, name: leftover }),
     expected: { ...expectation('pod', pod), ...expectation('claim', claim) },
     checkpoints,
     messages: written.messages(caches.messages.by(byReference, key)).sort(byCreation),
@@ -86,7 +91,8 @@ function isAwaited({ workspaces, claims }: Caches, checkpoint: ObjectName): bool
   return workspaces
     .by(bySource, keyOf(checkpoint))
     .some(
-      ({ metadata }) =>
-        metadata.deletionTimestamp === undefined && claims.get(metadata)?.status?.phase !== 'Bound',
+      (fork) =>
+        fork.metadata.deletionTimestamp === undefined &&
+        claims.get({ ...fork.metadata, name: claimNameOf(fork) })?.status?.phase !== 'Bound',
     );
 }

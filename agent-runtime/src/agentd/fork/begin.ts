@@ -6,7 +6,7 @@ import type { CheckpointStore } from '../checkpoint/store.ts';
 import { replaceDurably, syncFolder } from '../storage/durable-file.ts';
 import type { Layout } from '../storage/layout.ts';
 import { type ForkRecord, readForkRecord } from './record.ts';
-import { cutToPrefix, endWithFork } from './transcript.ts';
+import { cutToPrefix, type Ending, endTranscript } from './transcript.ts';
 
 /** The volume cannot be made that of a fork; the message says why. */
 export class ForkError extends Error {
@@ -67,11 +67,21 @@ async function cutLogs(layout: Layout, { files }: Manifest, fork: ForkRecord): P
   for (const log of logs.values()) {
     if (!log.path.startsWith('transcripts/')) continue;
     const path = join(layout.root, log.path);
-    await endWithFork(path, await cut(path, log), fork);
+    await endTranscript(path, await cut(path, log), endingOf(fork));
   }
   const background = logs.get('background.jsonl');
   if (background === undefined) await rm(layout.background, { force: true });
   else await cut(layout.background, background);
+}
+
+function endingOf({ from, at }: ForkRecord): Ending {
+  const { namespace, name } = from.workspace;
+  return {
+    at,
+    result: 'The workspace was forked before this call had a result. It is not run here.',
+    text: `This workspace is a fork of workspace ${namespace}/${name}, made from its checkpoint ${from.sequence}. Files and conversation are as they were then; from here on each goes its own way.`,
+    mark: { forkedWorkspace: from },
+  };
 }
 
 async function cut(path: string, prefix: { path: string; length: number; sha256: string }) {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { forkSource } from '../../protocol/config.ts';
+import { forkSource, rewindTarget } from '../../protocol/config.ts';
 
 /** A content block of the Messages API. Blocks this runtime does not know (`thinking`, `compaction`) are kept unchanged. */
 const contentBlock = z.looseObject({ type: z.string() });
@@ -47,6 +47,8 @@ export const transcriptEntry = z.looseObject({
   forkedFrom: z.object({ sessionId: z.string(), uuid: z.string() }).optional(),
   /** What comes before this entry was said in another workspace, until its checkpoint. */
   forkedWorkspace: forkSource.optional(),
+  /** Before this entry the workspace was rewound to that checkpoint: what came after it is not here. */
+  rewound: rewindTarget.optional(),
 });
 export type TranscriptEntry = z.infer<typeof transcriptEntry>;
 
