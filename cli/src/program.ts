@@ -15,6 +15,7 @@ import { lsCommand } from './commands/ls.ts';
 import { messagesCommand } from './commands/messages.ts';
 import { newCommand } from './commands/new.ts';
 import { portForwardCommand } from './commands/port-forward.ts';
+import { rewindCommand } from './commands/rewind.ts';
 import { sendCommand } from './commands/send.ts';
 import { shellCommand } from './commands/shell.ts';
 import { suspendCommand } from './commands/suspend.ts';
@@ -42,6 +43,7 @@ const commands: ((around: Surroundings) => Command)[] = [
   wakeCommand,
   checkpointCommand,
   checkpointsCommand,
+  rewindCommand,
   usageCommand,
   logsCommand,
   deleteCommand,

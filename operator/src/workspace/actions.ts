@@ -59,6 +59,8 @@ export type Action =
   | {
       do: 'recordCheckpoint';
       name: string;
+      /** Somebody made the object, to ask for it: it is not made again where it is gone. */
+      asked: boolean;
       trigger: Trigger;
       state: CheckpointState;
       /** What became of its VolumeSnapshot, where one was asked for. */

@@ -1,4 +1,5 @@
-import { apiVersion, workspaceLabel } from '@dormouse/crds';
+import type { CheckpointState } from '@dormouse/agent-runtime/protocol';
+import { type AgentCheckpointSpec, apiVersion, workspaceLabel } from '@dormouse/crds';
 import { completed } from '../checkpoint/plan.ts';
 import { AlreadyExistsError, ConflictError, NotFoundError, resources } from '../kube/index.ts';
 import type { Action } from './actions.ts';
@@ -102,13 +103,32 @@ export async function applyToRecord(action: RecordAction, work: Work, around: Su
 
 /** The proof of a sleep: it must be in the cluster before the pod goes. */
 async function recordCheckpoint(
-  { name, trigger, state, snapshot: withSnapshot }: Extract<RecordAction, { do: 'recordCheckpoint' }>,
-  { workspace, snapshot, memory, written }: Work,
-  { kube, now, measure }: Surroundings,
+  { name, asked, trigger, state, snapshot: withSnapshot }: Extract<RecordAction, { do: 'recordCheckpoint' }>,
+  work: Work,
+  around: Surroundings,
+): Promise<void> {
+  const { snapshot, memory, written } = work;
+  const { kube, now, measure } = around;
+  const { namespace } = snapshot.name;
+  const status = completed(state, now(), withSnapshot);
+  if (!asked) await create(name, trigger, state, work, around);
+  written.noteCheckpoint(await kube.patchStatus(resources.checkpoints, { namespace, name }, status));
+  measure('checkpoint', Math.max(0, now() - Date.parse(state.startedAt)) / 1000);
+  memory.checkpointFailures = 0;
+  memory.checkpointNotBefore = 0;
+  delete memory.checkpointProblem;
+}
+
+/** The object of a sleep, unless an earlier try made it. */
+async function create(
+  name: string,
+  trigger: AgentCheckpointSpec['trigger'],
+  state: CheckpointState,
+  { workspace, snapshot, memory }: Work,
+  { kube }: Surroundings,
 ): Promise<void> {
   if (workspace === undefined) throw new StaleError('the workspace is gone');
   const { namespace } = snapshot.name;
-  const status = completed(state, now(), withSnapshot);
   try {
     await kube.create(resources.checkpoints, {
       apiVersion,
@@ -131,9 +151,4 @@ async function recordCheckpoint(
       throw new LearntError(message);
     }
   }
-  written.noteCheckpoint(await kube.patchStatus(resources.checkpoints, { namespace, name }, status));
-  measure('checkpoint', Math.max(0, now() - Date.parse(state.startedAt)) / 1000);
-  memory.checkpointFailures = 0;
-  memory.checkpointNotBefore = 0;
-  delete memory.checkpointProblem;
 }

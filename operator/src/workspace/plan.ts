@@ -214,7 +214,7 @@ function messageUpdates(situation: Situation, decision: Decision): Action[] {
   const to = decision.changes?.rewind?.phase === 'Completed' ? decision.changes.rewind.to : undefined;
   const rewound =
     to &&
-    `AgentWorkspace ${name.name} was rewound to checkpoint ${to.checkpoint} before it answered. Send the message again if it still matters.`;
+    `AgentWorkspace ${name.name} was rewound to checkpoint ${to.checkpoint} before an answer was known. Send the message again if it still matters.`;
   for (const each of messages) {
     if (isTerminal(each) || each.metadata.deletionTimestamp !== undefined) continue;
     const uid = each.metadata.uid ?? '';

@@ -18,6 +18,7 @@ export function fallAsleep(situation: Situation): Decision {
   const { checkpointing } = status;
   if (checkpointing === undefined) return run(situation);
   const { sequence } = checkpointing;
+  const { records } = situation.runtime;
   const expires = Date.parse(checkpointing.startedAt) + settings.checkpointTimeout;
   const upgrade = workspace.spec.updatePolicy === 'Immediate' && outdated(situation).length > 0;
 
@@ -43,6 +44,16 @@ export function fallAsleep(situation: Situation): Decision {
   // was asked for is meant for the workspace as it is then: both go on.)
   const messageCame = situation.runPolicy !== 'Suspended' && situation.pending.length > 0;
   if (!rewind && (messageCame || (wanted && !upgrade))) return turnBack(situation);
+
+  // A connection that is new has not told of them: an answer that there is must be in the cluster before the workspace goes back.
+  const untold = rewind ? situation.open.filter(({ metadata }) => !records.has(metadata.uid ?? '')) : [];
+  if (untold.length > 0)
+    return {
+      ...waiting,
+      after: untold.map(({ metadata }) => [
+        { do: 'deliver', message: metadata.name, uid: metadata.uid ?? '' },
+      ]),
+    };
 
   if (taken?.sequence !== sequence) {
     if (memory.checkpointRefused?.sequence === sequence) return turnBack(situation);
@@ -98,6 +109,7 @@ export function fallAsleep(situation: Situation): Decision {
   const record: Action = {
     do: 'recordCheckpoint',
     name,
+    asked: rewind,
     trigger,
     state: taken,
     snapshot: snapshotOutcome(step),
