@@ -2,6 +2,22 @@ import { z } from 'zod';
 import type { CustomObject, KindDefinition } from './resource.ts';
 import { dnsLabel, duration, objectReference, observedGeneration, timestamp } from './scalars.ts';
 
+/** What a person decided about a tool call that waits. */
+const approval = z.object({
+  id: z
+    .string()
+    .min(1)
+    .max(64)
+    .meta({ description: 'The question, as status.approvals of the workspace has it.' }),
+  decision: z.enum(['Allow', 'Deny']).meta({ description: 'Whether the call may run.' }),
+  reason: z
+    .string()
+    .min(1)
+    .max(4096)
+    .optional()
+    .meta({ description: 'Why it is denied, as the agent shall read it.' }),
+});
+
 export const agentMessageSpec = z.object({
   workspaceRef: objectReference.meta({ description: 'The workspace, in the same namespace.' }),
   session: dnsLabel
@@ -12,8 +28,9 @@ export const agentMessageSpec = z.object({
     .string()
     .min(1)
     .max(65536)
+    .optional()
     .meta({
-      description: 'The prompt, at most 64 KiB of UTF-8.',
+      description: 'The prompt, at most 64 KiB of UTF-8. A message has either this or approval.',
       'x-kubernetes-validations': [
         {
           rule: 'bytes(self).size() <= 65536',
@@ -22,6 +39,10 @@ export const agentMessageSpec = z.object({
         },
       ],
     }),
+  approval: approval.optional().meta({
+    description:
+      'The answer to a tool call that waits for a person, in place of a prompt. It wakes the workspace, and that call goes on, once. Whoever creates it needs the right approve on agentworkspaces/approve.',
+  }),
   attachments: z
     .array(
       z.object({
@@ -120,10 +141,20 @@ export const agentMessage: KindDefinition = {
   singular: 'agentmessage',
   shortNames: ['am'],
   scope: 'Namespaced',
-  description: 'One prompt to one workspace, from whomever. A pending message wakes its workspace.',
+  description:
+    'One prompt to one workspace, or the answer to a question of its agent, from whomever. A pending message wakes its workspace.',
   spec: agentMessageSpec.meta({
     'x-kubernetes-validations': [
       { rule: 'self == oldSelf', message: 'spec is immutable: create another AgentMessage instead' },
+      {
+        rule: 'has(self.text) != has(self.approval)',
+        message: 'must have either text, to say something to the agent, or approval, to answer its question',
+      },
+      {
+        rule: '!has(self.approval) || !has(self.attachments)',
+        message: 'approval has no attachments: say what the agent shall read in another message',
+        fieldPath: '.attachments',
+      },
     ],
   }),
   status: agentMessageStatus,

@@ -12,7 +12,7 @@ import {
   utcDay,
 } from './scalars.ts';
 
-export const permissionModes = ['default', 'acceptEdits', 'bypassPermissions'] as const;
+export const permissionModes = ['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions'] as const;
 export const permissionMode = z.enum(permissionModes);
 export type PermissionMode = z.infer<typeof permissionMode>;
 
@@ -249,6 +249,31 @@ export const agentWorkspaceStatus = z.object({
     })
     .optional()
     .meta({ description: 'Messages not yet completed.' }),
+  approvals: z
+    .object({
+      waiting: z.int().min(0).meta({ description: 'How many tool calls wait.' }),
+      requests: z
+        .array(
+          z.object({
+            id: z.string().max(64).meta({ description: 'What an answer names.' }),
+            session: z.string().max(63).meta({ description: 'The session that asks.' }),
+            tool: z.string().max(128).meta({ description: 'The tool.' }),
+            summary: z.string().max(512).meta({ description: 'What the call would do, in one line.' }),
+            since: timestamp.meta({ description: 'Since when it waits.' }),
+          }),
+        )
+        .max(16)
+        .meta({
+          description: 'Those that wait longest.',
+          'x-kubernetes-list-type': 'map',
+          'x-kubernetes-list-map-keys': ['id'],
+        }),
+    })
+    .optional()
+    .meta({
+      description:
+        'Tool calls that wait for a person; absent: none. The workspace may sleep meanwhile. An AgentMessage with spec.approval answers one, as dormouse approve does.',
+    }),
   checkpointing: z
     .object({
       sequence: z.int().min(1).meta({ description: 'Its number.' }),
@@ -380,6 +405,7 @@ export const agentWorkspace: KindDefinition = {
     { name: 'Idle', type: 'date', jsonPath: '.status.idleSince' },
     { name: 'Checkpoint', type: 'integer', jsonPath: '.status.checkpoint.sequence' },
     { name: 'Messages', type: 'integer', jsonPath: '.status.messages.pending' },
+    { name: 'Asks', type: 'integer', jsonPath: '.status.approvals.waiting' },
     { name: 'Class', type: 'string', jsonPath: '.status.className', priority: 1 },
     {
       name: 'Reason',

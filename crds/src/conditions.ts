@@ -400,6 +400,15 @@ export const messageReasons = {
     phase: 'Failed',
     meaning: 'The workspace was deleted before the message was completed.',
   },
+  ApprovalUnknown: {
+    phase: 'Failed',
+    meaning: 'The workspace never asked a question with the id in spec.approval.',
+  },
+  ApprovalAnswered: { phase: 'Failed', meaning: 'Another answer to that question came first, and counts.' },
+  ApprovalExpired: {
+    phase: 'Failed',
+    meaning: 'That question waits no longer: its turn was stopped, or a rule settled it.',
+  },
 } as const satisfies Record<string, { phase: string; meaning: string }>;
 export type MessageReason = keyof typeof messageReasons;
 

@@ -1,3 +1,4 @@
+import { approvalRightsPolicy } from './approval-rights.ts';
 import { ceilingsPolicy } from './ceilings.ts';
 import { customResourceDefinition } from './definition/custom-resource-definition.ts';
 import { kinds } from './index.ts';
@@ -19,6 +20,11 @@ export function generatedFiles(): Map<string, string> {
   }
   files.set('crds/generated/ceilings.yaml', manifest(ceilingsPolicy()));
   files.set('charts/dormouse/templates/ceilings.yaml', notice + helmLiteral(documents(ceilingsPolicy())));
+  files.set('crds/generated/approval-rights.yaml', manifest(approvalRightsPolicy()));
+  files.set(
+    'charts/dormouse/templates/approval-rights.yaml',
+    notice + helmLiteral(documents(approvalRightsPolicy())),
+  );
   files.set('docs/reference/README.md', referenceIndex(kinds));
   return files;
 }

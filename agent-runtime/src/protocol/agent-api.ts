@@ -21,6 +21,8 @@ export type CheckpointRequest = z.infer<typeof checkpointRequest>;
 /** Body of `POST /v1/approvals/:id`. */
 export const approvalDecision = z.object({
   decision: z.enum(['allow', 'deny']),
+  /** Makes it idempotent: the answer of the same key again is taken as the first was. The UID of an `AgentMessage`. */
+  key: z.string().min(1).max(128).optional(),
   /** Shown to the model with a denial. */
   reason: z.string().max(4096).optional(),
 });
@@ -34,6 +36,7 @@ export const apiError = z.object({
       'invalid',
       'not_found',
       'conflict',
+      'expired',
       'busy',
       'checkpointing',
       'unavailable',

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GatewayStandIn, refuse } from '../testing/gateway-stand-in.ts';
-import { Person } from '../testing/person.ts';
+import { collections, Person } from '../testing/person.ts';
 
 let person: Person;
 let gateway: GatewayStandIn;
@@ -9,21 +9,24 @@ beforeEach(async () => {
   gateway = await GatewayStandIn.open();
   person.env = { DORMOUSE_GATEWAY: gateway.url };
   person.token = 'good';
-  person.workspace('ada', { status: { phase: 'Running' } });
-  gateway.approvals.push({
-    id: 'q1',
-    session: 'default',
-    toolUseId: 't',
-    tool: 'Bash',
-    summary: 'rm -r x\x1b[2J',
-    requestedAt: '2029-12-31T23:55:00.000Z',
-  });
+  person.workspace('ada', { status: { phase: 'Suspended', approvals: asks('q1') } });
 });
 afterEach(async () => {
   await gateway[Symbol.asyncDispose]();
   await person[Symbol.asyncDispose]();
 });
 
+const asks = (...ids: string[]) => ({
+  waiting: ids.length,
+  requests: ids.map((id) => ({
+    id,
+    session: 'default',
+    tool: 'Bash',
+    summary: 'rm -r x\x1b[2J',
+    since: '2029-12-31T23:55:00.000Z',
+  })),
+});
+const status = (status: object) => person.status(collections.workspaces, 'ada', status);
 const answers = () =>
   gateway.asked.filter(({ method }) => method === 'POST').map(({ path, body }) => [path, JSON.parse(body)]);
 
@@ -32,11 +35,29 @@ describe('approve', () => {
     const { out } = await person.run('approve', 'ada');
     expect(out).toMatch(/^ID +SESSION +AGE +TOOL +WHAT\nq1 +default +5m +Bash +rm -r x\P{Cc}+\n$/u);
     expect(JSON.parse((await person.run('approve', 'ada', '-o', 'json')).out)[0].id).toBe('q1');
-    gateway.approvals.pop();
+    status({ phase: 'Suspended' });
     expect(await person.run('approve', 'ada')).toMatchObject({
       out: '',
       err: 'nothing of ada waits for an answer\n',
     });
+    expect(gateway.asked).toEqual([]);
+  });
+
+  it('takes the only one that waits, and no guess where several do', async () => {
+    expect((await person.run('approve', 'ada', '--deny')).out).toContain('denied: Bash');
+    status({ phase: 'Suspended', approvals: asks('q1', 'q2') });
+    expect(await person.run('approve', 'ada', '--allow')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('which one is meant'),
+    });
+    expect(answers()).toHaveLength(1);
+  });
+
+  it('asks a workspace that runs for what its status does not tell yet', async () => {
+    status({ phase: 'Running' });
+    const question = { id: 'q2', session: 'default', toolUseId: 't', tool: 'Bash', summary: 'make' };
+    gateway.approvals.push({ ...question, requestedAt: '2029-12-31T23:55:00.000Z' });
+    expect((await person.run('approve', 'ada', 'q2')).out).toBe('allowed: Bash make\n');
   });
 
   it('allows, and denies with a reason', async () => {
@@ -47,8 +68,11 @@ describe('approve', () => {
     const denied = await person.run('approve', 'ada', 'q1', '--deny', '--reason', 'too dangerous');
     expect(denied.out).toContain('denied: Bash');
     expect(answers()).toEqual([
-      ['agent/approvals/q1', { decision: 'allow' }],
-      ['agent/approvals/q1', { decision: 'deny', reason: 'too dangerous' }],
+      ['agent/approvals/q1', { decision: 'allow', key: expect.stringMatching(/^cli-/) }],
+      [
+        'agent/approvals/q1',
+        { decision: 'deny', reason: 'too dangerous', key: expect.stringMatching(/^cli-/) },
+      ],
     ]);
   });
 
@@ -75,6 +99,7 @@ describe('approve', () => {
       code: 3,
       err: expect.stringContaining('dormouse approve ada --namespace team'),
     });
+    expect(gateway.asked).toEqual([]);
     gateway.intercept = ({ method }, response) => {
       if (method !== 'POST') return false;
       refuse(response, 409, 'conflict', 'This question has been answered.');
@@ -87,7 +112,6 @@ describe('approve', () => {
   });
 
   it.each([
-    [['--deny'], 'which question'],
     [['q1', '--reason', 'x'], 'add --deny'],
     [['q1', '-o', 'json'], '-o is for the list'],
   ])('takes no half an answer: %s', async (args, sentence) => {

@@ -1,3 +1,4 @@
+import { runtimeState } from '@dormouse/agent-runtime/protocol';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LocalWorkspace } from '../testing/local-workspace.ts';
 import { Person, type Running } from '../testing/person.ts';
@@ -101,7 +102,7 @@ describe('attach, with the real gateway and agent', patience, () => {
   });
 
   it('shows a question, and answers it', async () => {
-    await started({ mode: 'default', allow: [], deny: [] });
+    await started({ mode: 'default', allow: [], ask: [], deny: [] });
     const running = atTerminal('attach', 'ada');
     await shows(running, 'ada › ');
     running.type('run: echo "it is $((6 * 7))"\r');
@@ -112,8 +113,12 @@ describe('attach, with the real gateway and agent', patience, () => {
     running.type('run: echo twice\r');
     await shows(running, /allowed: Bash.*waits for approval: Bash/s);
     person.terminal = { in: false, out: false, err: false };
-    const [question] = JSON.parse((await person.run('approve', 'ada', '-o', 'json')).out);
-    expect(question).toMatchObject({ tool: 'Bash', summary: expect.stringContaining('echo twice') });
+    // There is no operator, so the status does not tell it.
+    const state = await fetch(`${workspace.url}/v1/namespaces/team/workspaces/ada/agent/state`, {
+      headers: { authorization: 'Bearer good' },
+    });
+    const [question] = runtimeState.parse(await state.json()).approvals;
+    if (question === undefined) throw new Error('nothing waits');
     const denied = await person.run('approve', 'ada', question.id, '--deny', '--reason', 'once is enough');
     expect(denied).toMatchObject({ code: 0, out: expect.stringContaining('denied: Bash') });
     await shows(running, /denied: Bash.*once is enough/s);

@@ -17,6 +17,8 @@ import { type Column, table } from '../output/table.ts';
 import { exitCodeOf } from '../shell/exit.ts';
 import { useTerminal } from '../shell/use.ts';
 import type { Surroundings } from '../surroundings.ts';
+import { phaseOf } from '../workspace/columns.ts';
+import { findWorkspace } from '../workspace/find.ts';
 import { formatOption, timeoutOption, withExamples } from './command.ts';
 import { gatewayOptions, wakeThrough, withGateway } from './gateway-access.ts';
 
@@ -46,7 +48,7 @@ export function shellCommand(around: Surroundings): Command {
       'after',
       [
         '\nAt the beginning of a line:',
-        '  ~.  detaches; what runs goes on until the workspace sleeps',
+        '  ~.  detaches; what runs goes on until the workspace sleeps, or over that where it has process images',
         '  ~?  shows these',
         '  ~~  types a ~',
       ].join('\n'),
@@ -54,6 +56,11 @@ export function shellCommand(around: Surroundings): Command {
   for (const option of gatewayOptions()) command.addOption(option);
   command.action((name: string, words: string[], options: Options, self: Command) =>
     withGateway(around, self, async (opened, access) => {
+      // No terminal outlives a sleep.
+      if (options.list && phaseOf(await findWorkspace(access, name, around.signal)) === 'Suspended') {
+        if (options.output !== undefined) return around.out(data([], options.output));
+        return around.err(`no terminal of ${name} is open: it sleeps\n`);
+      }
       await wakeThrough(around, opened, access, name, options.timeout);
       const at = { namespace: access.namespace, name };
       if (options.list) await list(around, opened, at, options.output);

@@ -1,4 +1,5 @@
 import type { AgentMessage } from '@dormouse/crds';
+import { whatItSays } from './says.ts';
 
 /** A message as it is read: how it stands, the text and the reply. */
 export function conversation(message: AgentMessage): string {
@@ -9,7 +10,7 @@ export function conversation(message: AgentMessage): string {
     `Phase:    ${status?.phase ?? 'Pending'}${why === '' ? '' : ` (${why})`}`,
     ...approvalLines(message).map((line) => `Waits:    ${line}`),
     '',
-    spec.text.trimEnd(),
+    whatItSays(message).trimEnd(),
   ];
   if (status?.reply !== undefined) {
     lines.push('', '── reply ──', status.reply.text.trimEnd(), ...whereTheWholeIs(message));

@@ -43,7 +43,7 @@ export class Attachment {
    * @returns false where somebody else was faster
    */
   async answer(
-    { id }: ApprovalRequest,
+    { id }: Pick<ApprovalRequest, 'id'>,
     decision: ApprovalDecision,
     told: (hindrance: string) => void,
   ): Promise<boolean> {
@@ -71,7 +71,8 @@ async function unlessSettled(work: () => Promise<void>): Promise<boolean> {
     await work();
     return true;
   } catch (error) {
-    if (error instanceof GatewayRefusal && ['not_found', 'conflict'].includes(error.code)) return false;
+    if (error instanceof GatewayRefusal && ['not_found', 'conflict', 'expired'].includes(error.code))
+      return false;
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 import type { AgentCheckpoint, AgentMessage, AgentWorkspace } from '@dormouse/crds';
 import type { Event } from '@dormouse/operator/kube';
 import { approvalLines } from '../message/conversation.ts';
+import { whatItSays } from '../message/says.ts';
 import { age } from '../output/age.ts';
 import { bytes } from '../output/bytes.ts';
 import type { Style } from '../output/style.ts';
@@ -95,7 +96,7 @@ function openMessages(open: readonly AgentMessage[], now: number): string {
   const lines = open.flatMap((message) => {
     const { metadata, spec, status } = message;
     const reason = status?.reason === undefined ? '' : `, ${status.reason}`;
-    const asked = oneLine(spec.text, shortText);
+    const asked = oneLine(whatItSays(message), shortText);
     return [
       `  ${metadata.name} (session ${spec.session}, ${status?.phase ?? 'Pending'}${reason}, ${age(metadata.creationTimestamp, now)}): ${asked}`,
       ...approvalLines(message).map((line) => `      ${oneLine(line)}`),

@@ -27,7 +27,7 @@ describe('the reference', () => {
       expect.stringContaining('(1 to 100)'),
     ]);
     expect(row('AgentWorkspace', 'spec.idle.after')[3]).toContain('Rule: must be at least 5s.');
-    expect(row('AgentMessage', 'spec.text')[2]).toBe('required');
+    expect(row('AgentMessage', 'spec.workspaceRef')[2]).toBe('required');
     expect(row('AgentWorkspace', 'spec.runPolicy')[1]).toBe('`Auto`, `Always`, `Suspended`');
   });
 

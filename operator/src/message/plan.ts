@@ -53,6 +53,30 @@ export function statusFromRecord(
   };
 }
 
+/** Why an answer to a question came to nothing, by the code of agentd's refusal. */
+const unanswered = {
+  not_found: 'ApprovalUnknown',
+  conflict: 'ApprovalAnswered',
+  expired: 'ApprovalExpired',
+} as const satisfies Record<string, MessageReason>;
+
+/**
+ * The record of a message that answers a question: agentd keeps none, as the answer itself is what it keeps. `refused`: what
+ * it said instead of taking it. Undefined for a refusal that does not mean this one answer.
+ */
+export function recordOfAnswer(
+  { metadata, spec }: AgentMessage,
+  now: number,
+  refused?: { code: string; message: string },
+): MessageRecord | undefined {
+  const at = new Date(now).toISOString();
+  const record = { key: metadata.uid ?? '', session: spec.session, receivedAt: at, completedAt: at };
+  if (refused === undefined) return { ...record, phase: 'Completed' };
+  if (!(refused.code in unanswered)) return undefined;
+  const reason = unanswered[refused.code as keyof typeof unanswered];
+  return { ...record, phase: 'Failed', reason, message: refused.message };
+}
+
 /** The status of a message that waits, and what for. */
 export function waiting(message: AgentMessage, reason: MessageReason, text: string): AgentMessageStatus {
   return {

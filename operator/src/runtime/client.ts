@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import {
+  type ApprovalDecision,
   apiError,
   type CheckpointRequest,
   type CheckpointState,
@@ -26,6 +27,8 @@ const timeout = 10_000;
 export interface AgentClient {
   /** Idempotent by `key`. */
   postMessage(request: MessageRequest): Promise<MessageRecord>;
+  /** Idempotent by the `key` of the decision. */
+  answerApproval(id: string, decision: ApprovalDecision): Promise<void>;
   putConfig(update: ConfigUpdate): Promise<void>;
   requestCheckpoint(request: CheckpointRequest): Promise<CheckpointState>;
   /** Cancels a checkpoint that is under way, releases one that is held. One that is gone is as good. */
@@ -67,6 +70,8 @@ export function createAgentClient(channel: AgentChannel): AgentClient {
   return {
     postMessage: async (request) =>
       boundedRecord(await json({ method: 'POST', path: '/v1/messages', body: request }, messageRecord)),
+    answerApproval: (id, decision) =>
+      send({ method: 'POST', path: `/v1/approvals/${encodeURIComponent(id)}`, body: decision }, drained),
     putConfig: (update) => send({ method: 'PUT', path: '/v1/config', body: update }, drained),
     requestCheckpoint: (request) =>
       json({ method: 'POST', path: '/v1/checkpoints', body: request }, checkpointState),

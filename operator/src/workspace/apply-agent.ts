@@ -1,4 +1,12 @@
-import { AgentRefusedError, AgentUnreachableError, withAnsweredCheckpoint } from '../runtime/index.ts';
+import type { MessageRecord } from '@dormouse/agent-runtime/protocol';
+import type { AgentMessage } from '@dormouse/crds';
+import { recordOfAnswer } from '../message/plan.ts';
+import {
+  type AgentConnection,
+  AgentRefusedError,
+  AgentUnreachableError,
+  withAnsweredCheckpoint,
+} from '../runtime/index.ts';
 import type { Action } from './actions.ts';
 import type { Work } from './apply.ts';
 import { LearntError, StaleError, type Surroundings } from './surroundings.ts';
@@ -45,6 +53,43 @@ export async function applyToAgent(action: AgentAction, work: Work, around: Surr
   }
 }
 
+/** Gives the agent a prompt, or the answer to a question of its. Rejects as the client does. */
+async function deliver(
+  message: AgentMessage,
+  client: AgentConnection['client'],
+  now: number,
+): Promise<MessageRecord> {
+  const { session, from, text = '', attachments, approval } = message.spec;
+  const key = message.metadata.uid ?? '';
+  if (approval !== undefined) {
+    const { id, reason } = approval;
+    const decision = approval.decision === 'Allow' ? 'allow' : 'deny';
+    const answered = (refused?: AgentRefusedError) => recordOfAnswer(message, now, refused);
+    try {
+      await client.answerApproval(id, { decision, key, ...(reason === undefined ? {} : { reason }) });
+      return answered() as MessageRecord;
+    } catch (error) {
+      const failed = error instanceof AgentRefusedError ? answered(error) : undefined;
+      if (failed === undefined) throw error;
+      return failed;
+    }
+  }
+  return client.postMessage({
+    key,
+    session,
+    ...(from === undefined ? {} : { from }),
+    text,
+    ...(attachments === undefined
+      ? {}
+      : {
+          attachments: attachments.map(({ path, description }) => ({
+            path,
+            ...(description === undefined ? {} : { description }),
+          })),
+        }),
+  });
+}
+
 async function ask(
   action: AgentAction,
   agent: NonNullable<ReturnType<Surroundings['agent']>>,
@@ -55,23 +100,8 @@ async function ask(
     case 'deliver': {
       const message = snapshot.messages.find((each) => each.metadata.uid === action.uid);
       if (message === undefined) throw new StaleError('the message is gone');
-      const { session, from, text, attachments } = message.spec;
       try {
-        const record = await agent.client.postMessage({
-          key: action.uid,
-          session,
-          ...(from === undefined ? {} : { from }),
-          text,
-          ...(attachments === undefined
-            ? {}
-            : {
-                attachments: attachments.map(({ path, description }) => ({
-                  path,
-                  ...(description === undefined ? {} : { description }),
-                })),
-              }),
-        });
-        agent.noteRecord(action.uid, record);
+        agent.noteRecord(action.uid, await deliver(message, agent.client, around.now()));
         delete memory.deliverProblem;
       } catch (error) {
         if (!(error instanceof AgentRefusedError)) throw error;

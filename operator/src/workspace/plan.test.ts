@@ -367,6 +367,52 @@ describe('a pod that does not start', () => {
   });
 });
 
+describe('a question of the agent', () => {
+  /** Asleep with the question open. */
+  async function asked(): Promise<World> {
+    const world = await awake();
+    world.agent?.ask('q1');
+    await look(world);
+    expect(world.workspace?.status?.approvals).toMatchObject({ waiting: 1, requests: [{ id: 'q1' }] });
+    world.now += 20_000;
+    await look(world);
+    world.agent?.progress('Completed');
+    await world.settle(4);
+    expect(world.workspace?.status?.phase).toBe('Suspended');
+    return world;
+  }
+
+  it('stands in the status while the workspace sleeps, and its answer wakes it', async () => {
+    const world = await asked();
+    expect(world.workspace?.status?.approvals?.requests).toHaveLength(1);
+    world.answer('q1');
+    await world.settle(8);
+    expect(world.messages[0]?.status?.phase).toBe('Completed');
+    expect(world.workspace?.status).not.toHaveProperty('approvals');
+  });
+
+  it('is answered once, and who comes too late or answers nothing is told so', async () => {
+    const world = await asked();
+    for (const id of ['q1', 'q1', 'q2']) world.answer(id);
+    await world.settle(8);
+    expect(world.messages.map(({ status }) => status?.reason ?? status?.phase)).toEqual([
+      'Completed',
+      'ApprovalAnswered',
+      'ApprovalUnknown',
+    ]);
+  });
+
+  it('has its answer taken once where the operator dies before it could say so', async () => {
+    const world = await asked();
+    world.answer('q1');
+    const { uid = '' } = world.messages[0]?.metadata ?? {};
+    world.volume.questions.set('q1', uid);
+    world.restartOperator();
+    await world.settle(8);
+    expect(world.messages[0]?.status?.phase).toBe('Completed');
+  });
+});
+
 describe('an operator that restarts', () => {
   it('says at once that a workspace starts whose pod was created before', async () => {
     const world = new World();

@@ -13,6 +13,7 @@ import { rewindAsleep } from '../rewind/prepare.ts';
 import { requestOf, rewindUpdates } from '../rewind/request.ts';
 import { rewinding } from '../rewind/restore.ts';
 import type { Action, Plan } from './actions.ts';
+import { approvalsOf } from './approvals.ts';
 import { withoutPod } from './asleep.ts';
 import { conditionsAfter } from './conditions.ts';
 import type { Decision } from './decision.ts';
@@ -135,6 +136,8 @@ function nextStatus(situation: Situation, decision: Decision): AgentWorkspaceSta
     phase: decision.phase,
     observedGeneration: generation,
     messages: { pending: pending.length, working: open.length },
+    // While nobody can be asked, what was asked last is still asked.
+    approvals: situation.agent === undefined ? status.approvals : approvalsOf(situation.agent),
     className: effective?.class.metadata.name ?? status.className,
     conditions: conditionsAfter(
       status.conditions ?? [],
@@ -187,6 +190,8 @@ function essence(status: AgentWorkspaceStatus): unknown {
   const { rewind } = status;
   return {
     phase,
+    // Somebody may wait for a question to answer it.
+    approvals: status.approvals,
     observedGeneration,
     podUID,
     checkpointing,

@@ -7,6 +7,7 @@ const statusOf: Record<Code, number> = {
   invalid: 400,
   not_found: 404,
   conflict: 409,
+  expired: 409,
   busy: 409,
   checkpointing: 409,
   unavailable: 503,

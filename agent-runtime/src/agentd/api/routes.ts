@@ -220,6 +220,12 @@ function conversation(agent: Agent): Route[] {
         const result = await agent.sessions.decide(params.id ?? '', body);
         if (result === 'unknown') throw new HttpError('not_found', `There is no approval ${params.id}.`);
         if (result === 'decided-before') throw new HttpError('conflict', 'This question has been answered.');
+        if (result === 'expired') {
+          throw new HttpError(
+            'expired',
+            'This question waits no longer: its turn was stopped, or a rule settled it.',
+          );
+        }
         return { status: 200, body };
       },
     }),

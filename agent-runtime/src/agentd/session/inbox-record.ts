@@ -17,6 +17,8 @@ export const inboxRecord = z.discriminatedUnion('type', [
     id: z.string(),
     decision: z.enum(['allow', 'deny']),
     reason: z.string().optional(),
+    /** Who gave it, where it may be given again: the UID of an `AgentMessage`. */
+    key: z.string().optional(),
     at: z.string(),
   }),
   /** A person stopped the turn of this message. */

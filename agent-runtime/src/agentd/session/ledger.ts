@@ -81,9 +81,10 @@ export class Ledger {
       }
       case 'decision': {
         const approval = this.approvals.get(record.id);
-        if (approval !== undefined) {
-          const reason = record.reason;
-          approval.decision = { decision: record.decision, ...(reason !== undefined && { reason }) };
+        // The first answer counts, also where two were on their way to the disk.
+        if (approval !== undefined && approval.decision === undefined) {
+          const { type: _, id: _id, at: _at, ...decision } = record;
+          approval.decision = decision;
         }
         this.#touch(record.at);
         break;

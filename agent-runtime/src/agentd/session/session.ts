@@ -10,6 +10,12 @@ import { Turn, turnUsage } from './turn.ts';
 
 type SessionState = RuntimeState['sessions'][number];
 
+/**
+ * What became of an answer. `decided-before`: another one was first. `expired`: the call waits no longer, as its turn was
+ * stopped or a new rule settled it.
+ */
+export type DecisionOutcome = 'decided' | 'unknown' | 'decided-before' | 'expired';
+
 /** The reason with which a running turn's signal is aborted. */
 class TurnAborted extends Error {
   override readonly name = 'TurnAborted';
@@ -27,6 +33,8 @@ export class Session {
   #trouble: { reason: string; message: string } | undefined;
   /** The questions that the last turn ended with; it goes on when they are no longer these. */
   #waitingOn: ReadonlySet<string> | undefined;
+  /** The answer on its way to the disk. */
+  #deciding: Promise<unknown> = Promise.resolve();
   /** Messages on their way to the disk: the session is about to be busy. */
   #arriving = 0;
 
@@ -73,14 +81,23 @@ export class Session {
     return record;
   }
 
-  /** Records what a person decided. False when there is no such question, or it has been answered. */
-  async decide(
-    approvalId: string,
-    decision: ApprovalDecision,
-  ): Promise<'decided' | 'unknown' | 'decided-before'> {
+  /** Records what a person decided, once: what is on disk when this resolves is what counts from now on. */
+  async decide(approvalId: string, decision: ApprovalDecision): Promise<DecisionOutcome> {
+    // Two answers at once: the second one finds out how the first one ended.
+    const outcome = this.#deciding.then(() => this.#decide(approvalId, decision));
+    // Whoever answered is told of a failure; the next answer is on its own.
+    this.#deciding = outcome.catch(() => undefined);
+    return outcome;
+  }
+
+  async #decide(approvalId: string, decision: ApprovalDecision): Promise<DecisionOutcome> {
     const approval = this.logs.ledger.approvals.get(approvalId);
     if (approval === undefined) return 'unknown';
-    if (!this.logs.ledger.undecided().includes(approval.request)) return 'decided-before';
+    if (approval.decision !== undefined) {
+      const same = decision.key !== undefined && approval.decision.key === decision.key;
+      return same ? 'decided' : 'decided-before';
+    }
+    if (!this.logs.ledger.undecided().includes(approval.request)) return 'expired';
     await this.logs.appendRecords({
       type: 'decision',
       id: approvalId,

@@ -7,7 +7,7 @@ import type { TranscriptEntry } from './entry.ts';
 import type { SessionHost } from './host.ts';
 import { SessionLogs } from './logs.ts';
 import { filesOf } from './open-sessions.ts';
-import { Session } from './session.ts';
+import { type DecisionOutcome, Session } from './session.ts';
 import { nextStep } from './step.ts';
 
 /** All sessions of the workspace. */
@@ -66,10 +66,7 @@ export class Sessions {
     return session?.recordOf(key);
   }
 
-  async decide(
-    approvalId: string,
-    decision: ApprovalDecision,
-  ): Promise<'decided' | 'unknown' | 'decided-before'> {
+  async decide(approvalId: string, decision: ApprovalDecision): Promise<DecisionOutcome> {
     const session = this.all().find((it) => it.logs.ledger.approvals.has(approvalId));
     return session === undefined ? 'unknown' : session.decide(approvalId, decision);
   }

@@ -20,6 +20,8 @@ export interface Volume {
   cursor: number;
   /** The last rewind that it is the outcome of. */
   rewound?: RewindTarget;
+  /** Questions to a person, with the key of the answer where there is one. */
+  questions: Map<string, string | undefined>;
 }
 
 export function emptyVolume(): Volume {
@@ -30,6 +32,7 @@ export function emptyVolume(): Volume {
     cursors: new Map(),
     lastSequence: 0,
     cursor: 0,
+    questions: new Map(),
   };
 }
 
@@ -97,6 +100,7 @@ export class SimulatedAgent {
     for (const [key, record] of volume.inbox)
       if (record.phase === 'Queued' || record.phase === 'Working')
         volume.inbox.set(key, { ...record, phase: 'Failed', completedAt: this.#time() });
+    volume.questions.clear();
     volume.rewound = target;
     volume.cursor += 1_000;
     return true;
@@ -154,6 +158,23 @@ export class SimulatedAgent {
     return record;
   }
 
+  /** A tool call waits for a person. */
+  ask(id: string): void {
+    this.volume.questions.set(id, undefined);
+    this.volume.cursor += 1;
+  }
+
+  answer(id: string, key: string): void {
+    this.#answering();
+    if (this.held) throw new AgentRefusedError(409, 'checkpointing', 'a checkpoint is being taken');
+    if (!this.volume.questions.has(id)) throw new AgentRefusedError(404, 'not_found', 'no such question');
+    const by = this.volume.questions.get(id);
+    if (by !== undefined && by !== key) throw new AgentRefusedError(409, 'conflict', 'answered before');
+    this.volume.questions.set(id, key);
+    this.volume.cursor += 1;
+    this.#activityAt = this.#now();
+  }
+
   requestCheckpoint(sequence: number, trigger: string, hold: boolean): CheckpointState {
     this.#answering();
     if (this.#checkpoint?.sequence === sequence) return this.#checkpoint;
@@ -191,7 +212,12 @@ export class SimulatedAgent {
       lastActivityAt: new Date(this.#activityAt).toISOString(),
       sessions: [],
       openMessages: 0,
-      approvals: [],
+      approvals: [...this.volume.questions]
+        .filter(([, by]) => by === undefined)
+        .map(([id]) => ({
+          ...{ id, session: 'default', toolUseId: `t-${id}`, tool: 'Bash', summary: 'make' },
+          requestedAt: '2026-01-01T00:00:00.000Z',
+        })),
       background: [],
       services: [],
       tools: 'ready',

@@ -32,6 +32,7 @@ export function startOperator(
     client: {
       postMessage: async (request: { key: string; session: string }) =>
         reach().post(request.key, request.session),
+      answerApproval: async (id: string, { key = '' }: { key?: string }) => reach().answer(id, key),
       putConfig: async ({ config }: { config: { revision: string } }) => {
         reach().revision = config.revision;
       },

@@ -48,6 +48,7 @@ function copyOf(volume: Volume): Volume {
     ...volume,
     inbox: new Map(volume.inbox),
     transcript: [...volume.transcript],
+    questions: new Map(volume.questions),
     manifests: new Map(volume.manifests),
     cursors: new Map(volume.cursors),
   };

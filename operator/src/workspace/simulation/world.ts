@@ -131,6 +131,22 @@ export class World {
     });
   }
 
+  /** An answer to the agent's question. */
+  answer(id: string): void {
+    this.#messages += 1;
+    this.server.insert(resources.messages, {
+      apiVersion,
+      kind: 'AgentMessage',
+      metadata: { namespace: name.namespace, name: `message-${this.#messages}` },
+      spec: {
+        workspaceRef: { name: name.name },
+        session: 'default',
+        approval: { id, decision: 'Allow' },
+        ttlAfterCompleted: '24h',
+      },
+    });
+  }
+
   requestCheckpoint(volumeSnapshot = false): void {
     this.#messages += 1;
     this.server.insert(resources.checkpoints, {

@@ -1,0 +1,21 @@
+import type { RuntimeState } from '@dormouse/agent-runtime/protocol';
+import type { AgentWorkspaceStatus } from '@dormouse/crds';
+
+/** As many as a status has room for. */
+const most = 16;
+
+/** The tool calls that wait for a person, as the status tells of them; undefined where there are none. */
+export function approvalsOf({ approvals }: RuntimeState): AgentWorkspaceStatus['approvals'] {
+  if (approvals.length === 0) return undefined;
+  const oldestFirst = [...approvals].sort((a, b) => (a.requestedAt < b.requestedAt ? -1 : 1));
+  return {
+    waiting: approvals.length,
+    requests: oldestFirst.slice(0, most).map(({ id, session, tool, summary, requestedAt }) => ({
+      id: id.slice(0, 64),
+      session: session.slice(0, 63),
+      tool: tool.slice(0, 128),
+      summary: summary.replace(/\s+/g, ' ').slice(0, 512).toWellFormed(),
+      since: requestedAt,
+    })),
+  };
+}
