@@ -75,6 +75,35 @@ describe('a rewind', () => {
     expect(world.violations).toEqual([]);
   });
 
+  it('ends a message whose question is open, and begins it on neither volume again', async () => {
+    const world = await awakeAgain();
+    world.send();
+    await look(world);
+    world.agent?.work();
+    const uid = world.messages[2]?.metadata.uid ?? '';
+    const { inbox } = world.volume;
+    const asked = {
+      id: 'q',
+      session: 'default',
+      toolUseId: 't',
+      tool: 'Bash',
+      summary: 'make',
+      requestedAt: '',
+    };
+    const record = inbox.get(uid);
+    if (record === undefined) throw new Error('the agent has no message');
+    inbox.set(uid, { ...record, reason: 'WaitingForApproval', pendingApprovals: [asked] });
+    await look(world);
+    world.requestRewind('oldest');
+    // The next operator has not heard of it yet.
+    world.restartOperator();
+    await world.settle(60);
+    expect(rewindOf(world)?.phase).toBe('Completed');
+    expect(world.messages[2]?.status).toMatchObject({ phase: 'Failed', reason: 'WorkspaceRewound' });
+    expect(world.volume.inbox.has(uid)).toBe(false);
+    expect(world.violations).toEqual([]);
+  });
+
   it('waits for work that is under way', async () => {
     const world = await awakeAgain();
     world.send();
