@@ -9,7 +9,7 @@ export const agentCheckpointSpec = z.object({
   trigger: z.enum(checkpointTriggers).default('Manual').meta({ description: 'Why the checkpoint is taken.' }),
   volumeSnapshot: z.boolean().optional().meta({
     description:
-      'Of a checkpoint by hand: whether to take a VolumeSnapshot of the claim as well, of the class that spec.checkpoint.volumeSnapshotClassName of the workspace names. Turns wait and processes are stopped until it is cut; services are then started again. Before a sleep the class alone decides.',
+      'Of a checkpoint by hand or on a schedule: whether to take a VolumeSnapshot of the claim as well, of the class that spec.checkpoint.volumeSnapshotClassName of the workspace names. Turns wait and processes are stopped until it is cut; services are then started again. Before a sleep the class alone decides.',
   }),
   rewindTo: objectReference.optional().meta({
     description:

@@ -136,6 +136,37 @@ export const agentWorkspaceSpec = z.object({
         description:
           'The VolumeSnapshotClass. With it each checkpoint before a sleep comes with a VolumeSnapshot of the claim, from which another workspace can be made (spec.source). Default: no snapshots.',
       }),
+      schedule: z
+        .object({
+          cron: z
+            .string()
+            .max(120)
+            .regex(/^(@(hourly|daily|weekly|monthly|yearly|annually)|[^ ]+( [^ ]+){4})$/)
+            .meta({
+              description: 'Minute, hour, day of the month, month and day of the week, as cron has them.',
+              patternMessage:
+                'must be five fields as of cron, such as "0 3 * * *", or one of @hourly, @daily, @weekly, @monthly, @yearly',
+            }),
+          timeZone: z
+            .string()
+            .min(1)
+            .max(64)
+            .regex(/^[A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+)*$/)
+            .default('UTC')
+            .meta({
+              description: 'The time zone in which that is meant, such as Europe/Berlin.',
+              patternMessage: 'must be the name of a time zone, such as Europe/Berlin',
+            }),
+          volumeSnapshot: z.boolean().default(false).meta({
+            description:
+              'Whether each comes with a VolumeSnapshot, as spec.volumeSnapshot of an AgentCheckpoint does.',
+          }),
+        })
+        .optional()
+        .meta({
+          description:
+            'Takes checkpoints at these times while the workspace is awake; one that is busy is waited for. Of a workspace that sleeps the newest checkpoint is what it is. Default: none.',
+        }),
     })
     .prefault({})
     .meta({ description: 'How checkpoints are taken and what comes back from them.' }),
@@ -308,6 +339,17 @@ export const agentWorkspaceStatus = z.object({
     description:
       'The PersistentVolumeClaim in force. Absent: the one that is named as the workspace. A rewind puts another in its place.',
   }),
+  agentImage: z.string().max(1024).optional().meta({
+    description:
+      'The image of the agent that last ran on the volume. A wake with another one keeps a checkpoint first, with the trigger BeforeUpgrade.',
+  }),
+  schedule: z
+    .object({
+      last: timestamp.optional().meta({ description: 'When a checkpoint was last asked for.' }),
+      next: timestamp.optional().meta({ description: 'When the next one is due, if it is awake then.' }),
+    })
+    .optional()
+    .meta({ description: 'Where spec.checkpoint.schedule stands.' }),
   rewind: z
     .object({
       checkpoint: objectName.meta({

@@ -261,6 +261,18 @@ export const workspaceConditions = {
       },
     },
   },
+  CheckpointsScheduled: {
+    meaning:
+      'Whether checkpoints are taken at the times of spec.checkpoint.schedule. Absent while that was never set.',
+    reasons: {
+      Scheduled: { status: 'True', meaning: 'status.schedule.next is the next time.' },
+      ScheduleInvalid: {
+        status: 'False',
+        meaning: 'The expression or the time zone cannot be read, or names no time; why is in the message.',
+      },
+      NotAsked: { status: 'Unknown', meaning: 'spec.checkpoint.schedule is no longer set.' },
+    },
+  },
   ProcessesRestored: {
     meaning: 'What became of services and background tasks at the last wake. Unknown before the first wake.',
     reasons: {

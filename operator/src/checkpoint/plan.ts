@@ -4,6 +4,7 @@ import { checkpointsHeldByRewind } from '../rewind/needs.ts';
 import type { Action } from '../workspace/actions.ts';
 import { instant } from '../workspace/instant.ts';
 import type { Situation } from '../workspace/situation.ts';
+import { upgradeName } from './name.ts';
 
 /** A number that no checkpoint of the workspace ever had: not in status, not on the volume, not as an object. */
 export function nextSequence({ name, status, checkpoints, runtime, memory }: Situation): number {
@@ -118,8 +119,9 @@ const noneAsleep: Pick<AgentCheckpointStatus, 'reason' | 'message'> = {
 
 /** A workspace that sleeps has its newest checkpoint already: what is asked for is what there is. */
 export function answerAsleep(situation: Situation): Action[] {
-  const { checkpoints, status } = situation;
-  const waiting = requested(checkpoints);
+  const { checkpoints, status, name } = situation;
+  const upgrade = upgradeName(name.name, status);
+  const waiting = requested(checkpoints).filter(({ metadata }) => metadata.name !== upgrade);
   if (waiting.length === 0) return [];
   const newest = status.checkpoint;
   if (newest === undefined)
@@ -145,10 +147,11 @@ export function answerAsleep(situation: Situation): Action[] {
 }
 
 /**
- * Removes the oldest AgentCheckpoints that nobody made by hand, beyond `keep`; agentd does the same on the volume. One that a fork
- * is being made from, or that a rewind needs, stays until the next look after that.
+ * Removes the oldest AgentCheckpoints that nobody made by hand, beyond `keep`; agentd does the same on the volume. The newest one
+ * with files stays, whatever came after it; so does one that a fork is being made from, or that a rewind needs, until the look
+ * after that.
  */
-export function prune({ checkpoints, status, effective, awaited }: Situation): Action[] {
+export function prune({ name, checkpoints, status, effective, awaited }: Situation): Action[] {
   const keep = effective?.keep;
   if (keep === undefined) return [];
   const ours = checkpoints.filter(
@@ -156,9 +159,20 @@ export function prune({ checkpoints, status, effective, awaited }: Situation): A
       metadata.deletionTimestamp === undefined && spec.trigger !== 'Manual' && own?.phase === 'Completed',
   );
   if (ours.length <= keep) return [];
-  const needed = new Set([status.checkpoint?.name, ...awaited, ...checkpointsHeldByRewind(status)]);
+  const bySequence = (a: AgentCheckpoint, b: AgentCheckpoint) =>
+    (b.status?.sequence ?? 0) - (a.status?.sequence ?? 0);
+  const withFiles = [...checkpoints]
+    .sort(bySequence)
+    .find((each) => each.status?.volumeSnapshot !== undefined);
+  const needed = new Set([
+    status.checkpoint?.name,
+    upgradeName(name.name, status),
+    withFiles?.metadata.name,
+    ...awaited,
+    ...checkpointsHeldByRewind(status),
+  ]);
   return ours
-    .sort((a, b) => (b.status?.sequence ?? 0) - (a.status?.sequence ?? 0))
+    .sort(bySequence)
     .slice(keep)
     .filter(({ metadata }) => !needed.has(metadata.name))
     .map(({ metadata }) => ({ do: 'deleteCheckpoint', name: metadata.name, uid: metadata.uid ?? '' }));

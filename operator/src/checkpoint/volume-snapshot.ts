@@ -6,6 +6,8 @@ import { claimNameOf } from '../workspace/claim.ts';
 import { conditionOf, type Finding } from '../workspace/conditions.ts';
 import { isOwnedBy, ownerReference } from '../workspace/pod.ts';
 import type { Situation } from '../workspace/situation.ts';
+import { checkpointName, upgradeName } from './name.ts';
+import { isWaiting } from './plan.ts';
 
 /** Milliseconds for which a snapshot that the controller could not take is tried again by it, before the sleep goes on without. */
 const patience = 15_000;
@@ -84,12 +86,21 @@ export function snapshotUpkeep(situation: Situation): Action[] {
   return own(situation).flatMap((snapshot): Action[] => {
     const { name, uid = '', deletionTimestamp } = snapshot.metadata;
     if (deletionTimestamp !== undefined || name === status.checkpointing?.name) return [];
-    if (isHeldByRewind(workspace, name)) return [];
+    if (isHeldByRewind(workspace, name) || isHeldByUpgrade(situation, name)) return [];
     if (checkpoints.some((each) => each.metadata.name === name && isUnderWay(each))) return [];
     const named = checkpoints.filter((each) => namesSnapshot(each, name));
     if (named.length > 0) return named.flatMap((each) => update(each, snapshot));
     return [{ do: 'deleteVolumeSnapshot', name, uid }];
   });
+}
+
+/** Whether the checkpoint before a wake with another image waits for it: nobody names it until it is cut. */
+function isHeldByUpgrade({ checkpoints, status, name: { name } }: Situation, snapshot: string): boolean {
+  const upgrade = upgradeName(name, status);
+  const waits = checkpoints.some((each) => each.metadata.name === upgrade && isWaiting(each));
+  return (
+    waits && status.checkpoint !== undefined && snapshot === checkpointName(name, status.checkpoint.sequence)
+  );
 }
 
 /** Whether a checkpoint, one that stays, says that this is its snapshot. */
@@ -138,5 +149,5 @@ export function snapshotFinding({ workspace, volumeSnapshots, checkpoints, statu
 }
 
 function wasToHaveOne({ trigger, volumeSnapshot }: AgentCheckpoint['spec']): boolean {
-  return trigger !== 'Manual' || volumeSnapshot === true;
+  return (trigger !== 'Manual' && trigger !== 'Schedule') || volumeSnapshot === true;
 }

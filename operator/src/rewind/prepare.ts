@@ -1,7 +1,6 @@
 import type { AgentCheckpoint, AgentCheckpointStatus } from '@dormouse/crds';
-import { checkpointName } from '../checkpoint/name.ts';
 import { say } from '../checkpoint/plan.ts';
-import { own, snapshotStep } from '../checkpoint/volume-snapshot.ts';
+import { presentAsleep } from '../checkpoint/present.ts';
 import { suspended } from '../workspace/asleep.ts';
 import { claimNameOf } from '../workspace/claim.ts';
 import type { Decision } from '../workspace/decision.ts';
@@ -37,40 +36,26 @@ export function rewindAsleep(situation: Situation): Decision | undefined {
     before: [say(next.request, 'Failed', 'RewindRefused', message)],
   });
   if (newest === undefined) return refuse('The workspace never slept: there is nothing to keep.');
-  const values: AgentCheckpointStatus = situation.checkpoints.find(
-    (each) => each.metadata.name === newest.name && each.status?.phase === 'Completed',
-  )?.status ?? { digest: newest.digest, completedAt: newest.completedAt };
-  const { reason: _reason, message: _message, ...present } = values;
-  const keep = (volumeSnapshot: NonNullable<AgentCheckpointStatus['volumeSnapshot']>): Decision => ({
-    ...waiting,
-    before: [
-      [
-        {
-          do: 'writeCheckpoint',
-          name: next.request.metadata.name,
-          status: {
-            ...present,
-            phase: 'Completed',
-            observedGeneration: 1,
-            sequence: newest.sequence,
-            volumeSnapshot,
-          },
-        },
-      ],
-    ],
-  });
-  const taken = present.volumeSnapshot;
-  if (taken !== undefined && own(situation).some(({ metadata }) => metadata.name === taken.name))
-    return keep(taken);
-  const name = checkpointName(situation.name.name, newest.sequence);
-  const step = snapshotStep(situation, name, Date.parse(rewind.startedAt) + settings.checkpointTimeout);
+  const expires = Date.parse(rewind.startedAt) + settings.checkpointTimeout;
+  const { values, step } = presentAsleep(situation, newest, expires);
   switch (step.is) {
     case 'missing':
       return { ...waiting, after: [[{ do: 'createVolumeSnapshot', snapshot: step.snapshot }]] };
     case 'waited for':
       return { ...waiting, deadlines: [step.until, now + 1_000] };
     case 'cut':
-      return keep(step.volumeSnapshot);
+      return {
+        ...waiting,
+        before: [
+          [
+            {
+              do: 'writeCheckpoint',
+              name: next.request.metadata.name,
+              status: { ...values, volumeSnapshot: step.volumeSnapshot },
+            },
+          ],
+        ],
+      };
     case 'failed':
       return refuse(`The present cannot be kept: ${step.message} ${asWas}`);
     case 'none':

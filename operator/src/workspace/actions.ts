@@ -66,6 +66,8 @@ export type Action =
       /** What became of its VolumeSnapshot, where one was asked for. */
       snapshot: Pick<AgentCheckpointStatus, 'volumeSnapshot' | 'reason' | 'message'>;
     }
+  /** One that the operator asks for itself; nothing where it is there already. */
+  | { do: 'createCheckpoint'; name: string; trigger: Trigger; volumeSnapshot: boolean }
   | { do: 'writeCheckpoint'; name: string; status: AgentCheckpointStatus }
   | { do: 'deleteCheckpoint'; name: string; uid: string }
   | { do: 'createVolumeSnapshot'; snapshot: Desired<VolumeSnapshot> }

@@ -1,11 +1,18 @@
 import type { CheckpointState } from '@dormouse/agent-runtime/protocol';
-import { type AgentCheckpointSpec, apiVersion, workspaceLabel } from '@dormouse/crds';
+import {
+  type AgentCheckpoint,
+  type AgentCheckpointSpec,
+  type AgentWorkspace,
+  apiVersion,
+  workspaceLabel,
+} from '@dormouse/crds';
 import { completed } from '../checkpoint/plan.ts';
-import { AlreadyExistsError, ConflictError, NotFoundError, resources } from '../kube/index.ts';
+import { AlreadyExistsError, ConflictError, type Desired, NotFoundError, resources } from '../kube/index.ts';
 import type { Action } from './actions.ts';
 import type { Work } from './apply.ts';
 import { createVolumeSnapshot, deleteVolumeSnapshot } from './apply-snapshot.ts';
 import { projectMessage } from './caches.ts';
+import { confirm } from './confirm.ts';
 import { mergePatch } from './patch.ts';
 import { ownerReference } from './pod.ts';
 import { LearntError, StaleError, type Surroundings } from './surroundings.ts';
@@ -15,6 +22,7 @@ type RecordAction = Extract<
   {
     do:
       | 'recordCheckpoint'
+      | 'createCheckpoint'
       | 'writeCheckpoint'
       | 'deleteCheckpoint'
       | 'createVolumeSnapshot'
@@ -26,6 +34,7 @@ type RecordAction = Extract<
 
 const names = new Set<Action['do']>([
   'recordCheckpoint',
+  'createCheckpoint',
   'writeCheckpoint',
   'deleteCheckpoint',
   'createVolumeSnapshot',
@@ -65,6 +74,8 @@ export async function applyToRecord(action: RecordAction, work: Work, around: Su
         written.noteDeleted(action.uid);
         await kube.delete(resources.messages, { namespace, name: action.name }, { uid: action.uid });
         return;
+      case 'createCheckpoint':
+        return await createCheckpoint(action, work, around);
       case 'writeCheckpoint': {
         const checkpoint = snapshot.checkpoints.find((each) => each.metadata.name === action.name);
         if (checkpoint === undefined) return;
@@ -130,17 +141,7 @@ async function create(
   if (workspace === undefined) throw new StaleError('the workspace is gone');
   const { namespace } = snapshot.name;
   try {
-    await kube.create(resources.checkpoints, {
-      apiVersion,
-      kind: 'AgentCheckpoint',
-      metadata: {
-        name,
-        namespace,
-        labels: { [workspaceLabel]: snapshot.name.name },
-        ownerReferences: [ownerReference(workspace)],
-      },
-      spec: { workspaceRef: { name: snapshot.name.name }, trigger },
-    });
+    await kube.create(resources.checkpoints, checkpointOf(workspace, name, { trigger }));
   } catch (error) {
     if (!(error instanceof AlreadyExistsError)) throw error;
     const live = await kube.get(resources.checkpoints, { namespace, name });
@@ -151,4 +152,39 @@ async function create(
       throw new LearntError(message);
     }
   }
+}
+
+/** A cache may not show it yet, so that it is asked for a second time. */
+async function createCheckpoint(
+  { name, trigger, volumeSnapshot }: Extract<RecordAction, { do: 'createCheckpoint' }>,
+  work: Work,
+  around: Surroundings,
+): Promise<void> {
+  const workspace = await confirm(work, around);
+  const spec = { trigger, ...(volumeSnapshot && { volumeSnapshot }) };
+  try {
+    const made = await around.kube.create(resources.checkpoints, checkpointOf(workspace, name, spec));
+    work.written.noteCheckpoint(made);
+  } catch (error) {
+    if (!(error instanceof AlreadyExistsError)) throw error;
+  }
+}
+
+function checkpointOf(
+  workspace: AgentWorkspace,
+  name: string,
+  spec: Omit<AgentCheckpointSpec, 'workspaceRef'>,
+): Desired<AgentCheckpoint> {
+  const of = workspace.metadata;
+  return {
+    apiVersion,
+    kind: 'AgentCheckpoint',
+    metadata: {
+      name,
+      ...(of.namespace === undefined ? {} : { namespace: of.namespace }),
+      labels: { [workspaceLabel]: of.name },
+      ownerReferences: [ownerReference(workspace)],
+    },
+    spec: { workspaceRef: { name: of.name }, ...spec },
+  };
 }

@@ -1,4 +1,5 @@
 import { recordOf } from '../checkpoint/plan.ts';
+import { beforeUpgrade } from '../checkpoint/upgrade.ts';
 import { snapshotFinding } from '../checkpoint/volume-snapshot.ts';
 import type { Action } from './actions.ts';
 import type { Decision } from './decision.ts';
@@ -75,6 +76,9 @@ export function withoutPod(situation: Situation): Decision {
     };
   }
   if (!asleep) return start(situation);
+  const upgrade = beforeUpgrade(situation);
+  if (upgrade !== undefined)
+    return { ...suspended(situation), after: upgrade.steps, deadlines: [upgrade.until] };
   const decision = start(situation);
   const why =
     runPolicy === 'Always'

@@ -1,6 +1,7 @@
 import { isHeldByHand, type ManualStep, planManual } from '../checkpoint/manual.ts';
 import { checkpointName } from '../checkpoint/name.ts';
 import { nextSequence } from '../checkpoint/plan.ts';
+import { scheduled } from '../checkpoint/schedule.ts';
 import { snapshotFinding } from '../checkpoint/volume-snapshot.ts';
 import { begun, nextRewind, requestOf } from '../rewind/request.ts';
 import type { Action } from './actions.ts';
@@ -51,6 +52,7 @@ export function run(situation: Situation): Decision {
   if (manual.ask.length > 0) after.push(manual.ask);
   const { verified, underWay } = manual;
 
+  const schedule = scheduled(situation);
   const base: Decision = {
     phase: 'Running',
     ready:
@@ -61,9 +63,11 @@ export function run(situation: Situation): Decision {
             message: `The container workspace of pod ${ownPod.metadata.name} does not answer the agent. Look at: kubectl logs ${ownPod.metadata.name} -c workspace`,
           },
     asleep: { reason: 'Demand' },
-    findings: [...running(situation), ...findings],
+    findings: [...running(situation), ...findings, ...schedule.findings],
     changes: {
       podUID: uid,
+      agentImage: runsImage(situation),
+      ...schedule.changes,
       checkpointing: undefined,
       suspendedSince: undefined,
       ...(status.startedAt === undefined ? { startedAt: instant(now) } : {}),
@@ -74,6 +78,7 @@ export function run(situation: Situation): Decision {
     },
     before: [
       ...before,
+      ...(schedule.create.length > 0 ? [schedule.create] : []),
       ...(woke && startedAt !== undefined
         ? [[{ do: 'measure', what: 'wake', seconds: Math.max(0, now - startedAt) / 1000 } as const]]
         : []),
@@ -81,7 +86,14 @@ export function run(situation: Situation): Decision {
     after,
   };
   const decision = restOrSleep(situation, base, settled && !underWay && manual.ask.length === 0);
-  return { ...decision, deadlines: [...(decision.deadlines ?? []), manual.until] };
+  return { ...decision, deadlines: [...(decision.deadlines ?? []), manual.until, schedule.until] };
+}
+
+/** The image of the agent that runs: that of the class, unless the pod is older than that. */
+function runsImage(situation: Situation): string | undefined {
+  const { status, effective } = situation;
+  const older = outdated(situation).includes('images');
+  return older ? status.agentImage : (effective?.class.spec.images.agent ?? status.agentImage);
 }
 
 /** The present was recorded for a rewind, and then the agent went on all the same: what is kept is no longer the present. */
