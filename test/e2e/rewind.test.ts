@@ -62,6 +62,11 @@ describe('a rewind', () => {
     const { cluster, workspaces } = here;
     const checkpoint = await workedOn('ada');
     await ask('ada-back', 'ada', checkpoint);
+    await cluster.waitFor<KubernetesObject & AgentWorkspace>(
+      workspaces.reference('ada'),
+      'being rewound',
+      (it) => it?.status?.rewind !== undefined,
+    );
     // Not lost, and asked of the workspace as it is after the rewind.
     const recall = await workspaces.send('ada', 'recall');
     const rewound = await ended('ada-back', 'ada');

@@ -14,6 +14,8 @@ import type { MountedConfig } from './config/files.ts';
 import { Deltas } from './events/deltas.ts';
 import { EventLog } from './events/event-log.ts';
 import { beginFork } from './fork/begin.ts';
+import { McpApprovals } from './mcp/approvals.ts';
+import { McpServers } from './mcp/servers.ts';
 import type { Model } from './model/model-client.ts';
 import { PatientModel } from './model/patient-model.ts';
 import { type Recovered, recover } from './recover.ts';
@@ -26,6 +28,7 @@ import { StateBoard } from './state/state-board.ts';
 import { AppendLog } from './storage/append-log.ts';
 import { StorageHealth } from './storage/health.ts';
 import { type Layout, layoutOf, makeFolders } from './storage/layout.ts';
+import { setAside } from './storage/set-aside.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { Terminals } from './terminal/terminals.ts';
 import { ToolsClient } from './tools/tools-client.ts';
@@ -63,6 +66,7 @@ export class Agent {
   readonly #model: PatientModel;
   readonly #client: ToolsClient;
   readonly #background: BackgroundTasks;
+  readonly #mcp: McpServers;
   readonly #watch: ToolsWatch;
   readonly #restore: RuntimeState['restore'];
   readonly #rewound: RewindTarget | undefined;
@@ -74,16 +78,35 @@ export class Agent {
   /** Reads the volume and reports what it found. Nothing runs before `start`. */
   static async open(options: AgentOptions): Promise<Agent> {
     const layout = layoutOf(options.stateFolder);
+    await setAside(layout, options.log);
     await makeFolders(layout);
     const health = new StorageHealth(options.stateFolder);
     const checkpoints = new CheckpointStore(layout.checkpoints);
     const fork = await beginFork(layout, checkpoints, options.mounted.config.source);
     const rewind = await beginRewind(layout, checkpoints, options.mounted.config);
-    const recovered = await recover(layout, health, checkpoints, { fork, rewind }, options.log);
+    const recovered = await recover(
+      layout,
+      health,
+      checkpoints,
+      { fork, rewind },
+      options.mounted.config.workspace,
+      options.log,
+    );
     const cursor = Math.max(recovered.verified.cursor, rewind?.record.cursor ?? 0);
     const events = await EventLog.open(layout.events, health, cursor);
     const { birthtime } = await stat(layout.inbox);
-    return new Agent(options, layout, health, checkpoints, recovered, events, birthtime, rewind?.record);
+    const approvals = await McpApprovals.open(layout.mcpApprovals);
+    return new Agent(
+      options,
+      layout,
+      health,
+      checkpoints,
+      recovered,
+      events,
+      birthtime,
+      approvals,
+      rewind?.record,
+    );
   }
 
   private constructor(
@@ -94,6 +117,7 @@ export class Agent {
     recovered: Recovered,
     events: EventLog,
     created: Date,
+    approvals: McpApprovals,
     rewound: RewindTarget | undefined,
   ) {
     this.#rewound = rewound && { id: rewound.id, sequence: rewound.sequence };
@@ -140,12 +164,21 @@ export class Agent {
       onChange: touch,
       onReconciled: (result) => this.#reconciled(result),
     });
+    this.#mcp = new McpServers({
+      tools: this.#client,
+      approvals,
+      home: options.home,
+      readable: options.readable,
+      config: () => this.#config,
+      log: options.log,
+    });
     this.sessions = new Sessions(recovered.sessions, layout, health, {
       log: options.log,
       health,
       model: this.#model,
       client: this.#client,
       background: this.#background,
+      mcp: this.#mcp,
       dailyUsage: recovered.usage,
       slots: new Slots(parallelTurns),
       wakeNote: this.#wakeNote,
@@ -283,7 +316,12 @@ export class Agent {
     this.#stopping = true;
     this.terminals.close();
     this.#client.close();
-    await Promise.all([this.sessions.stop(), this.checkpointer.close(), this.#watch.close()]);
+    await Promise.all([
+      this.sessions.stop(),
+      this.checkpointer.close(),
+      this.#watch.close(),
+      this.#mcp.close(),
+    ]);
     await this.#events.flush();
     this.#events.close();
     this.#health.close();

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { mcpConfig } from './mcp.ts';
 
 /** The checkpoint of another workspace that the volume of a fork is a copy of. */
 export const forkSource = z.object({
@@ -49,6 +50,8 @@ export const runtimeConfig = z.object({
   }),
   /** Of a workspace that was rewound: the volume is a copy from that checkpoint of its own. Looked at by the first start on it alone. */
   rewind: rewindTarget.optional(),
+  /** Absent where the operator is older. */
+  mcp: mcpConfig.optional(),
   /** Of a fork: looked at by the first start alone. */
   source: forkSource.optional(),
 });

@@ -5,6 +5,9 @@
  * | request | body | answer |
  * |---|---|---|
  * | `POST /exec` | `execRequest` | NDJSON stream of `execEvent`; closing the connection kills the process group |
+ * | `POST /pipes` | a line of `pipeRequest`, then the input | NDJSON stream of `pipeEvent`; closing the connection ends the program |
+ * | `POST /outbound` | a line of `outboundRequest`, then its body | a line of `outboundAnswer`, then its body; by the proxy of the workspace |
+ * | `GET /environment` | - | `environmentResult` |
  * | `POST /background` | `backgroundRequest` | `backgroundTask`; idempotent by id |
  * | `GET /background` | - | `backgroundTask[]` |
  * | `GET /background/ID/output?offset=BYTES&limit=BYTES` | - | `outputSlice` |
@@ -246,7 +249,7 @@ export const stopResult = z.object({
 export const restoreRequest = z.object({
   services: z.array(serviceSpec),
   background: z.array(backgroundRequest),
-  images: z.object({ folder: imageFolder, images: z.array(processImage) }).optional(),
+  images: z.object({ folder: imageFolder, images: z.array(processImage).max(100) }).optional(),
 });
 export const restoreResult = z.object({
   services: z.array(serviceStatus),
@@ -293,6 +296,7 @@ export const toolError = z.object({
       'limit',
       'conflict',
       'dump_failed',
+      'unreachable',
     ]),
     message: z.string(),
   }),

@@ -18,6 +18,8 @@ import { DirectLauncher } from './images/direct-launcher.ts';
 import { ProcessImages } from './images/process-images.ts';
 import { emptyScratch } from './images/scratch.ts';
 import { jsonLog } from './log.ts';
+import { Outbound } from './outbound/send.ts';
+import { restoreFolders } from './output/folders.ts';
 import { absent } from './output/retention.ts';
 import { commandEnvironment, declaredEnvironment } from './process/environment.ts';
 import { pipedLauncher } from './process/launcher.ts';
@@ -60,6 +62,7 @@ const log = jsonLog(
  */
 async function main(): Promise<void> {
   await mkdir(processes, { recursive: true });
+  await restoreFolders(processes, log);
   const listeners = new Listeners();
   const taskChanged = (task: BackgroundTask) => listeners.tell({ type: 'background', task });
   const serviceChanged = (service: ServiceStatus) => listeners.tell({ type: 'service', service });
@@ -107,7 +110,7 @@ async function main(): Promise<void> {
     criu === undefined
       ? { unsupported: whyNoImages }
       : new ProcessImages({ criu, folder, services, background, terminals, log });
-  if (images instanceof ProcessImages && !(await images.present())) await emptyScratch(scratch);
+  if (images instanceof ProcessImages && !(await images.present())) await emptyScratch(scratch, log);
   const sleep = new Sleep({
     gate,
     services,
@@ -129,6 +132,7 @@ async function main(): Promise<void> {
   };
   const exec = { ...launch, outputs: join(processes, 'outputs'), limits: execLimits };
   const routes = routesOf({
+    outbound: new Outbound(launch.declared),
     ...{ bootId, gate, exec, background, services, terminals, search, sleep, listeners },
   });
   const server = createToolsServer(routes, log);

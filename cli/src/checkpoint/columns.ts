@@ -16,6 +16,7 @@ export function checkpointColumns(now: number, needs: Needs): Column<AgentCheckp
     { name: 'PROCESSES', cell: ({ status }) => processes(status?.processes) },
     { name: 'BYTES', cell: ({ status }) => (status?.bytes === undefined ? '' : bytes(status.bytes)) },
     { name: 'SNAPSHOT', cell: ({ status }) => snapshot(status?.volumeSnapshot) },
+    { name: 'ARCHIVE', cell: ({ status }) => archive(status?.archive) },
     { name: 'FORKS', cell: (checkpoint) => needs.forksOf(checkpoint).join(',') },
     { name: 'AGE', cell: ({ metadata }) => age(metadata.creationTimestamp, now) },
     {
@@ -36,6 +37,12 @@ export function checkpointColumns(now: number, needs: Needs): Column<AgentCheckp
 function processes(of: NonNullable<AgentCheckpoint['status']>['processes']): string {
   const running = of === undefined ? 0 : of.services + of.background;
   return running === 0 ? '' : String(running);
+}
+
+function archive(of: NonNullable<AgentCheckpoint['status']>['archive']): string {
+  if (of === undefined) return '';
+  if (of.phase === 'InProgress') return `${of.percent ?? 0} %`;
+  return of.phase === 'Completed' ? bytes(of.bytes ?? 0) : of.phase.toLowerCase();
 }
 
 function snapshot(of: NonNullable<AgentCheckpoint['status']>['volumeSnapshot']): string {

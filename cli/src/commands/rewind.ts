@@ -46,7 +46,10 @@ async function rewind(
   const { namespace, kube } = access;
   await findWorkspace(access, name, around.signal);
   const all = (await kube.list(kinds.checkpoints, { namespace, signal: around.signal })).items;
-  const target = findCheckpoint(ofWorkspace(all, name), name, namespace, to, 'to go back to');
+  const target = findCheckpoint(ofWorkspace(all, name), name, namespace, to, {
+    words: 'to go back to',
+    archive: false,
+  });
   const created = await createNamed(
     access,
     kinds.checkpoints,

@@ -5,7 +5,7 @@ import { findWorkspace, ofWorkspace } from './find.ts';
 import type { Manifest } from './manifest.ts';
 
 /**
- * What a fork of a workspace begins with: the spec of that one, and as source a checkpoint of it that has a snapshot.
+ * What a fork of a workspace begins with: the spec of that one, and as source a checkpoint of it that has a snapshot or an archive.
  * @param wanted its number or its name; undefined: the newest
  * @throws Failure `notFound` where there is no such checkpoint, which says how to have one
  */
@@ -18,7 +18,10 @@ export async function forkOf(
   const { kube, namespace } = access;
   const { spec } = await findWorkspace(access, name, signal);
   const all = ofWorkspace((await kube.list(kinds.checkpoints, { namespace, signal })).items, name);
-  const checkpoint = findCheckpoint(all, name, namespace, wanted, 'to fork from');
+  const checkpoint = findCheckpoint(all, name, namespace, wanted, {
+    words: 'to fork from',
+    archive: true,
+  });
   const source = { checkpointRef: { name: checkpoint.metadata.name } };
   // A fork that is told to stay asleep would never be made.
   return { spec: { ...spec, ...(spec.runPolicy === 'Suspended' && { runPolicy: 'Auto' }), source } };

@@ -75,6 +75,11 @@ export function oldestFirst(checkpoints: AgentCheckpoint[]): AgentCheckpoint[] {
   return checkpoints.sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
+/** Those of them that are taken from an agent which is awake: an archive is made of a workspace that sleeps. */
+export function requestedAwake(checkpoints: readonly AgentCheckpoint[]): AgentCheckpoint[] {
+  return requested(checkpoints).filter(({ spec }) => spec.archive !== true);
+}
+
 /** Writes phase and reason of an AgentCheckpoint, unless it says so already. */
 export function say(
   checkpoint: AgentCheckpoint,
@@ -130,6 +135,7 @@ export function answerAsleep(situation: Situation): Action[] {
     reason: _reason,
     message: _message,
     phase: _phase,
+    archive: _archive,
     ...values
   } = checkpoints.find((each) => each.metadata.name === newest.name && each.status?.phase === 'Completed')
     ?.status ?? { digest: newest.digest, completedAt: newest.completedAt };
@@ -142,6 +148,7 @@ export function answerAsleep(situation: Situation): Action[] {
       observedGeneration: 1,
       sequence: newest.sequence,
       ...(each.spec.volumeSnapshot === true && values.volumeSnapshot === undefined ? noneAsleep : {}),
+      ...(each.spec.archive === true ? { archive: { phase: 'Pending', reason: 'Queued' } as const } : {}),
     },
   }));
 }
@@ -163,7 +170,7 @@ export function prune({ name, checkpoints, status, effective, awaited }: Situati
     (b.status?.sequence ?? 0) - (a.status?.sequence ?? 0);
   const withFiles = [...checkpoints]
     .sort(bySequence)
-    .find((each) => each.status?.volumeSnapshot !== undefined);
+    .find((each) => each.status?.volumeSnapshot !== undefined || each.status?.archive?.phase === 'Completed');
   const needed = new Set([
     status.checkpoint?.name,
     upgradeName(name.name, status),

@@ -17,6 +17,7 @@ export function presentAsleep(
   const {
     reason: _reason,
     message: _message,
+    archive: _archive,
     volumeSnapshot,
     ...known
   }: AgentCheckpointStatus = situation.checkpoints.find(

@@ -38,6 +38,7 @@ export function nextRewind(situation: Situation): NextRewind {
     sequence,
     digest,
     volumeSnapshot,
+    archive,
   } = checkpoints.find(({ metadata }) => metadata.name === wanted && metadata.deletionTimestamp === undefined)
     ?.status ?? {};
   const there = checkpoints.some(({ metadata }) => metadata.name === wanted);
@@ -56,7 +57,7 @@ export function nextRewind(situation: Situation): NextRewind {
     return waits('TargetNotReady', `AgentCheckpoint ${wanted} is not complete yet.`);
   if (volumeSnapshot === undefined)
     return refused(
-      `AgentCheckpoint ${wanted} has no VolumeSnapshot: without the files of that moment its conversation is not restored either. Name one that has status.volumeSnapshot.`,
+      `AgentCheckpoint ${wanted} has no VolumeSnapshot: without the files of that moment its conversation is not restored either. Name one that has status.volumeSnapshot${archive?.phase === 'Completed' ? ', or fork from its archive' : ''}.`,
     );
   if (!own(situation).some(({ metadata }) => metadata.name === volumeSnapshot.name))
     return refused(

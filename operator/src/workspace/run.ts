@@ -1,3 +1,4 @@
+import { wantsArchive } from '../checkpoint/archive.ts';
 import { isHeldByHand, type ManualStep, planManual } from '../checkpoint/manual.ts';
 import { checkpointName } from '../checkpoint/name.ts';
 import { nextSequence } from '../checkpoint/plan.ts';
@@ -72,6 +73,7 @@ export function run(situation: Situation): Decision {
       suspendedSince: undefined,
       ...(status.startedAt === undefined ? { startedAt: instant(now) } : {}),
       ...overtaken(situation),
+      ...restored(status),
       ...(verified !== undefined && verified.sequence > (status.checkpoint?.sequence ?? 0)
         ? { checkpoint: verified }
         : {}),
@@ -102,6 +104,12 @@ function overtaken(situation: Situation): Decision['changes'] {
   if (status.rewind === undefined || requestOf(situation)?.status?.phase !== 'Completed') return {};
   const message = `The agent went on after checkpoint ${status.rewind.checkpoint} was taken. Ask for the rewind again.`;
   return { rewind: { ...status.rewind, phase: 'Failed', completedAt: instant(now), message } };
+}
+
+/** An agent that answers has its volume: it is not filled again. */
+function restored({ forkedFrom }: Situation['status']): Decision['changes'] {
+  if (forkedFrom?.archive?.restored !== false) return {};
+  return { forkedFrom: { ...forkedFrom, archive: { ...forkedFrom.archive, restored: true } } };
 }
 
 /** Messages in order. A message is sent again on every new connection, until agentd has answered for it there. */
@@ -258,7 +266,8 @@ function restOrSleep(situation: Situation, base: Decision, settled: boolean): De
   if (runPolicy !== 'Suspended' && pending.length > 0) return stay('Demand');
   if (!forced && runPolicy === 'Always') return stay('RunPolicyAlways');
   if (!forced && attached) return stay('Demand', undefined, attachedUntil);
-  const due = quiet + (effective?.idleAfter ?? Number.POSITIVE_INFINITY);
+  const patience = wantsArchive(situation) ? 0 : effective?.idleAfter;
+  const due = quiet + (patience ?? Number.POSITIVE_INFINITY);
   if (!forced && now < due) return stay('IdleTooShort', undefined, Number.isFinite(due) ? due : undefined);
   if (!settled) return stay('IdleTooShort');
   if (now < memory.checkpointNotBefore)

@@ -5,6 +5,7 @@ import { claimsOfRewind } from '../rewind/needs.ts';
 import type { Action, Plan } from './actions.ts';
 import { claimNameOf } from './claim.ts';
 import { conditionsAfter } from './conditions.ts';
+import { isOwnedBy } from './pod.ts';
 import { isPending, isTerminal, situationOf } from './situation.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -51,6 +52,9 @@ export function planTermination(snapshot: Snapshot, workspace: AgentWorkspace): 
           failed(each, 'WorkspaceDeleted', `AgentWorkspace ${name.name} was deleted.`, now),
         ),
       );
+  const archivePod = snapshot.archivePod;
+  if (archivePod !== undefined && isOwnedBy(archivePod, situation.uid))
+    removals.push({ do: 'deleteArchivePod', uid: archivePod.metadata.uid ?? '' });
   for (const { metadata } of checkpoints)
     if (metadata.deletionTimestamp === undefined)
       removals.push({ do: 'deleteCheckpoint', name: metadata.name, uid: metadata.uid ?? '' });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { RuntimeConfig } from '../../protocol/config.ts';
 import type { Manifest } from '../checkpoint/manifest.ts';
 import type { CheckpointStore } from '../checkpoint/store.ts';
-import { appendDurably, cutToPrefix, type Ending, endTranscript } from '../fork/transcript.ts';
+import { appendDurably, cutToPrefix, Ending, endTranscript, type LastWords } from '../fork/transcript.ts';
 import { inboxRecord } from '../session/inbox-record.ts';
 import { Ledger } from '../session/ledger.ts';
 import { replaceDurably, syncFolder } from '../storage/durable-file.ts';
@@ -64,23 +64,32 @@ async function cutLogs(layout: Layout, manifest: Manifest, rewind: RewindRecord)
   );
   for (const folder of ['transcripts', 'inbox'] as const) {
     for (const name of await readdir(layout[folder]))
-      if (!logs.has(`${folder}/${name}`)) await rm(join(layout[folder], name));
+      if (!logs.has(`${folder}/${name}`)) await rm(join(layout[folder], name), { recursive: true });
     await syncFolder(layout[folder]);
   }
-  if (!logs.has('background.jsonl')) await rm(layout.background, { force: true });
+  if (!logs.has('background.jsonl')) await rm(layout.background, { recursive: true, force: true });
   for (const log of logs.values()) {
+    // These are the files that a workspace has; a manifest may name anything.
+    const [, folder] = /^(?:(transcripts|inbox)\/[^/]+\.jsonl|background\.jsonl)$/.exec(log.path) ?? [];
+    if (folder === undefined && log.path !== 'background.jsonl') continue;
     const path = join(layout.root, log.path);
-    const records = await cutToPrefix(path, log);
-    if (records === undefined)
+    const ending = new Ending();
+    const ledger = new Ledger();
+    const fits = await cutToPrefix(path, log, (record) => {
+      if (folder === 'transcripts') ending.add(record);
+      const parsed = folder === 'inbox' ? inboxRecord.safeParse(record).data : undefined;
+      if (parsed !== undefined) ledger.foldRecord(parsed);
+    });
+    if (!fits)
       throw new RewindError(
         `${log.path} on the volume is not as checkpoint ${rewind.sequence} has it: the snapshot is no copy of that moment.`,
       );
-    if (log.path.startsWith('transcripts/')) await endTranscript(path, records, endingOf(rewind, manifest));
-    if (log.path.startsWith('inbox/')) await settleOpen(path, records, rewind);
+    if (folder === 'transcripts') await endTranscript(path, ending, lastWords(rewind, manifest));
+    if (folder === 'inbox') await settleOpen(path, ledger, rewind);
   }
 }
 
-function endingOf({ id, sequence, at }: RewindRecord, { takenAt }: Manifest): Ending {
+function lastWords({ id, sequence, at }: RewindRecord, { takenAt }: Manifest): LastWords {
   return {
     at,
     result: 'The workspace was rewound to the time before this call had a result. It is not run.',
@@ -90,12 +99,7 @@ function endingOf({ id, sequence, at }: RewindRecord, { takenAt }: Manifest): En
 }
 
 /** What had no answer at the checkpoint had one later, or was given up: it must not be worked on a second time. */
-async function settleOpen(path: string, records: unknown[], { sequence, at }: RewindRecord): Promise<void> {
-  const ledger = new Ledger();
-  for (const record of records) {
-    const parsed = inboxRecord.safeParse(record);
-    if (parsed.success) ledger.foldRecord(parsed.data);
-  }
+async function settleOpen(path: string, ledger: Ledger, { sequence, at }: RewindRecord): Promise<void> {
   const settled = ledger.open().map(({ request }) => ({
     type: 'settled',
     key: request.key,

@@ -11,6 +11,7 @@ export interface Layout {
   events: string;
   fork: string;
   rewind: string;
+  mcpApprovals: string;
 }
 
 export function layoutOf(root: string): Layout {
@@ -23,6 +24,7 @@ export function layoutOf(root: string): Layout {
     events: join(root, 'events.jsonl'),
     fork: join(root, 'fork.json'),
     rewind: join(root, 'rewind.json'),
+    mcpApprovals: join(root, 'mcp-approvals.json'),
   };
 }
 

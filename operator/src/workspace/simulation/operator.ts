@@ -1,4 +1,4 @@
-import type { MessageRecord } from '@dormouse/agent-runtime/protocol';
+import type { ArchiveProgress, MessageRecord } from '@dormouse/agent-runtime/protocol';
 import { pino } from 'pino';
 import { Expectations } from '../../cache/index.ts';
 import { AgentUnreachableError, noRuntime, type RuntimeView } from '../../runtime/index.ts';
@@ -17,8 +17,15 @@ export interface Heard {
 /** A new operator process: what the one before remembered is lost. */
 export function startOperator(
   { server, caches, heard }: { server: SimulatedApiServer; caches: World['caches']; heard: Heard },
-  now: () => number,
-  agents: () => SimulatedAgent[],
+  {
+    now,
+    agents,
+    archiveProgress,
+  }: {
+    now: () => number;
+    agents: () => SimulatedAgent[];
+    archiveProgress: () => ArchiveProgress | undefined;
+  },
 ): Reconciler {
   const clock = { now: () => now(), monotonic: () => now(), schedule: () => () => undefined };
   const expect = {
@@ -70,6 +77,8 @@ export function startOperator(
       now: () => now(),
       expect,
       agent: () => (heard.view.podUID === undefined ? undefined : connection) as never,
+      archivePassword: (repository) => `password of ${repository}`,
+      archiveProgress: async () => archiveProgress(),
       agentKey: () => 'key',
       egressProxy: () => 'http://gateway.test:8083',
       release: { namespace: 'dormouse-system', operatorOutside: false },

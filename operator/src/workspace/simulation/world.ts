@@ -1,4 +1,4 @@
-import type { MessageRecord, RuntimeConfig } from '@dormouse/agent-runtime/protocol';
+import type { ArchiveProgress, MessageRecord, RuntimeConfig } from '@dormouse/agent-runtime/protocol';
 import {
   type AgentMessage,
   type AgentWorkspace,
@@ -56,6 +56,8 @@ export class World {
   badRestore = false;
   /** Processes on the volume; more than one only where an old one is at rest. */
   agents: SimulatedAgent[] = [];
+  /** What the archive pod answers when it is asked. */
+  archiveProgress: ArchiveProgress | undefined;
   /** What must never happen and did. */
   readonly violations: string[] = [];
   due = 0;
@@ -422,8 +424,7 @@ export class World {
   #start(): Reconciler {
     return startOperator(
       { server: this.server, caches: this.caches, heard: this.#heard },
-      () => this.now,
-      () => this.agents,
+      { now: () => this.now, agents: () => this.agents, archiveProgress: () => this.archiveProgress },
     );
   }
 }
