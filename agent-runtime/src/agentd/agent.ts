@@ -20,6 +20,7 @@ import type { Model } from './model/model-client.ts';
 import { PatientModel } from './model/patient-model.ts';
 import { type Recovered, recover } from './recover.ts';
 import { beginRewind } from './rewind/begin.ts';
+import type { SessionHost } from './session/host.ts';
 import { Sessions } from './session/sessions.ts';
 import { Slots } from './session/slots.ts';
 import { WakeNote } from './session/wake-note.ts';
@@ -29,6 +30,7 @@ import { AppendLog } from './storage/append-log.ts';
 import { StorageHealth } from './storage/health.ts';
 import { type Layout, layoutOf, makeFolders } from './storage/layout.ts';
 import { setAside } from './storage/set-aside.ts';
+import { Subagents } from './subagents/subagents.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { Terminals } from './terminal/terminals.ts';
 import { ToolsClient } from './tools/tools-client.ts';
@@ -53,6 +55,7 @@ export interface AgentOptions {
 /** Everything `agentd` is made of, put together from what is on the volume. */
 export class Agent {
   readonly sessions: Sessions;
+  readonly subagents: Subagents;
   readonly checkpoints: CheckpointStore;
   readonly checkpointer: Checkpointer;
   readonly metrics: Metrics;
@@ -172,7 +175,7 @@ export class Agent {
       config: () => this.#config,
       log: options.log,
     });
-    this.sessions = new Sessions(recovered.sessions, layout, health, {
+    const host: Omit<SessionHost, 'subagents'> = {
       log: options.log,
       health,
       model: this.#model,
@@ -189,7 +192,9 @@ export class Agent {
       emit: (event) => events.emit(event),
       delta: (session, text) => deltas.send(session, text),
       active: () => this.#active(),
-    });
+    };
+    this.subagents = new Subagents(recovered.subagents, layout, host, () => this.sessions);
+    this.sessions = new Sessions(recovered.sessions, layout, health, { ...host, subagents: this.subagents });
     this.checkpointer = new Checkpointer(
       {
         store: checkpoints,
@@ -197,6 +202,7 @@ export class Agent {
         client: this.#client,
         config: () => this.#config,
         busy: () => this.#busyReasons(),
+        quiet: () => this.subagents.pause(),
         logs: () => this.#logs(backgroundLog),
         events,
         sessions: () => this.sessions.all().length,
@@ -207,7 +213,7 @@ export class Agent {
         processes: { stopped: () => this.#watch.processesStopped(), resume: () => this.#watch.resume() },
         emit: (event) => events.emit(event),
         changed: touch,
-        released: () => this.sessions.kickAll(),
+        released: () => this.#goOn(),
       },
       recovered.lastSequence,
     );
@@ -249,7 +255,7 @@ export class Agent {
     this.#watch.start();
     for (const session of this.sessions.all())
       this.#retell(session.id).catch((error: unknown) => this.#fault(error));
-    this.sessions.kickAll();
+    this.#goOn();
   }
 
   /** Takes a message, once for each key. */
@@ -275,6 +281,7 @@ export class Agent {
     this.#board.touch();
     this.#model.nudge();
     this.sessions.reconsiderAll();
+    this.subagents.reconsiderAll();
     if (servicesChanged) await this.#watch.applyServices();
   }
 
@@ -294,7 +301,10 @@ export class Agent {
       lastActivityAt: this.#lastActivityAt,
       sessions: sessions.map((session) => session.state()),
       openMessages: sessions.reduce((sum, session) => sum + session.logs.ledger.open().length, 0),
-      approvals: sessions.flatMap((session) => session.logs.ledger.undecided()),
+      approvals: [...sessions, ...this.subagents.all().map((child) => child.session)].flatMap((session) =>
+        session.logs.ledger.undecided(),
+      ),
+      subagents: this.subagents.state(),
       background: this.#background
         .running()
         .map(({ id, session, command, status, restartable, ignorable, startedAt }) => {
@@ -318,6 +328,7 @@ export class Agent {
     this.#client.close();
     await Promise.all([
       this.sessions.stop(),
+      this.subagents.stopAll(),
       this.checkpointer.close(),
       this.#watch.close(),
       this.#mcp.close(),
@@ -329,7 +340,7 @@ export class Agent {
   }
 
   #busyReasons(): RuntimeState['busyReasons'] {
-    return busyReasons(this.sessions.all(), this.#background.running());
+    return busyReasons(this.sessions.all(), this.#background.running(), this.subagents.awake());
   }
 
   #active(): void {
@@ -342,6 +353,11 @@ export class Agent {
     for (const { id, logs: session } of this.sessions.all()) {
       logs.set(`transcripts/${id}.jsonl`, session.transcript);
       logs.set(`inbox/${id}.jsonl`, session.inbox);
+    }
+    for (const { record, session } of this.subagents.all()) {
+      const path = `${record.session}/subagents/agent-${record.id}.jsonl`;
+      if (session.logs.transcript.length > 0) logs.set(`transcripts/${path}`, session.logs.transcript);
+      logs.set(`inbox/${path}`, session.logs.inbox);
     }
     return logs;
   }
@@ -357,7 +373,12 @@ export class Agent {
     else if (restore.restarted.length > 0) restore.processes = 'Restarted';
     if (restored.length > 0 || restore.problem !== undefined) this.#wakeNote.set(restore);
     this.#board.touch();
+    this.#goOn();
+  }
+
+  #goOn(): void {
     this.sessions.kickAll();
+    this.subagents.kickAll();
   }
 
   /**

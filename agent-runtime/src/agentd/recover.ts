@@ -16,6 +16,7 @@ import { type LogScan, scanLog } from './storage/scan-log.ts';
 /** What a start found on the volume. */
 export interface Recovered {
   sessions: Map<string, SessionLogs>;
+  subagents: SessionLogs[];
   usage: DailyUsage;
   background: { tasks: Map<string, Task>; scan: LogScan | undefined };
   verified: Verified;
@@ -40,7 +41,7 @@ export async function recover(
   const found = await store.list();
   const marks = marksOf(found);
   const usage = new DailyUsage(fork?.record.at);
-  const { logs: sessions, scanned } = await openSessions(layout, health, usage, marks);
+  const { logs: sessions, subagents, scanned } = await openSessions(layout, health, usage, marks);
   const tasks = new Map<string, Task>();
   const background = await scanLog(
     layout.background,
@@ -58,11 +59,12 @@ export async function recover(
   }
   const now = new Date().toISOString();
   // What is to come, on the word of a volume from elsewhere, would keep the workspace awake until then.
-  const activity = [...sessions.values()].flatMap(({ ledger: { lastActivityAt } }) =>
+  const activity = [...sessions.values(), ...subagents].flatMap(({ ledger: { lastActivityAt } }) =>
     lastActivityAt === undefined ? [] : lastActivityAt > now ? [now] : [lastActivityAt],
   );
   return {
     sessions,
+    subagents,
     usage,
     background: { tasks, scan: background },
     verified,

@@ -134,6 +134,7 @@ async function main(): Promise<void> {
   const routes = routesOf({
     outbound: new Outbound(launch.declared),
     ...{ bootId, gate, exec, background, services, terminals, search, sleep, listeners },
+    web: { environment: env },
   });
   const server = createToolsServer(routes, log);
   const end = async (signal: NodeJS.Signals) => {

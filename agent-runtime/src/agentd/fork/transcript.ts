@@ -78,7 +78,7 @@ export async function endTranscript(
     cwd: last.cwd,
     version: runtimeVersion,
     gitBranch: '',
-    isSidechain: false,
+    isSidechain: last.isSidechain,
     message: {
       role: 'user',
       content: [
