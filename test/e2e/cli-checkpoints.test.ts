@@ -25,7 +25,7 @@ describe('the command line', () => {
     await succeed('new', 'eva', '--from', 'ada', '--checkpoint', '1');
     expect(await succeed('send', 'eva', 'run: cat notes.txt')).toContain('three eggs');
     expect(await succeed('checkpoints', 'ada')).toMatch(
-      /^ada-manual-\w+ +Manual +Completed +1 .* ready +eva /m,
+      /^ada-manual-\w+ +Manual +Completed +1 .*ready +- +eva /m,
     );
 
     const { code, stdout, stderr } = await dormouse(['rewind', 'ada', '--to', '1']);
