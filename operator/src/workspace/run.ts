@@ -20,6 +20,9 @@ import { classFinding } from './start.ts';
 /** Milliseconds of silence after which the agent of a running pod is said to be unreachable. */
 const silence = 3_000;
 
+/** Milliseconds before a scheduled prompt within which a workspace does not fall asleep any more. */
+const wakeLead = 10_000;
+
 /** The agent answers: deliver, configure, take checkpoints that were asked for, and sleep when both signals agree. */
 export function run(situation: Situation): Decision {
   const { status, ownPod, agent, now, effective, claim, memory } = situation;
@@ -71,6 +74,7 @@ export function run(situation: Situation): Decision {
       ...schedule.changes,
       checkpointing: undefined,
       suspendedSince: undefined,
+      nextWakeAt: agent.nextWakeAt && instant(Date.parse(agent.nextWakeAt)),
       ...(status.startedAt === undefined ? { startedAt: instant(now) } : {}),
       ...overtaken(situation),
       ...restored(status),
@@ -269,6 +273,9 @@ function restOrSleep(situation: Situation, base: Decision, settled: boolean): De
   const patience = wantsArchive(situation) ? 0 : effective?.idleAfter;
   const due = quiet + (patience ?? Number.POSITIVE_INFINITY);
   if (!forced && now < due) return stay('IdleTooShort', undefined, Number.isFinite(due) ? due : undefined);
+  // To sleep and to wake again would take as long.
+  const soon = situation.wakeAt !== undefined && situation.wakeAt - now < wakeLead;
+  if (!forced && soon) return stay('Demand', undefined, situation.wakeAt);
   if (!settled) return stay('IdleTooShort');
   if (now < memory.checkpointNotBefore)
     return stay('CheckpointFailed', memory.checkpointProblem?.message, memory.checkpointNotBefore);
