@@ -58,7 +58,7 @@ export class SimulatedAgent {
     workspaceUID: string,
     volume: Volume,
     now: () => number,
-    began: (key: string) => void,
+    began: (key: string) => void = () => undefined,
   ) {
     this.podUID = podUID;
     this.workspaceUID = workspaceUID;
