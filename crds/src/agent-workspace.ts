@@ -151,6 +151,10 @@ const agent = z.object({
     .min(1)
     .optional()
     .meta({ description: 'Input and output tokens for one UTC day. Default: the ceiling of the class.' }),
+  compactAt: z.int().min(10_000).max(10_000_000).default(150_000).meta({
+    description:
+      "Tokens of a conversation from which it is summarized before it goes on. Less than the model's window by what one answer and the results of its tool calls may take.",
+  }),
 });
 
 export const agentWorkspaceSpec = z.object({
@@ -348,6 +352,10 @@ export const agentWorkspaceStatus = z.object({
   idleSince: timestamp.optional().meta({ description: 'Since when nothing happened; absent while busy.' }),
   suspendedSince: timestamp.optional().meta({ description: 'Since when it sleeps; absent while awake.' }),
   startedAt: timestamp.optional().meta({ description: 'When the current pod was asked for.' }),
+  nextWakeAt: timestamp.optional().meta({
+    description:
+      'When the agent is to be awake for a prompt that it scheduled; absent: nothing is scheduled.',
+  }),
   messages: z
     .object({
       pending: z.int().min(0).meta({ description: 'Messages that the agent has not begun.' }),
@@ -366,6 +374,25 @@ export const agentWorkspaceStatus = z.object({
             tool: z.string().max(128).meta({ description: 'The tool.' }),
             summary: z.string().max(512).meta({ description: 'What the call would do, in one line.' }),
             since: timestamp.meta({ description: 'Since when it waits.' }),
+            questions: z
+              .array(
+                z.object({
+                  question: z.string().max(1024).meta({ description: 'What the agent wants to know.' }),
+                  options: z
+                    .array(z.string().max(200))
+                    .max(4)
+                    .meta({ description: 'What it suggests; another answer is as good.' }),
+                  several: z.boolean().meta({ description: 'Whether several may be chosen.' }),
+                }),
+              )
+              .max(4)
+              .optional()
+              .meta({ description: 'What to answer, where to allow is not enough.' }),
+            plan: z
+              .string()
+              .max(8192)
+              .optional()
+              .meta({ description: 'The plan to be approved, cut at 8 KiB.' }),
           }),
         )
         .max(16)

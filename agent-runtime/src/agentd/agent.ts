@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { ConfigUpdate, RuntimeConfig } from '../protocol/config.ts';
 import type { MessageRecord, MessageRequest } from '../protocol/messages.ts';
-import type { RuntimeState } from '../protocol/state.ts';
+import type { RuntimeState, ScheduleState } from '../protocol/state.ts';
 import { HttpError } from './api/error.ts';
 import type { EventSources } from './api/event-stream.ts';
 import { BackgroundTasks } from './background/background-tasks.ts';
@@ -19,6 +19,7 @@ import { McpServers } from './mcp/servers.ts';
 import type { Model } from './model/model-client.ts';
 import { PatientModel } from './model/patient-model.ts';
 import { type Recovered, recover } from './recover.ts';
+import { Scheduler } from './schedule/scheduler.ts';
 import type { SessionHost } from './session/host.ts';
 import { Sessions } from './session/sessions.ts';
 import { Slots } from './session/slots.ts';
@@ -70,6 +71,7 @@ export class Agent {
   readonly #background: BackgroundTasks;
   readonly #mcp: McpServers;
   readonly #watch: ToolsWatch;
+  readonly #scheduler: Scheduler;
   readonly #restore: RuntimeState['restore'];
   readonly #wakeNote = new WakeNote();
   #config: RuntimeConfig;
@@ -172,6 +174,11 @@ export class Agent {
       home: options.home,
       readable: options.readable,
       config: () => this.#config,
+      scheduled: () => {
+        this.#scheduler.look();
+        touch();
+      },
+      schedules: () => this.#scheduler.list(),
       held: () => this.checkpointer.holding || this.#watch.restoring || this.#stopping,
       emit: (event) => events.emit(event),
       delta: (session, text) => deltas.send(session, text),
@@ -179,6 +186,14 @@ export class Agent {
     };
     this.subagents = new Subagents(recovered.subagents, layout, host, () => this.sessions);
     this.sessions = new Sessions(recovered.sessions, layout, health, { ...host, subagents: this.subagents });
+    this.#scheduler = new Scheduler({
+      sessions: () => this.sessions.all(),
+      minInterval: () => this.#config.schedules.minIntervalSeconds * 1000,
+      held: () => this.checkpointer.holding || this.#watch.restoring || this.#stopping,
+      now: Date.now,
+      changed: touch,
+      log: options.log,
+    });
     this.checkpointer = new Checkpointer(
       {
         store: checkpoints,
@@ -230,6 +245,10 @@ export class Agent {
     ]);
   }
 
+  get schedules(): ScheduleState[] {
+    return this.#scheduler.list();
+  }
+
   get stopping(): boolean {
     return this.#stopping;
   }
@@ -264,6 +283,7 @@ export class Agent {
     this.#config = config;
     this.#board.touch();
     this.#model.nudge();
+    this.#scheduler.look();
     this.sessions.reconsiderAll();
     this.subagents.reconsiderAll();
     if (servicesChanged) await this.#watch.applyServices();
@@ -275,6 +295,7 @@ export class Agent {
     const { problem: modelProblem } = this.#model;
     const { problem: storageProblem } = this.#health;
     const { state: checkpoint } = this.checkpointer;
+    const { next: nextWakeAt } = this.#scheduler;
     return {
       bootId: this.#bootId,
       workspace: this.#config.workspace,
@@ -294,6 +315,7 @@ export class Agent {
         .map(({ id, session, command, status, restartable, ignorable, startedAt }) => {
           return { id, session, command, status, restartable, ignorable, startedAt };
         }),
+      ...(nextWakeAt !== undefined && { nextWakeAt }),
       services: this.#watch.services(),
       tools: this.#watch.ready ? 'ready' : 'unavailable',
       ...(modelProblem !== undefined && { modelProblem }),
@@ -307,6 +329,7 @@ export class Agent {
   /** Ends turns where they stand, without settling them; what is on disk is where the next start goes on. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#scheduler.stop();
     this.terminals.close();
     this.#client.close();
     await Promise.all([
@@ -362,6 +385,7 @@ export class Agent {
   #goOn(): void {
     this.sessions.kickAll();
     this.subagents.kickAll();
+    this.#scheduler.look();
   }
 
   /**

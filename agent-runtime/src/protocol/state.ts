@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { approvalRequest } from './messages.ts';
+import { approvalRequest, tokenUsage } from './messages.ts';
 
 /** Why a workspace must not sleep now. */
 export const busyReason = z.object({
@@ -14,6 +14,27 @@ export const sessionState = z.object({
   queued: z.int().min(0),
   entries: z.int().min(0),
 });
+
+/** Answer of `GET /v1/sessions`, an element: what a person wants to know of a session. */
+export const sessionDetail = sessionState.extend({
+  /** What a person called it. */
+  title: z.string().optional(),
+  /** When somebody last wrote to it, or it worked. */
+  lastActivityAt: z.iso.datetime().optional(),
+  /** Tokens since it began, without what a fork took over. */
+  usage: tokenUsage,
+  /** Tokens that the last answer was made from, and its own. */
+  contextTokens: z.int().min(0),
+  /** The session that it was forked from. */
+  forkedFrom: z.string().optional(),
+});
+export type SessionDetail = z.infer<typeof sessionDetail>;
+
+/** Body of `PATCH /v1/sessions/:id`. */
+export const sessionChange = z.object({ title: z.string().trim().min(1).max(200) });
+
+/** Body of `POST /v1/sessions/:id/rewind`: the conversation is again as it was before this message. */
+export const sessionRewind = z.object({ message: z.string().min(1).max(253) });
 
 export const checkpointState = z.object({
   sequence: z.int().min(1),
@@ -59,6 +80,17 @@ export const restoreState = z.object({
 });
 export type RestoreState = z.infer<typeof restoreState>;
 
+/** A prompt that a session is to be given later: an element of `GET /v1/schedules`. */
+export const scheduleState = z.object({
+  id: z.string(),
+  session: z.string(),
+  prompt: z.string(),
+  /** `every 5m`, `once at …`, `by cron 0 9 * * * (UTC)`. */
+  rhythm: z.string(),
+  nextAt: z.iso.datetime(),
+});
+export type ScheduleState = z.infer<typeof scheduleState>;
+
 /** Answer of `GET /v1/state` and data of `state` events. */
 export const runtimeState = z.object({
   /** New for each start of `agentd`. */
@@ -75,6 +107,8 @@ export const runtimeState = z.object({
   /** Messages that are not Completed or Failed. */
   openMessages: z.int().min(0),
   approvals: z.array(approvalRequest),
+  /** When the workspace must be awake for the next prompt that it scheduled; perhaps in the past. */
+  nextWakeAt: z.iso.datetime().optional(),
   background: z.array(
     z.object({
       id: z.string(),

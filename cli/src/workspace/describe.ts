@@ -2,7 +2,7 @@ import type { AgentCheckpoint, AgentMessage, AgentWorkspace } from '@dormouse/cr
 import type { Event } from '@dormouse/operator/kube';
 import { approvalLines } from '../message/conversation.ts';
 import { whatItSays } from '../message/says.ts';
-import { age } from '../output/age.ts';
+import { age, until } from '../output/age.ts';
 import { bytes } from '../output/bytes.ts';
 import type { Style } from '../output/style.ts';
 import { aligned, oneLine } from '../output/table.ts';
@@ -58,6 +58,9 @@ function summary(workspace: AgentWorkspace, now: number, { bold }: Style): strin
     ['Class:', status?.className ?? spec.classRef?.name ?? 'the default one'],
     ['Agent:', `model ${model ?? 'of the class'}, permission mode ${permissionMode ?? 'of the class'}`],
     ['Files:', `claim ${metadata.name}, ${spec.storage.size}, ${kept}`],
+    ...(status?.nextWakeAt === undefined
+      ? []
+      : [['Next wake:', `${until(status.nextWakeAt, now)}, for a prompt that its agent scheduled`]]),
     ...(checkpoint === undefined
       ? []
       : [

@@ -17,6 +17,9 @@ import { classFinding } from './start.ts';
 /** Milliseconds of silence after which the agent of a running pod is said to be unreachable. */
 const silence = 3_000;
 
+/** Milliseconds before a scheduled prompt within which a workspace does not fall asleep any more. */
+const wakeLead = 10_000;
+
 /** The agent answers: deliver, configure, take checkpoints that were asked for, and sleep when both signals agree. */
 export function run(situation: Situation): Decision {
   const { status, ownPod, agent, now, effective, claim, memory } = situation;
@@ -65,6 +68,7 @@ export function run(situation: Situation): Decision {
       podUID: uid,
       checkpointing: undefined,
       suspendedSince: undefined,
+      nextWakeAt: agent.nextWakeAt && instant(Date.parse(agent.nextWakeAt)),
       ...(status.startedAt === undefined ? { startedAt: instant(now) } : {}),
       ...restored(status),
       ...(verified !== undefined && verified.sequence > (status.checkpoint?.sequence ?? 0)
@@ -249,6 +253,9 @@ function restOrSleep(situation: Situation, base: Decision, settled: boolean): De
   const patience = wantsArchive(situation) ? 0 : effective?.idleAfter;
   const due = quiet + (patience ?? Number.POSITIVE_INFINITY);
   if (!forced && now < due) return stay('IdleTooShort', undefined, Number.isFinite(due) ? due : undefined);
+  // To sleep and to wake again would take as long.
+  const soon = situation.wakeAt !== undefined && situation.wakeAt - now < wakeLead;
+  if (!forced && soon) return stay('Demand', undefined, situation.wakeAt);
   if (!settled) return stay('IdleTooShort');
   if (now < memory.checkpointNotBefore)
     return stay('CheckpointFailed', memory.checkpointProblem?.message, memory.checkpointNotBefore);

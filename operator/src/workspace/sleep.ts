@@ -212,7 +212,9 @@ export function withoutPod(situation: Situation): Decision {
       ? 'spec.runPolicy is Always'
       : situation.pending.length > 0
         ? `message ${situation.pending[0]?.metadata.name}`
-        : `${workspace.metadata.name} is attached to`;
+        : situation.attached
+          ? `${workspace.metadata.name} is attached to`
+          : 'its agent scheduled a prompt for now';
   return decision.phase === 'Starting'
     ? {
         ...decision,
@@ -225,15 +227,19 @@ export function withoutPod(situation: Situation): Decision {
 }
 
 function suspended(situation: Situation): Decision {
-  const { runPolicy, memory } = situation;
+  const { runPolicy, memory, wakeAt } = situation;
   return {
     phase: 'Suspended',
+    // One in the past does not wake a workspace whose runPolicy is Suspended.
+    deadlines: [wakeAt !== undefined && wakeAt > situation.now ? wakeAt : undefined],
     ready: {
       reason: 'Suspended',
       message:
         runPolicy === 'Suspended'
           ? 'The workspace sleeps until spec.runPolicy is no longer Suspended.'
-          : 'The workspace sleeps. A message or an attachment wakes it.',
+          : wakeAt === undefined
+            ? 'The workspace sleeps. A message or an attachment wakes it.'
+            : `The workspace sleeps until ${instant(wakeAt)}, for which its agent has scheduled a prompt, or until a message or an attachment wakes it.`,
     },
     asleep: { reason: 'Suspended' },
     findings: [

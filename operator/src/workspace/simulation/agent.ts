@@ -15,6 +15,8 @@ export interface Volume {
   cursor: number;
   /** Questions to a person, with the key of the answer where there is one. */
   questions: Map<string, string | undefined>;
+  /** When it asked to be awake (milliseconds); gone once it was. */
+  wakeAt: number | undefined;
 }
 
 export function emptyVolume(): Volume {
@@ -26,6 +28,7 @@ export function emptyVolume(): Volume {
     lastSequence: 0,
     cursor: 0,
     questions: new Map(),
+    wakeAt: undefined,
   };
 }
 
@@ -79,6 +82,12 @@ export class SimulatedAgent {
   /** One step of work; says whether there was any. */
   work(): boolean {
     if (this.held) return false;
+    if (this.volume.wakeAt !== undefined && this.volume.wakeAt <= this.#now()) {
+      this.volume.wakeAt = undefined;
+      this.volume.cursor += 1;
+      this.#activityAt = this.#now();
+      return true;
+    }
     for (const [key, record] of this.volume.inbox) {
       if (record.phase === 'Queued') {
         this.volume.inbox.set(key, { ...record, phase: 'Working', startedAt: this.#time() });
@@ -187,6 +196,7 @@ export class SimulatedAgent {
           ...{ id, session: 'default', toolUseId: `t-${id}`, tool: 'Bash', summary: 'make' },
           requestedAt: '2026-01-01T00:00:00.000Z',
         })),
+      ...(this.volume.wakeAt !== undefined && { nextWakeAt: new Date(this.volume.wakeAt).toISOString() }),
       background: [],
       subagents: [],
       services: [],
