@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decide } from './decide.ts';
-import { filePermissions, withFileRules } from './file-rules.ts';
+import { filePermissions, problemsOf, withFileRules } from './file-rules.ts';
 
 const scope = { cwd: '/home/agent', home: '/home/agent', readable: [] };
 const ofClass = { mode: 'bypassPermissions' as const, allow: [], ask: [], deny: ['Bash(rm:*)'] };
@@ -18,15 +18,15 @@ describe('permissions in a settings file', () => {
       ask: ['Bash(git push:*)'],
       defaultMode: 'x',
     };
-    const { permissions, problems } = withFileRules({ ...ofClass, mode: 'default' }, [file(said)]);
-    expect(problems).toEqual([]);
+    const permissions = withFileRules({ ...ofClass, mode: 'default' }, [file(said)]);
+    expect(problemsOf([file(said)])).toEqual([]);
     const verdict = (command: string) => decide(bash(command), permissions, scope).verdict;
     expect(['rm x', 'curl x', 'git push', 'make'].map(verdict)).toEqual(['deny', 'deny', 'ask', 'ask']);
     expect(permissions).toMatchObject({ mode: 'default', allow: [] });
   });
 
   it('speak of paths from the folder that .claude lies in', () => {
-    const { permissions } = withFileRules(ofClass, [
+    const permissions = withFileRules(ofClass, [
       file({ deny: ['Read(/secret/**)', 'Edit(//etc/**)', 'Read(*.pem)'] }),
     ]);
     const read = (path: string) => decide({ kind: 'read', tool: 'Read', path }, permissions, scope).verdict;
@@ -34,17 +34,17 @@ describe('permissions in a settings file', () => {
   });
 
   it('that cannot be read are left out and named; those of other shapes are none', () => {
-    const { permissions, problems } = withFileRules(ofClass, [
+    const files = [
       file({ deny: ['Bash (unclosed', 7, 'x'.repeat(600), 'Bash(ls)'] }),
       file({ deny: 'Bash', ask: null }),
       file('nothing'),
       file({ deny: Array.from({ length: 200 }, () => 'Bash(dd:*)') }, '/home/agent/.claude/settings.json'),
-    ]);
-    expect(problems).toEqual([
+    ];
+    expect(problemsOf(files)).toEqual([
       '/home/agent/app/.claude/settings.json: Bash (unclosed is no rule.',
       expect.stringContaining('xxx is no rule.'),
       '/home/agent/.claude/settings.json: of permissions.deny the first 128 count.',
     ]);
-    expect(permissions.deny).toHaveLength(1 + 1 + 128);
+    expect(withFileRules(ofClass, files).deny).toHaveLength(1 + 1 + 128);
   });
 });

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { z } from 'zod';
 import type { RuntimeConfig } from '../../protocol/config.ts';
-import { parseRule } from './rule.ts';
+import { parseRule, type Rule } from './rule.ts';
 
 type Permissions = RuntimeConfig['permissions'];
 
@@ -28,37 +28,41 @@ export interface RulesFile {
   permissions?: z.infer<typeof filePermissions>;
 }
 
-/** The rules of the class with what settings files add to them. Rules that cannot be read are left out, and named in a sentence each. */
-export function withFileRules(
-  permissions: Permissions,
-  files: readonly RulesFile[],
-): { permissions: Permissions; problems: string[] } {
-  const problems: string[] = [];
+/** The rules of the class with what settings files add to them. Rules that cannot be read are left out: {@link problemsOf} names them. */
+export function withFileRules(permissions: Permissions, files: readonly RulesFile[]): Permissions {
   const added = (list: 'deny' | 'ask') =>
-    files.flatMap(({ path, permissions: said }) => {
-      const texts = said?.[list] ?? [];
-      if (texts.length > most) problems.push(`${path}: of permissions.${list} the first ${most} count.`);
-      return texts.slice(0, most).flatMap((text) => {
-        const rule = text.length > longest ? undefined : parseRule(text);
-        if (rule === undefined) problems.push(`${path}: ${text.slice(0, 80)} is no rule.`);
-        return rule === undefined ? [] : [anchored(text, rule.tool, rule.spec, path)];
-      });
-    });
+    files.flatMap(({ path, permissions: said }) =>
+      (said?.[list] ?? []).slice(0, most).flatMap((text) => {
+        const rule = readable(text);
+        return rule === undefined ? [] : [anchored(rule, path)];
+      }),
+    );
   const deny = added('deny');
   const ask = added('ask');
-  if (deny.length + ask.length === 0) return { permissions, problems };
-  return {
-    permissions: {
-      ...permissions,
-      deny: [...permissions.deny, ...deny],
-      ask: [...permissions.ask, ...ask],
-    },
-    problems,
-  };
+  if (deny.length + ask.length === 0) return permissions;
+  return { ...permissions, deny: [...permissions.deny, ...deny], ask: [...permissions.ask, ...ask] };
+}
+
+/** A sentence for each rule that does not count. */
+export function problemsOf(files: readonly RulesFile[]): string[] {
+  return files.flatMap(({ path, permissions: said }) =>
+    (['deny', 'ask'] as const).flatMap((list) => {
+      const texts = said?.[list] ?? [];
+      const broken = texts.slice(0, most).filter((text) => readable(text) === undefined);
+      return [
+        ...broken.map((text) => `${path}: ${text.slice(0, 80)} is no rule.`),
+        ...(texts.length > most ? [`${path}: of permissions.${list} the first ${most} count.`] : []),
+      ];
+    }),
+  );
+}
+
+function readable(text: string): Rule | undefined {
+  return text.length > longest ? undefined : parseRule(text);
 }
 
 /** `/x` in a file is below the folder that its `.claude` lies in. */
-function anchored(text: string, tool: string, spec: string | undefined, path: string): string {
+function anchored({ text, tool, spec }: Rule, path: string): string {
   const ofFiles = tool === 'Read' || tool === 'Edit';
   if (!ofFiles || spec === undefined || !/^\/(?!\/)/.test(spec)) return text;
   return `${tool}(/${posix.join(posix.dirname(posix.dirname(path)), spec)})`;

@@ -5,11 +5,13 @@ import { SkillFailure } from '../context/skills/render.ts';
 import { sourceOf } from '../context/source.ts';
 import { mcpNews } from '../mcp/news.ts';
 import { ModelRefused } from '../model/patient-model.ts';
+import { type RulesFile, withFileRules } from '../permissions/file-rules.ts';
 import { mayUse } from '../subagents/narrow.ts';
 import { commandOf, startCommand } from './command.ts';
 import { liveEntries } from './compaction.ts';
 import { Compactor } from './compactor.ts';
 import { type ContentBlock, isAnswer, type TranscriptEntry, textOf } from './entry.ts';
+import { rulesOfFiles } from './file-rules.ts';
 import type { SessionHost } from './host.ts';
 import type { LedgerMessage } from './ledger.ts';
 import type { SessionLogs } from './logs.ts';
@@ -45,6 +47,8 @@ export class Turn {
   /** The transcript, from what the model still sees or from the prompt on; grows with each line that is on disk. */
   #entries: TranscriptEntry[] = [];
   #context: SessionContext | undefined;
+  /** What the settings files of the workspace say. */
+  #rules: RulesFile[] | undefined;
   readonly #compactor: Compactor;
   /** Tool calls under way. */
   readonly #calls = new Set<string>();
@@ -117,6 +121,7 @@ export class Turn {
     // A session that begins now has nothing that could have changed meanwhile.
     const wake = this.#logs.ledger.entries === 0 ? undefined : this.#host.wakeNote.for(this.#session);
     try {
+      if (commandOf(request.text) !== undefined) await this.#readRules();
       const round = this.#round([]);
       // A task that another agent gave is text.
       const asked = this.#host.subagent === undefined ? commandOf(request.text) : undefined;
@@ -158,6 +163,7 @@ export class Turn {
     if (step.kind === 'done') return this.#settle(turn);
     if (step.kind === 'tools') {
       await this.#prepared();
+      await this.#readRules();
       const round = await runToolRound(step.calls, step.cut, this.#round(turn));
       return round.written === 0 && this.#waits(round.undecided) ? 'waiting' : undefined;
     }
@@ -182,7 +188,14 @@ export class Turn {
     return this.#servers;
   }
 
+  /** Once in a turn, before something could be decided by them. */
+  async #readRules(): Promise<void> {
+    this.#rules ??= await rulesOfFiles({ logs: this.#logs, host: this.#host }, this.#signal);
+  }
+
   #round(turn: readonly TranscriptEntry[]): RoundContext {
+    const ofWorkspace = permissionsOf({ logs: this.#logs, host: this.#host });
+    const permissions = withFileRules(ofWorkspace, this.#rules ?? []);
     return {
       session: this.#session,
       logs: this.#logs,
@@ -190,7 +203,7 @@ export class Turn {
       writer: this.#writer,
       signal: this.#signal,
       entries: this.#entries,
-      permissions: withGrants(permissionsOf({ logs: this.#logs, host: this.#host }), turn),
+      permissions: withGrants(permissions, turn),
       seen: seenFiles(this.#entries),
       calls: this.#calls,
     };
