@@ -114,7 +114,8 @@ export class ProcessImages {
   ): Promise<ImageOutcome[]> {
     const { folder, log } = this.#context;
     const before = join(folder, name);
-    const until = performance.now() + restoreMs;
+    const started = performance.now();
+    const until = started + restoreMs;
     const outcomes: ImageOutcome[] = [];
     const whole: ProcessImage[] = [];
     const lose = ({ kind, id }: ProcessImage, lost: string) => {
@@ -153,6 +154,12 @@ export class ProcessImages {
       }
     }
     await this.discard();
+    const lost = outcomes.filter((outcome) => outcome.lost !== undefined).length;
+    log.info('restored', {
+      images: outcomes.length - lost,
+      lost,
+      ms: Math.round(performance.now() - started),
+    });
     return outcomes;
   }
 
