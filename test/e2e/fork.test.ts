@@ -100,7 +100,7 @@ describe('a fork', () => {
   });
 
   it('of a workspace begins with its newest checkpoint that has a snapshot, as soon as there is one', async (context) => {
-    await needSnapshots(context);
+    await needSnapshots(here.cluster, context);
     const { workspaces } = here;
     await workspaces.create('latest', { ...withSnapshots, runPolicy: 'Always' });
     await workspaces.ask('latest', 'write notes.txt: one egg');
