@@ -15,6 +15,7 @@ import { lsCommand } from './commands/ls.ts';
 import { messagesCommand } from './commands/messages.ts';
 import { newCommand } from './commands/new.ts';
 import { portForwardCommand } from './commands/port-forward.ts';
+import { rewindCommand } from './commands/rewind.ts';
 import { schedulesCommand } from './commands/schedules.ts';
 import { sendCommand } from './commands/send.ts';
 import { sessionsCommand } from './commands/sessions.ts';
@@ -48,6 +49,7 @@ const commands: ((around: Surroundings) => Command)[] = [
   wakeCommand,
   checkpointCommand,
   checkpointsCommand,
+  rewindCommand,
   usageCommand,
   logsCommand,
   deleteCommand,

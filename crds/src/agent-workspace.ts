@@ -224,6 +224,37 @@ export const agentWorkspaceSpec = z.object({
         description:
           'The VolumeSnapshotClass. With it each checkpoint before a sleep comes with a VolumeSnapshot of the claim, from which another workspace can be made (spec.source). Default: no snapshots.',
       }),
+      schedule: z
+        .object({
+          cron: z
+            .string()
+            .max(120)
+            .regex(/^(@(hourly|daily|weekly|monthly|yearly|annually)|[^ ]+( [^ ]+){4})$/)
+            .meta({
+              description: 'Minute, hour, day of the month, month and day of the week, as cron has them.',
+              patternMessage:
+                'must be five fields as of cron, such as "0 3 * * *", or one of @hourly, @daily, @weekly, @monthly, @yearly',
+            }),
+          timeZone: z
+            .string()
+            .min(1)
+            .max(64)
+            .regex(/^[A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+)*$/)
+            .default('UTC')
+            .meta({
+              description: 'The time zone in which that is meant, such as Europe/Berlin.',
+              patternMessage: 'must be the name of a time zone, such as Europe/Berlin',
+            }),
+          volumeSnapshot: z.boolean().default(false).meta({
+            description:
+              'Whether each comes with a VolumeSnapshot, as spec.volumeSnapshot of an AgentCheckpoint does.',
+          }),
+        })
+        .optional()
+        .meta({
+          description:
+            'Takes checkpoints at these times while the workspace is awake; one that is busy is waited for. Of a workspace that sleeps the newest checkpoint is what it is. Default: none.',
+        }),
     })
     .prefault({})
     .meta({ description: 'How checkpoints are taken and what comes back from them.' }),
@@ -340,6 +371,8 @@ export const workspacePhases = [
 ] as const;
 export type WorkspacePhase = (typeof workspacePhases)[number];
 
+export const rewindPhases = ['Preparing', 'Restoring', 'Completed', 'Returning', 'Failed'] as const;
+
 export const agentWorkspaceStatus = z.object({
   phase: z.enum(workspacePhases).optional().meta({ description: 'Where the workspace is in its life.' }),
   observedGeneration,
@@ -447,6 +480,57 @@ export const agentWorkspaceStatus = z.object({
     })
     .optional()
     .meta({ description: 'What spec.source came to. Absent: the workspace is no fork.' }),
+  claimName: objectName.optional().meta({
+    description:
+      'The PersistentVolumeClaim in force. Absent: the one that is named as the workspace. A rewind puts another in its place.',
+  }),
+  agentImage: z.string().max(1024).optional().meta({
+    description:
+      'The image of the agent that last ran on the volume. A wake with another one keeps a checkpoint first, with the trigger BeforeUpgrade.',
+  }),
+  schedule: z
+    .object({
+      last: timestamp.optional().meta({ description: 'When a checkpoint was last asked for.' }),
+      next: timestamp.optional().meta({ description: 'When the next one is due, if it is awake then.' }),
+    })
+    .optional()
+    .meta({ description: 'Where spec.checkpoint.schedule stands.' }),
+  rewind: z
+    .object({
+      checkpoint: objectName.meta({
+        description: 'The AgentCheckpoint that asked for it. It holds what was before: the way back.',
+      }),
+      uid: z.string().max(64).meta({ description: 'Its UID.' }),
+      to: z
+        .object({
+          checkpoint: objectName.meta({ description: 'The AgentCheckpoint.' }),
+          sequence: z.int().min(1).meta({ description: 'Its number.' }),
+          digest: z.string().max(71).meta({ description: 'SHA-256 of its manifest, as sha256:HEX.' }),
+          volumeSnapshot: objectName.meta({
+            description: 'The VolumeSnapshot that the claim is made from.',
+          }),
+        })
+        .meta({ description: 'What it goes back to.' }),
+      phase: z.enum(rewindPhases).meta({
+        description:
+          'Preparing: the present is being kept. Restoring: the agent starts on a claim made from the snapshot. Completed: it did, and that claim is in force. Returning and Failed: it could not, and the claim from before is in force again.',
+      }),
+      startedAt: timestamp.meta({ description: 'When it was begun.' }),
+      completedAt: timestamp.optional().meta({ description: 'When it was completed or failed.' }),
+      sequence: z
+        .int()
+        .min(1)
+        .optional()
+        .meta({ description: 'The number of the checkpoint that holds the present.' }),
+      claim: objectName.optional().meta({ description: 'The claim that is made from the snapshot.' }),
+      previousClaim: objectName.optional().meta({
+        description:
+          'The claim from before. It is removed when the rewind is completed and the VolumeSnapshot of the present is ready to use.',
+      }),
+      message: z.string().max(4096).optional().meta({ description: 'Why it failed; a sentence for people.' }),
+    })
+    .optional()
+    .meta({ description: 'The last rewind. Absent: there was none.' }),
   usage: z
     .object({
       day: utcDay.meta({ description: 'The UTC day of which this speaks.' }),

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import type { ConfigUpdate, RuntimeConfig } from '../protocol/config.ts';
+import type { ConfigUpdate, RewindTarget, RuntimeConfig } from '../protocol/config.ts';
 import type { MessageRecord, MessageRequest } from '../protocol/messages.ts';
 import type { RuntimeState, ScheduleState } from '../protocol/state.ts';
 import { HttpError } from './api/error.ts';
@@ -19,6 +19,7 @@ import { McpServers } from './mcp/servers.ts';
 import type { Model } from './model/model-client.ts';
 import { PatientModel } from './model/patient-model.ts';
 import { type Recovered, recover } from './recover.ts';
+import { beginRewind } from './rewind/begin.ts';
 import { Scheduler } from './schedule/scheduler.ts';
 import type { SessionHost } from './session/host.ts';
 import { Sessions } from './session/sessions.ts';
@@ -73,6 +74,7 @@ export class Agent {
   readonly #watch: ToolsWatch;
   readonly #scheduler: Scheduler;
   readonly #restore: RuntimeState['restore'];
+  readonly #rewound: RewindTarget | undefined;
   readonly #wakeNote = new WakeNote();
   #config: RuntimeConfig;
   #lastActivityAt: string;
@@ -86,18 +88,30 @@ export class Agent {
     const health = new StorageHealth(options.stateFolder);
     const checkpoints = new CheckpointStore(layout.checkpoints);
     const fork = await beginFork(layout, checkpoints, options.mounted.config.source);
+    const rewind = await beginRewind(layout, checkpoints, options.mounted.config);
     const recovered = await recover(
       layout,
       health,
       checkpoints,
-      fork,
+      { fork, rewind },
       options.mounted.config.workspace,
       options.log,
     );
-    const events = await EventLog.open(layout.events, health, recovered.verified.cursor);
+    const cursor = Math.max(recovered.verified.cursor, rewind?.record.cursor ?? 0);
+    const events = await EventLog.open(layout.events, health, cursor);
     const { birthtime } = await stat(layout.inbox);
     const approvals = await McpApprovals.open(layout.mcpApprovals);
-    return new Agent(options, layout, health, checkpoints, recovered, events, birthtime, approvals);
+    return new Agent(
+      options,
+      layout,
+      health,
+      checkpoints,
+      recovered,
+      events,
+      birthtime,
+      approvals,
+      rewind?.record,
+    );
   }
 
   private constructor(
@@ -109,7 +123,9 @@ export class Agent {
     events: EventLog,
     created: Date,
     approvals: McpApprovals,
+    rewound: RewindTarget | undefined,
   ) {
+    this.#rewound = rewound && { id: rewound.id, sequence: rewound.sequence };
     this.#options = options;
     this.#config = options.mounted.config;
     this.#health = health;
@@ -323,6 +339,7 @@ export class Agent {
       ...(checkpoint !== undefined && { checkpoint }),
       lastSequence: this.checkpointer.lastSequence,
       restore: this.#restore,
+      ...(this.#rewound !== undefined && { rewound: this.#rewound }),
     };
   }
 

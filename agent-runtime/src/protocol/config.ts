@@ -8,6 +8,10 @@ export const forkSource = z.object({
 });
 export type ForkSource = z.infer<typeof forkSource>;
 
+/** A rewind: `id` is the UID of the AgentCheckpoint that asked for it, `sequence` the checkpoint that it goes back to. */
+export const rewindTarget = z.object({ id: z.string().min(1), sequence: z.int().min(1) });
+export type RewindTarget = z.infer<typeof rewindTarget>;
+
 export const permissionMode = z.enum(['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions']);
 export type PermissionMode = z.infer<typeof permissionMode>;
 
@@ -55,6 +59,8 @@ export const runtimeConfig = z.object({
     /** When processes cannot be dumped again and again: stay awake, or sleep and start them afresh. */
     onDumpFailure: z.enum(['StayAwake', 'Restart']).default('StayAwake'),
   }),
+  /** Of a workspace that was rewound: the volume is a copy from that checkpoint of its own. Looked at by the first start on it alone. */
+  rewind: rewindTarget.optional(),
   /** Absent where the operator is older. */
   mcp: mcpConfig.optional(),
   /** Of a fork: looked at by the first start alone. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { rewindTarget } from './config.ts';
 import { approvalRequest, tokenUsage } from './messages.ts';
 
 /** Why a workspace must not sleep now. */
@@ -62,8 +63,8 @@ export type CheckpointState = z.infer<typeof checkpointState>;
 export const restoreState = z.object({
   /** The checkpoint that was verified and used; absent on a first start. */
   sequence: z.int().min(1).optional(),
-  /** `Recovered`: after a crash without a checkpoint in between. `Forked`: the volume became that of a fork just now. */
-  outcome: z.enum(['Fresh', 'Checkpoint', 'Recovered', 'Forked']),
+  /** `Recovered`: after a crash without a checkpoint in between. `Forked`: the volume became that of a fork just now. `Rewound`: it was just rewound. */
+  outcome: z.enum(['Fresh', 'Checkpoint', 'Recovered', 'Forked', 'Rewound']),
   /** `Restored`: at least one; what was not is in `problem`. */
   processes: z.enum(['None', 'Restarted', 'Restored']),
   /** One line each for what runs on with its memory. */
@@ -171,5 +172,7 @@ export const runtimeState = z.object({
   /** The highest sequence on the volume, whole or not. */
   lastSequence: z.int().min(0),
   restore: restoreState,
+  /** The last rewind that this volume is the outcome of. */
+  rewound: rewindTarget.optional(),
 });
 export type RuntimeState = z.infer<typeof runtimeState>;

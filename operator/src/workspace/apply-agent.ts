@@ -137,7 +137,9 @@ async function ask(
       return;
     }
     case 'requestCheckpoint': {
-      const { sequence, trigger, hold } = action;
+      const { sequence, hold } = action;
+      // To the agent it is one like any other; one that is older than rewinds takes it too, and says at the next start what it is.
+      const trigger = action.trigger === 'BeforeRewind' ? 'Manual' : action.trigger;
       try {
         const taken = await agent.client.requestCheckpoint({ sequence, trigger, hold });
         agent.note((state) => withAnsweredCheckpoint(state, taken));

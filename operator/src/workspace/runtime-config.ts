@@ -27,6 +27,7 @@ export function buildRuntimeConfig(
 ): RuntimeConfig {
   const { name, namespace = '', uid = '' } = workspace.metadata;
   const { spec } = effective.class;
+  const { rewind } = workspace.status ?? {};
   const config: Omit<RuntimeConfig, 'revision'> = {
     workspace: { namespace, name, uid },
     model: {
@@ -70,6 +71,10 @@ export function buildRuntimeConfig(
             sequence: forkedFrom.sequence,
           },
         }),
+    // Looked at by the first start on that volume alone; it stays, so that a rewind that is completed changes nothing.
+    ...(rewind?.phase === 'Restoring' || rewind?.phase === 'Completed'
+      ? { rewind: { id: rewind.uid, sequence: rewind.to.sequence } }
+      : {}),
   };
   const revision = createHash('sha256').update(JSON.stringify(config)).digest('hex');
   return { revision, ...config };

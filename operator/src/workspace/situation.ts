@@ -179,6 +179,8 @@ export function quietSince({ runtime, messages, attachedUntil, status, now }: Si
 
 /** Whether the volume ever held files of this workspace. */
 export function hadFiles({ status }: Situation): boolean {
+  // Until its agent answered, the claim of a rewind can be made again from the snapshot.
+  if (status.rewind?.phase === 'Restoring') return false;
   if (status.checkpoint !== undefined) return true;
   const storage = conditionOf(status.conditions, 'StorageReady');
   return (

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { forkSource, permissionMode } from '../../protocol/config.ts';
+import { forkSource, permissionMode, rewindTarget } from '../../protocol/config.ts';
 import { tokenUsage } from '../../protocol/messages.ts';
 import { taskList } from '../tools/task-list/list.ts';
 
@@ -82,6 +82,8 @@ export const transcriptEntry = z.looseObject({
     .optional(),
   /** What comes before this entry was said in another workspace, until its checkpoint. */
   forkedWorkspace: forkSource.optional(),
+  /** Before this entry the workspace was rewound to that checkpoint: what came after it is not here. */
+  rewound: rewindTarget.optional(),
 });
 export type TranscriptEntry = z.infer<typeof transcriptEntry>;
 
