@@ -217,7 +217,7 @@ export const agentWorkspaceSpec = z.object({
     .object({
       processes: z.enum(['Restart', 'Restore']).default('Restart').meta({
         description:
-          'Restart starts services and restartable background tasks afresh after a sleep. Restore brings back services and background tasks with their memory, where spec.processImages of the class is enabled; elsewhere it is as Restart. The condition ProcessesRestored says what came of it.',
+          'Restart starts services and restartable background tasks afresh after a sleep. Restore brings back services, background tasks and terminals with their memory, where spec.processImages of the class is enabled; elsewhere it is as Restart. The condition ProcessesRestored says what came of it.',
       }),
       keep: z.int().min(1).max(100).default(3).meta({ description: 'How many checkpoints are kept.' }),
       volumeSnapshotClassName: objectName.optional().meta({

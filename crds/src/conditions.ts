@@ -275,7 +275,8 @@ export const workspaceConditions = {
     },
   },
   ProcessesRestored: {
-    meaning: 'What became of services and background tasks at the last wake. Unknown before the first wake.',
+    meaning:
+      'What became of services, background tasks and terminals at the last wake. Unknown before the first wake.',
     reasons: {
       NothingToRestore: { status: 'True', meaning: 'None ran when the workspace went to sleep.' },
       Restored: { status: 'True', meaning: 'Process images were restored; memory is as it was.' },

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Workspaces } from '../support/workspaces.ts';
 
 const idleAfterMs = 5_000;
@@ -11,14 +12,23 @@ export interface Cycle {
   sleep: number;
 }
 
-/** Wakes a workspace that sleeps by a message, and lets it sleep again. */
-export async function cycle(workspaces: Workspaces, name: string): Promise<Cycle> {
+/**
+ * Wakes a workspace that sleeps by a message, and lets it sleep again. The kubelet looks at its containers once a second, and a wake and
+ * the sleep five seconds after it keep step with that: a sleep that is 0.3 s longer may take a second more, or nothing. With `chance` another
+ * message comes in between, at a moment that is left to chance.
+ */
+export async function cycle(workspaces: Workspaces, name: string, chance = false): Promise<Cycle> {
   const sent = performance.now();
   const message = await workspaces.send(name, 'say: awake');
   await workspaces.messageIn(message, ['Delivered', 'Working', 'Completed']);
   const delivered = performance.now() - sent;
-  const { status } = await workspaces.messageIn(message, ['Completed']);
+  let { status } = await workspaces.messageIn(message, ['Completed']);
   const answered = performance.now() - sent;
+  if (chance) {
+    await pause(Math.random() * 1_000);
+    const another = await workspaces.send(name, 'say: still awake');
+    ({ status } = await workspaces.messageIn(another, ['Completed']));
+  }
   const deadline = Date.parse(status?.completedAt ?? '') + idleAfterMs;
   await workspaces.cluster.waitUntilGone(workspaces.pod(name), 120_000);
   const sleep = Date.now() - deadline;

@@ -93,7 +93,7 @@ export async function processes(cluster: Cluster, samples: number) {
 /** One wake and one sleep, and what the checkpoint and the log of the pod say of them. */
 async function measure(workspaces: Workspaces, name: string, size: number, series: Series): Promise<void> {
   const awake = size === 0 ? undefined : look(workspaces, name);
-  series.cycles.push(await cycle(workspaces, name));
+  series.cycles.push(await cycle(workspaces, name, true));
   if (awake === undefined) return;
   const { restore, resident } = await awake;
   series.restore.push(restore);
@@ -107,8 +107,9 @@ async function measure(workspaces: Workspaces, name: string, size: number, serie
 /** While it is awake: the time that its restore took, as its log has it, and the resident memory of its process in bytes. */
 async function look(workspaces: Workspaces, name: string): Promise<{ restore: number; resident: number }> {
   await workspaces.inPhase(name, 'Running', 60_000);
+  const restore = await restoreTime(workspaces, name);
   const { stdout } = await workspaces.inWorkspace(name, 'ps -C python3 -o rss=');
-  return { restore: await restoreTime(workspaces, name), resident: Number(stdout) * 1024 };
+  return { restore, resident: Number(stdout) * 1024 };
 }
 
 async function restoreTime(workspaces: Workspaces, name: string): Promise<number> {
