@@ -4,6 +4,8 @@ import type { Logger } from 'pino';
 import type { ConfigUpdate, RuntimeConfig } from '../protocol/config.ts';
 import type { MessageRecord, MessageRequest } from '../protocol/messages.ts';
 import type { RuntimeState } from '../protocol/state.ts';
+import { readResult } from '../protocol/tools-api.ts';
+import { askedOfTools } from './api/asked-of-tools.ts';
 import { HttpError } from './api/error.ts';
 import type { EventSources } from './api/event-stream.ts';
 import { BackgroundTasks } from './background/background-tasks.ts';
@@ -18,6 +20,7 @@ import { McpApprovals } from './mcp/approvals.ts';
 import { McpServers } from './mcp/servers.ts';
 import type { Model } from './model/model-client.ts';
 import { PatientModel } from './model/patient-model.ts';
+import { resolvePath } from './permissions/path-pattern.ts';
 import { type Recovered, recover } from './recover.ts';
 import { Sessions } from './session/sessions.ts';
 import { Slots } from './session/slots.ts';
@@ -251,6 +254,15 @@ export class Agent {
     this.#model.nudge();
     this.sessions.reconsiderAll();
     if (servicesChanged) await this.#watch.applyServices();
+  }
+
+  /** Lines of a file, read by the tools: confined as they are. Throws `HttpError`. */
+  async readFile(file: string, offset: number, limit: number) {
+    const path = resolvePath(file, this.#options.home, this.#options.home);
+    const body = { path, offset, limit };
+    const read = this.#client.call('POST', '/files/read', body, readResult);
+    const { content, totalLines, truncated } = await askedOfTools('file', read);
+    return { path, content, totalLines, truncated };
   }
 
   state(): RuntimeState {
