@@ -19,6 +19,7 @@ import { ProcessImages } from './images/process-images.ts';
 import { emptyScratch } from './images/scratch.ts';
 import { jsonLog } from './log.ts';
 import { Outbound } from './outbound/send.ts';
+import { restoreFolders } from './output/folders.ts';
 import { absent } from './output/retention.ts';
 import { commandEnvironment, declaredEnvironment } from './process/environment.ts';
 import { pipedLauncher } from './process/launcher.ts';
@@ -61,6 +62,7 @@ const log = jsonLog(
  */
 async function main(): Promise<void> {
   await mkdir(processes, { recursive: true });
+  await restoreFolders(processes, log);
   const listeners = new Listeners();
   const taskChanged = (task: BackgroundTask) => listeners.tell({ type: 'background', task });
   const serviceChanged = (service: ServiceStatus) => listeners.tell({ type: 'service', service });
@@ -96,13 +98,19 @@ async function main(): Promise<void> {
     },
     sleepGraceMs,
   );
-  const terminals = new Terminals({ ...launch, program: terminalHost, limits: terminalLimits });
+  const terminals = new Terminals({
+    ...launch,
+    program: terminalHost,
+    lines: dirname(socketPath),
+    ...(launcher instanceof DirectLauncher ? { prepare: (own) => launcher.prepare(own) } : {}),
+    limits: terminalLimits,
+  });
   const folder = join(processes, 'images');
   const images =
     criu === undefined
       ? { unsupported: whyNoImages }
-      : new ProcessImages({ criu, folder, services, background, log });
-  if (images instanceof ProcessImages && !(await images.present())) await emptyScratch(scratch);
+      : new ProcessImages({ criu, folder, services, background, terminals, log });
+  if (images instanceof ProcessImages && !(await images.present())) await emptyScratch(scratch, log);
   const sleep = new Sleep({
     gate,
     services,
