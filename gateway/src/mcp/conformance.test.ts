@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, request as open } from 'node:http';
+import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +11,9 @@ import { expect, it } from 'vitest';
 import { World } from '../testing/world.ts';
 
 const baseline = join(import.meta.dirname, 'conformance-baseline.yaml');
-const program = join(import.meta.dirname, '../../../node_modules/.bin/conformance');
+
+const require = createRequire(import.meta.url);
+const program = require.resolve('@modelcontextprotocol/conformance/dist/index.js');
 
 /** The suite shows no token of its own: this shows one in its place, and changes nothing else. */
 async function withToken(port: number): Promise<AsyncDisposable & { url: string }> {

@@ -1,12 +1,15 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 
 const folder = import.meta.dirname;
-const program = join(folder, '../../../../node_modules/.bin/conformance');
+
+const require = createRequire(import.meta.url);
+const program = require.resolve('@modelcontextprotocol/conformance/dist/index.js');
 
 it('passes the scenarios of @modelcontextprotocol/conformance, but for those with a reason in the baseline', async () => {
   const results = await mkdtemp(join(tmpdir(), 'conformance-'));
