@@ -1,20 +1,13 @@
 import { type AgentCheckpoint, apiVersion } from '@dormouse/crds';
-import { describe, expect, it, type TestContext } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type KubernetesObject, reference } from '../support/cluster.ts';
+import { needSnapshots } from '../support/snapshots.ts';
 import { suite } from '../support/suite.ts';
 import { textOf, type WorkspaceInput } from '../support/workspaces.ts';
 
 const here = suite('fork');
 const snapshotClass = 'standard';
 const withSnapshots: WorkspaceInput = { checkpoint: { volumeSnapshotClassName: snapshotClass } };
-
-/** kind's own node image has no snapshots; the one that hack/kind makes has, which test/cluster looks at. */
-async function needSnapshots({ skip }: TestContext): Promise<void> {
-  const { cluster } = here;
-  const groups = await cluster.list('apiextensions.k8s.io/v1', 'CustomResourceDefinition');
-  const name = 'volumesnapshots.snapshot.storage.k8s.io';
-  if (!groups.some(({ metadata }) => metadata.name === name)) skip('this cluster has no VolumeSnapshots');
-}
 
 /** Works, sleeps, works on: the name of the checkpoint in between. */
 async function originWith(name: string): Promise<string> {
@@ -36,7 +29,7 @@ const from = (checkpoint: string): WorkspaceInput => ({
 
 describe('a fork', () => {
   it('has the files and the conversation of its checkpoint, goes its own way, and leaves the origin alone', async (context) => {
-    await needSnapshots(context);
+    await needSnapshots(here.cluster, context);
     const { workspaces } = here;
     const checkpoint = await originWith('origin');
     await workspaces.condition('origin', 'SnapshotTaken', 'True', 'Taken');
@@ -69,7 +62,7 @@ describe('a fork', () => {
   });
 
   it('outlives its origin, and several begin at once', async (context) => {
-    await needSnapshots(context);
+    await needSnapshots(here.cluster, context);
     const { cluster, workspaces } = here;
     const checkpoint = await originWith('parent');
     const names = ['one', 'two', 'three'];
@@ -84,7 +77,7 @@ describe('a fork', () => {
   });
 
   it('begins with a checkpoint that was taken by hand, while its origin works on', async (context) => {
-    await needSnapshots(context);
+    await needSnapshots(here.cluster, context);
     const { cluster, workspaces } = here;
     await workspaces.create('busy', { ...withSnapshots, runPolicy: 'Always' });
     await workspaces.ask('busy', 'write notes.txt: one egg');
@@ -107,7 +100,7 @@ describe('a fork', () => {
   });
 
   it('says what is missing where its checkpoint has no snapshot', async (context) => {
-    await needSnapshots(context);
+    await needSnapshots(here.cluster, context);
     const { workspaces } = here;
     await workspaces.create('plain');
     await workspaces.ask('plain', 'say: hello');
@@ -121,7 +114,7 @@ describe('a fork', () => {
 
 describe('a workspace whose snapshots cannot be taken', () => {
   it('sleeps all the same, and says so', async (context) => {
-    await needSnapshots(context);
+    await needSnapshots(here.cluster, context);
     const { workspaces } = here;
     await workspaces.create('unlucky', { checkpoint: { volumeSnapshotClassName: 'no-such-class' } });
     await workspaces.ask('unlucky', 'say: hello');

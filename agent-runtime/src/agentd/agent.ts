@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import type { ConfigUpdate, RuntimeConfig } from '../protocol/config.ts';
+import type { ConfigUpdate, RewindTarget, RuntimeConfig } from '../protocol/config.ts';
 import type { MessageRecord, MessageRequest } from '../protocol/messages.ts';
-import type { RuntimeState } from '../protocol/state.ts';
+import type { RuntimeState, ScheduleState } from '../protocol/state.ts';
 import { readResult } from '../protocol/tools-api.ts';
 import { askedOfTools } from './api/asked-of-tools.ts';
 import { HttpError } from './api/error.ts';
@@ -22,6 +22,9 @@ import type { Model } from './model/model-client.ts';
 import { PatientModel } from './model/patient-model.ts';
 import { resolvePath } from './permissions/path-pattern.ts';
 import { type Recovered, recover } from './recover.ts';
+import { beginRewind } from './rewind/begin.ts';
+import { Scheduler } from './schedule/scheduler.ts';
+import type { SessionHost } from './session/host.ts';
 import { Sessions } from './session/sessions.ts';
 import { Slots } from './session/slots.ts';
 import { WakeNote } from './session/wake-note.ts';
@@ -31,6 +34,7 @@ import { AppendLog } from './storage/append-log.ts';
 import { StorageHealth } from './storage/health.ts';
 import { type Layout, layoutOf, makeFolders } from './storage/layout.ts';
 import { setAside } from './storage/set-aside.ts';
+import { Subagents } from './subagents/subagents.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { Terminals } from './terminal/terminals.ts';
 import { ToolsClient } from './tools/tools-client.ts';
@@ -55,6 +59,7 @@ export interface AgentOptions {
 /** Everything `agentd` is made of, put together from what is on the volume. */
 export class Agent {
   readonly sessions: Sessions;
+  readonly subagents: Subagents;
   readonly checkpoints: CheckpointStore;
   readonly checkpointer: Checkpointer;
   readonly metrics: Metrics;
@@ -70,7 +75,9 @@ export class Agent {
   readonly #background: BackgroundTasks;
   readonly #mcp: McpServers;
   readonly #watch: ToolsWatch;
+  readonly #scheduler: Scheduler;
   readonly #restore: RuntimeState['restore'];
+  readonly #rewound: RewindTarget | undefined;
   readonly #wakeNote = new WakeNote();
   #config: RuntimeConfig;
   #lastActivityAt: string;
@@ -84,18 +91,30 @@ export class Agent {
     const health = new StorageHealth(options.stateFolder);
     const checkpoints = new CheckpointStore(layout.checkpoints);
     const fork = await beginFork(layout, checkpoints, options.mounted.config.source);
+    const rewind = await beginRewind(layout, checkpoints, options.mounted.config);
     const recovered = await recover(
       layout,
       health,
       checkpoints,
-      fork,
+      { fork, rewind },
       options.mounted.config.workspace,
       options.log,
     );
-    const events = await EventLog.open(layout.events, health, recovered.verified.cursor);
+    const cursor = Math.max(recovered.verified.cursor, rewind?.record.cursor ?? 0);
+    const events = await EventLog.open(layout.events, health, cursor);
     const { birthtime } = await stat(layout.inbox);
     const approvals = await McpApprovals.open(layout.mcpApprovals);
-    return new Agent(options, layout, health, checkpoints, recovered, events, birthtime, approvals);
+    return new Agent(
+      options,
+      layout,
+      health,
+      checkpoints,
+      recovered,
+      events,
+      birthtime,
+      approvals,
+      rewind?.record,
+    );
   }
 
   private constructor(
@@ -107,7 +126,9 @@ export class Agent {
     events: EventLog,
     created: Date,
     approvals: McpApprovals,
+    rewound: RewindTarget | undefined,
   ) {
+    this.#rewound = rewound && { id: rewound.id, sequence: rewound.sequence };
     this.#options = options;
     this.#config = options.mounted.config;
     this.#health = health;
@@ -159,7 +180,7 @@ export class Agent {
       config: () => this.#config,
       log: options.log,
     });
-    this.sessions = new Sessions(recovered.sessions, layout, health, {
+    const host: Omit<SessionHost, 'subagents'> = {
       log: options.log,
       health,
       model: this.#model,
@@ -172,10 +193,25 @@ export class Agent {
       home: options.home,
       readable: options.readable,
       config: () => this.#config,
+      scheduled: () => {
+        this.#scheduler.look();
+        touch();
+      },
+      schedules: () => this.#scheduler.list(),
       held: () => this.checkpointer.holding || this.#watch.restoring || this.#stopping,
       emit: (event) => events.emit(event),
       delta: (session, text) => deltas.send(session, text),
       active: () => this.#active(),
+    };
+    this.subagents = new Subagents(recovered.subagents, layout, host, () => this.sessions);
+    this.sessions = new Sessions(recovered.sessions, layout, health, { ...host, subagents: this.subagents });
+    this.#scheduler = new Scheduler({
+      sessions: () => this.sessions.all(),
+      minInterval: () => this.#config.schedules.minIntervalSeconds * 1000,
+      held: () => this.checkpointer.holding || this.#watch.restoring || this.#stopping,
+      now: Date.now,
+      changed: touch,
+      log: options.log,
     });
     this.checkpointer = new Checkpointer(
       {
@@ -184,6 +220,7 @@ export class Agent {
         client: this.#client,
         config: () => this.#config,
         busy: () => this.#busyReasons(),
+        quiet: () => this.subagents.pause(),
         logs: () => this.#logs(backgroundLog),
         events,
         sessions: () => this.sessions.all().length,
@@ -194,7 +231,7 @@ export class Agent {
         processes: { stopped: () => this.#watch.processesStopped(), resume: () => this.#watch.resume() },
         emit: (event) => events.emit(event),
         changed: touch,
-        released: () => this.sessions.kickAll(),
+        released: () => this.#goOn(),
       },
       recovered.lastSequence,
     );
@@ -227,6 +264,10 @@ export class Agent {
     ]);
   }
 
+  get schedules(): ScheduleState[] {
+    return this.#scheduler.list();
+  }
+
   get stopping(): boolean {
     return this.#stopping;
   }
@@ -236,7 +277,7 @@ export class Agent {
     this.#watch.start();
     for (const session of this.sessions.all())
       this.#retell(session.id).catch((error: unknown) => this.#fault(error));
-    this.sessions.kickAll();
+    this.#goOn();
   }
 
   /** Takes a message, once for each key. */
@@ -261,7 +302,9 @@ export class Agent {
     this.#config = config;
     this.#board.touch();
     this.#model.nudge();
+    this.#scheduler.look();
     this.sessions.reconsiderAll();
+    this.subagents.reconsiderAll();
     if (servicesChanged) await this.#watch.applyServices();
   }
 
@@ -280,6 +323,7 @@ export class Agent {
     const { problem: modelProblem } = this.#model;
     const { problem: storageProblem } = this.#health;
     const { state: checkpoint } = this.checkpointer;
+    const { next: nextWakeAt } = this.#scheduler;
     return {
       bootId: this.#bootId,
       workspace: this.#config.workspace,
@@ -290,12 +334,16 @@ export class Agent {
       lastActivityAt: this.#lastActivityAt,
       sessions: sessions.map((session) => session.state()),
       openMessages: sessions.reduce((sum, session) => sum + session.logs.ledger.open().length, 0),
-      approvals: sessions.flatMap((session) => session.logs.ledger.undecided()),
+      approvals: [...sessions, ...this.subagents.all().map((child) => child.session)].flatMap((session) =>
+        session.logs.ledger.undecided(),
+      ),
+      subagents: this.subagents.state(),
       background: this.#background
         .running()
         .map(({ id, session, command, status, restartable, ignorable, startedAt }) => {
           return { id, session, command, status, restartable, ignorable, startedAt };
         }),
+      ...(nextWakeAt !== undefined && { nextWakeAt }),
       services: this.#watch.services(),
       tools: this.#watch.ready ? 'ready' : 'unavailable',
       ...(modelProblem !== undefined && { modelProblem }),
@@ -303,16 +351,19 @@ export class Agent {
       ...(checkpoint !== undefined && { checkpoint }),
       lastSequence: this.checkpointer.lastSequence,
       restore: this.#restore,
+      ...(this.#rewound !== undefined && { rewound: this.#rewound }),
     };
   }
 
   /** Ends turns where they stand, without settling them; what is on disk is where the next start goes on. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#scheduler.stop();
     this.terminals.close();
     this.#client.close();
     await Promise.all([
       this.sessions.stop(),
+      this.subagents.stopAll(),
       this.checkpointer.close(),
       this.#watch.close(),
       this.#mcp.close(),
@@ -324,7 +375,7 @@ export class Agent {
   }
 
   #busyReasons(): RuntimeState['busyReasons'] {
-    return busyReasons(this.sessions.all(), this.#background.running());
+    return busyReasons(this.sessions.all(), this.#background.running(), this.subagents.awake());
   }
 
   #active(): void {
@@ -337,6 +388,11 @@ export class Agent {
     for (const { id, logs: session } of this.sessions.all()) {
       logs.set(`transcripts/${id}.jsonl`, session.transcript);
       logs.set(`inbox/${id}.jsonl`, session.inbox);
+    }
+    for (const { record, session } of this.subagents.all()) {
+      const path = `${record.session}/subagents/agent-${record.id}.jsonl`;
+      if (session.logs.transcript.length > 0) logs.set(`transcripts/${path}`, session.logs.transcript);
+      logs.set(`inbox/${path}`, session.logs.inbox);
     }
     return logs;
   }
@@ -352,7 +408,13 @@ export class Agent {
     else if (restore.restarted.length > 0) restore.processes = 'Restarted';
     if (restored.length > 0 || restore.problem !== undefined) this.#wakeNote.set(restore);
     this.#board.touch();
+    this.#goOn();
+  }
+
+  #goOn(): void {
     this.sessions.kickAll();
+    this.subagents.kickAll();
+    this.#scheduler.look();
   }
 
   /**

@@ -5,6 +5,7 @@ import { folderName } from './checkpoint/manifest.ts';
 import type { CheckpointStore, FoundCheckpoint } from './checkpoint/store.ts';
 import { type Verified, verifyCheckpoints } from './checkpoint/verify.ts';
 import type { Fork } from './fork/begin.ts';
+import type { Rewind } from './rewind/begin.ts';
 import type { SessionLogs } from './session/logs.ts';
 import { openSessions, type ScannedLog } from './session/open-sessions.ts';
 import { DailyUsage } from './session/usage.ts';
@@ -15,6 +16,7 @@ import { type LogScan, scanLog } from './storage/scan-log.ts';
 /** What a start found on the volume. */
 export interface Recovered {
   sessions: Map<string, SessionLogs>;
+  subagents: SessionLogs[];
   usage: DailyUsage;
   background: { tasks: Map<string, Task>; scan: LogScan | undefined };
   verified: Verified;
@@ -31,7 +33,7 @@ export async function recover(
   layout: Layout,
   health: StorageHealth,
   store: CheckpointStore,
-  fork: Fork | undefined,
+  { fork, rewind }: { fork: Fork | undefined; rewind: Rewind | undefined },
   owner: { namespace: string; name: string },
   log: Logger,
 ): Promise<Recovered> {
@@ -39,7 +41,7 @@ export async function recover(
   const found = await store.list();
   const marks = marksOf(found);
   const usage = new DailyUsage(fork?.record.at);
-  const { logs: sessions, scanned } = await openSessions(layout, health, usage, marks);
+  const { logs: sessions, subagents, scanned } = await openSessions(layout, health, usage, marks);
   const tasks = new Map<string, Task>();
   const background = await scanLog(
     layout.background,
@@ -57,11 +59,12 @@ export async function recover(
   }
   const now = new Date().toISOString();
   // What is to come, on the word of a volume from elsewhere, would keep the workspace awake until then.
-  const activity = [...sessions.values()].flatMap(({ ledger: { lastActivityAt } }) =>
+  const activity = [...sessions.values(), ...subagents].flatMap(({ ledger: { lastActivityAt } }) =>
     lastActivityAt === undefined ? [] : lastActivityAt > now ? [now] : [lastActivityAt],
   );
   return {
     sessions,
+    subagents,
     usage,
     background: { tasks, scan: background },
     verified,
@@ -69,7 +72,7 @@ export async function recover(
     lastActivityAt: activity.sort().at(-1),
     restore: {
       ...(verified.sequence !== undefined && { sequence: verified.sequence }),
-      outcome: fork?.fresh ? 'Forked' : outcomeOf(verified, scanned),
+      outcome: fork?.fresh ? 'Forked' : rewind?.fresh ? 'Rewound' : outcomeOf(verified, scanned),
       processes: 'None',
       restored: [],
       ...(verified.manifest?.withoutImages && { problem: verified.manifest.withoutImages }),

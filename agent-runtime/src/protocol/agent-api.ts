@@ -23,6 +23,8 @@ export const approvalDecision = z.object({
   decision: z.enum(['allow', 'deny']),
   /** Makes it idempotent: the answer of the same key again is taken as the first was. The UID of an `AgentMessage`. */
   key: z.string().min(1).max(128).optional(),
+  /** With `allow`, where the request has questions: what is answered to each, in their order. */
+  answers: z.array(z.string().min(1).max(4096)).min(1).max(4).optional(),
   /** Shown to the model with a denial. */
   reason: z.string().max(4096).optional(),
 });

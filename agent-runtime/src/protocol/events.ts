@@ -27,6 +27,18 @@ export const runtimeEvent = z.union([
     data: z.object({ id: z.string(), session: z.string(), status: z.string(), exitCode: z.int().optional() }),
   }),
   z.object({
+    type: z.literal('subagent'),
+    data: z.object({
+      id: z.string(),
+      /** The session that it belongs to. Its own conversation is the session `SESSION.agent-ID`, also in other events. */
+      session: z.string(),
+      agentType: z.string(),
+      description: z.string(),
+      background: z.boolean(),
+      status: z.enum(['working', 'waiting', 'completed', 'stopped', 'failed']),
+    }),
+  }),
+  z.object({
     type: z.literal('approval'),
     data: z.object({ id: z.string(), session: z.string(), decision: z.enum(['pending', 'allow', 'deny']) }),
   }),

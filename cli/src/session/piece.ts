@@ -11,13 +11,19 @@ export interface Piece {
 /** Lines of a tool's result that are shown, and characters of a call. */
 const shown = { lines: 8, call: 160 };
 /** The member of a tool's input that says most about it, in this order. */
-const telling = ['command', 'file_path', 'path', 'pattern', 'url', 'query', 'description', 'id'];
+const telling = ['command', 'subject', 'file_path', 'path', 'pattern', 'url', 'query', 'description', 'id'];
 
 /** What an entry of the transcript adds to the conversation. */
 export function piecesOf(entry: TranscriptEntry): Piece[] {
   const isPrompt = entry.messageKey !== undefined;
   if (entry.contextFiles !== undefined && !isPrompt) {
     return [{ kind: 'note', text: `instructions: ${entry.contextFiles.map(({ path }) => path).join(', ')}` }];
+  }
+  if (entry.compaction !== undefined) {
+    const text = blocksOf(entry)
+      .map(({ text, content }) => String(text ?? content ?? ''))
+      .join('\n');
+    return [{ kind: 'note', text: `summarized, from about ${entry.compaction.preTokens} tokens: ${text}` }];
   }
   return blocksOf(entry).flatMap((block): Piece[] => {
     if (block.type === 'text' && typeof block.text === 'string') {

@@ -3,8 +3,10 @@ import type { AgentWorkspace } from '@dormouse/crds';
 import type { Expectation, Expectations } from '../cache/index.ts';
 import { keyOf, type ObjectName } from '../kube/index.ts';
 import { byCreation } from '../message/order.ts';
+import { leftoverClaimOf } from '../rewind/needs.ts';
 import type { RuntimeView } from '../runtime/index.ts';
 import { byReference, bySource, type Caches } from './caches.ts';
+import { claimNameOf } from './claim.ts';
 import { findClass } from './class.ts';
 import type { Memory, Settings, Snapshot } from './snapshot.ts';
 import type { Written } from './written.ts';
@@ -33,8 +35,10 @@ export function observe(
           (className) => caches.classes.get({ name: className }),
           () => caches.classes.list(),
         );
+  const claimName = workspace === undefined ? name : { ...name, name: claimNameOf(workspace) };
+  const leftover = leftoverClaimOf(workspace?.status);
   const pod = expected.pods.pending(name);
-  const claim = expected.claims.pending(name);
+  const claim = expected.claims.pending(claimName);
   const archiveName = { namespace: name.namespace, name: archivePodName(name.name) };
   const archivePod = expected.pods.pending(archiveName);
   const checkpoints = written.checkpoints(caches.checkpoints.by(byReference, key));
@@ -44,7 +48,8 @@ export function observe(
     workspace,
     class: lookup,
     pod: caches.pods.get(name),
-    claim: caches.claims.get(name),
+    claim: caches.claims.get(claimName),
+    leftover: leftover === undefined ? undefined : caches.claims.get({ ...name, name: leftover }),
     archivePod: caches.pods.get(archiveName),
     expected: {
       ...expectation('pod', pod),
@@ -94,7 +99,8 @@ function isAwaited({ workspaces, claims }: Caches, checkpoint: ObjectName): bool
   return workspaces
     .by(bySource, keyOf(checkpoint))
     .some(
-      ({ metadata }) =>
-        metadata.deletionTimestamp === undefined && claims.get(metadata)?.status?.phase !== 'Bound',
+      (fork) =>
+        fork.metadata.deletionTimestamp === undefined &&
+        claims.get({ ...fork.metadata, name: claimNameOf(fork) })?.status?.phase !== 'Bound',
     );
 }

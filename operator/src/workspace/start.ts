@@ -111,13 +111,15 @@ export function start(situation: Situation, changes: Decision['changes'] = {}): 
   const first = archive && restoring(workspace, effective, settings.gatewayHost, archive);
   const pod: Action = { do: 'createPod', pod: buildPod(workspace, effective, first) };
   const secret: Action = { do: 'applySecret', config };
+  const filesFrom =
+    status.rewind?.phase === 'Restoring' ? status.rewind.to.volumeSnapshot : forkedFrom?.volumeSnapshot;
   const haveClaim = claim !== undefined || situation.expected.claim?.verb === 'create';
   const newClaim: Action[] = haveClaim
     ? []
     : [
         {
           do: 'createClaim',
-          claim: buildClaim(workspace, effective, settings.accessMode, forkedFrom?.volumeSnapshot),
+          claim: buildClaim(workspace, effective, settings.accessMode, filesFrom),
         },
       ];
   // The pod comes last: it must run under the policy, find each entry of the Secret that its environment names (the kubelet would

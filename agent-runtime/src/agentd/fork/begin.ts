@@ -1,5 +1,5 @@
 import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { ForkSource } from '../../protocol/config.ts';
 import type { Manifest } from '../checkpoint/manifest.ts';
@@ -7,7 +7,7 @@ import type { CheckpointStore } from '../checkpoint/store.ts';
 import { replaceDurably, syncFolder } from '../storage/durable-file.ts';
 import type { Layout } from '../storage/layout.ts';
 import { type ForkRecord, readForkRecord } from './record.ts';
-import { cutToPrefix, Ending, endWithFork } from './transcript.ts';
+import { cutToPrefix, Ending, endTranscript, type LastWords } from './transcript.ts';
 
 /** The volume cannot be made that of a fork; the message says why. */
 export class ForkError extends Error {
@@ -81,20 +81,32 @@ async function cutLogs(layout: Layout, { files }: Manifest, fork: ForkRecord): P
   const logs = new Map(files.flatMap((file) => (file.kind === 'log' ? [[file.path, file] as const] : [])));
   for (const name of await readdir(layout.inbox)) await rm(join(layout.inbox, name), { recursive: true });
   await syncFolder(layout.inbox);
-  for (const name of await readdir(layout.transcripts))
-    if (!logs.has(`transcripts/${name}`)) await rm(join(layout.transcripts, name), { recursive: true });
+  for (const entry of await readdir(layout.transcripts, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (!entry.isDirectory() && !logs.has(relative(layout.root, path))) await rm(path);
+  }
   await syncFolder(layout.transcripts);
   for (const log of logs.values()) {
     // A manifest from elsewhere may name anything; these are the files that a session has.
-    if (!/^transcripts\/[^/]+\.jsonl$/.test(log.path)) continue;
+    if (!/^transcripts\/[a-z0-9-]+(?:\/subagents\/agent-[a-z0-9]+)?\.jsonl$/.test(log.path)) continue;
     const path = join(layout.root, log.path);
     const ending = new Ending();
     mustFit(log, await cutToPrefix(path, log, (record) => ending.add(record)));
-    await endWithFork(path, ending, fork);
+    await endTranscript(path, ending, lastWords(fork));
   }
   const background = logs.get('background.jsonl');
   if (background === undefined) await rm(layout.background, { recursive: true, force: true });
   else mustFit(background, await cutToPrefix(layout.background, background));
+}
+
+function lastWords({ from, at }: ForkRecord): LastWords {
+  const { namespace, name } = from.workspace;
+  return {
+    at,
+    result: 'The workspace was forked before this call had a result. It is not run here.',
+    text: `This workspace is a fork of workspace ${namespace}/${name}, made from its checkpoint ${from.sequence}. Files and conversation are as they were then; from here on each goes its own way.`,
+    mark: { forkedWorkspace: from },
+  };
 }
 
 function mustFit({ path }: { path: string }, fits: boolean): void {

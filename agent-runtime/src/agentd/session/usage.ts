@@ -1,5 +1,5 @@
 import type { TokenUsage } from '../../protocol/messages.ts';
-import type { TranscriptEntry } from './entry.ts';
+import type { ApiTokens, TranscriptEntry } from './entry.ts';
 
 export const noUsage: TokenUsage = {
   inputTokens: 0,
@@ -8,9 +8,15 @@ export const noUsage: TokenUsage = {
   cacheWriteTokens: 0,
 };
 
-export function usageOf(entry: TranscriptEntry): TokenUsage {
+/** What an entry cost: the answer that it is, or what the tool whose result it is asked the model for. */
+export function usageOf(entry: Pick<TranscriptEntry, 'message' | 'modelUsage'>): TokenUsage {
   const usage = entry.message.usage;
-  if (usage === undefined) return noUsage;
+  if (usage === undefined) return entry.modelUsage ?? noUsage;
+  const compactions = usage.iterations?.filter((iteration) => iteration.type === 'compaction') ?? [];
+  return [usage, ...compactions].map(tokensOf).reduce(addUsage);
+}
+
+function tokensOf(usage: ApiTokens): TokenUsage {
   return {
     inputTokens: usage.input_tokens,
     outputTokens: usage.output_tokens,

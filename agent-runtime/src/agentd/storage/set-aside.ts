@@ -23,25 +23,41 @@ export async function setAside(layout: Layout, log: Logger): Promise<void> {
     const wanted = folders.includes(path) ? 'folder' : /\.(jsonl?|tmp)$/.test(name) ? 'file' : 'either';
     await look(layout, path, wanted, log);
   }
-  for (const folder of folders) {
-    const wanted = folder === layout.checkpoints ? 'either' : 'file';
-    for (const name of await namesIn(folder)) await look(layout, join(folder, name), wanted, log);
+  for (const name of await namesIn(layout.checkpoints))
+    await look(layout, join(layout.checkpoints, name), 'either', log);
+  for (const folder of [layout.transcripts, layout.inbox]) await lookAtSessions(layout, folder, log);
+}
+
+/** Logs of sessions, and for each that has subagents a folder with a folder of theirs. */
+async function lookAtSessions(layout: Layout, folder: string, log: Logger): Promise<void> {
+  for (const name of await namesIn(folder)) {
+    const path = join(folder, name);
+    const isLog = name.endsWith('.jsonl') || name.startsWith('.');
+    if (!(await look(layout, path, isLog ? 'file' : 'folder', log)) || isLog) continue;
+    for (const inner of await namesIn(path)) {
+      const isSubagents = inner === 'subagents';
+      const there = await look(layout, join(path, inner), isSubagents ? 'folder' : 'file', log);
+      if (!there || !isSubagents) continue;
+      for (const each of await namesIn(join(path, inner)))
+        await look(layout, join(path, inner, each), 'file', log);
+    }
   }
 }
 
+/** Answers whether it is what it should be. */
 async function look(
   layout: Layout,
   path: string,
   wanted: 'file' | 'folder' | 'either',
   log: Logger,
-): Promise<void> {
+): Promise<boolean> {
   const stats = await lstat(path);
   const tooLarge = stats.isFile() && wanted === 'file' && stats.size > largestLog;
   if (stats.isFile() && wanted !== 'folder' && !tooLarge) {
     if (stats.nlink > 1) await becomeOwn(path);
-    return;
+    return true;
   }
-  if (stats.isDirectory() && wanted !== 'file') return;
+  if (stats.isDirectory() && wanted !== 'file') return true;
   const aside = asideOf(path);
   await rename(path, aside);
   log.error(
@@ -52,6 +68,7 @@ async function look(
     },
     'the volume holds what no agent puts there: set aside',
   );
+  return false;
 }
 
 /** Copies a file over its own name. */

@@ -5,12 +5,15 @@ import { outboundRequest, pipeRequest } from '../../protocol/pipes.ts';
 import { terminalRequest } from '../../protocol/terminals.ts';
 import {
   backgroundRequest,
+  bytesRequest,
   collectRequest,
   editRequest,
   execRequest,
+  fetchRequest,
   globRequest,
   grepRequest,
   readRequest,
+  resolveRequest,
   restoreRequest,
   servicesRequest,
   stopRequest,
@@ -20,6 +23,7 @@ import {
 import type { BackgroundTasks } from '../background/tasks.ts';
 import type { Sleep } from '../checkpoint/sleep.ts';
 import { type ExecContext, runCommand } from '../exec/run.ts';
+import { readBytes } from '../files/bytes.ts';
 import { collectFiles } from '../files/collect.ts';
 import { editFile } from '../files/edit.ts';
 import { findFiles } from '../files/glob.ts';
@@ -33,6 +37,7 @@ import { commandEnvironment } from '../process/environment.ts';
 import type { Supervisor } from '../services/supervisor.ts';
 import type { Terminals } from '../terminal/terminals.ts';
 import { ToolFailure } from '../tool-failure.ts';
+import type { WebContext } from '../web/fetch.ts';
 import { parse, readBody } from './body.ts';
 import { whenGone } from './gone.ts';
 import { readHeadLine } from './head-line.ts';
@@ -49,6 +54,7 @@ export interface Workspace {
   services: Supervisor;
   terminals: Terminals;
   search: GrepContext;
+  web: WebContext;
   sleep: Sleep;
   listeners: Listeners;
 }
@@ -87,6 +93,7 @@ export function routesOf(workspace: Workspace): Route[] {
     ...pipes(workspace),
     ...terminals(workspace),
     ...files(workspace),
+    ...web(workspace),
     ...lifecycle(workspace),
   ];
 }
@@ -215,6 +222,19 @@ function files({ gate, search }: Workspace): Route[] {
     },
     {
       method: 'POST',
+      path: '/files/resolve',
+      async handle({ request }) {
+        const { paths } = await readBody(request, resolveRequest);
+        return { paths: await Promise.all(paths.map((path) => confinement.resolve(path))) };
+      },
+    },
+    {
+      method: 'POST',
+      path: '/files/bytes',
+      handle: async ({ request }) => readBytes(await readBody(request, bytesRequest), confinement),
+    },
+    {
+      method: 'POST',
       path: '/files/write',
       async handle({ request }) {
         const body = await readBody(request, writeRequest);
@@ -247,6 +267,22 @@ function files({ gate, search }: Workspace): Route[] {
         const gone = whenGone(response);
         // It starts a process, so it waits outside like any command.
         return gate.run((closing) => searchFiles(body, search, AbortSignal.any([closing, gone])));
+      },
+    },
+  ];
+}
+
+function web({ gate, web: context }: Workspace): Route[] {
+  return [
+    {
+      method: 'POST',
+      path: '/fetch',
+      async handle({ request, response }) {
+        const body = await readBody(request, fetchRequest);
+        const gone = whenGone(response);
+        // Loaded when it is first needed: a wake does not wait for it.
+        const { fetchPage } = await import('../web/fetch.ts');
+        return gate.run((closing) => fetchPage(body, context, AbortSignal.any([closing, gone])));
       },
     },
   ];

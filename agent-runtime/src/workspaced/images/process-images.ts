@@ -114,7 +114,8 @@ export class ProcessImages {
   ): Promise<ImageOutcome[]> {
     const { folder, log } = this.#context;
     const before = join(folder, name);
-    const until = performance.now() + restoreMs;
+    const started = performance.now();
+    const until = started + restoreMs;
     const outcomes: ImageOutcome[] = [];
     const whole: ProcessImage[] = [];
     const lose = ({ kind, id }: ProcessImage, lost: string) => {
@@ -154,6 +155,12 @@ export class ProcessImages {
     }
     // They are no good any more. The next dump tries to remove them again, and so does the next start.
     await this.#remove().catch((error: unknown) => log.warn('images cannot be removed', { error }));
+    const lost = outcomes.filter((outcome) => outcome.lost !== undefined).length;
+    log.info('restored', {
+      images: outcomes.length - lost,
+      lost,
+      ms: Math.round(performance.now() - started),
+    });
     return outcomes;
   }
 
