@@ -4,10 +4,9 @@ import type { Logger } from 'pino';
 import type { ConfigUpdate, RewindTarget, RuntimeConfig } from '../protocol/config.ts';
 import type { MessageRecord, MessageRequest } from '../protocol/messages.ts';
 import type { RuntimeState, ScheduleState } from '../protocol/state.ts';
-import { readResult } from '../protocol/tools-api.ts';
-import { askedOfTools } from './api/asked-of-tools.ts';
 import { HttpError } from './api/error.ts';
 import type { EventSources } from './api/event-stream.ts';
+import { WorkspaceFiles } from './api/workspace-files.ts';
 import { BackgroundTasks } from './background/background-tasks.ts';
 import { Checkpointer } from './checkpoint/checkpointer.ts';
 import { folderName } from './checkpoint/manifest.ts';
@@ -20,7 +19,6 @@ import { McpApprovals } from './mcp/approvals.ts';
 import { McpServers } from './mcp/servers.ts';
 import type { Model } from './model/model-client.ts';
 import { PatientModel } from './model/patient-model.ts';
-import { resolvePath } from './permissions/path-pattern.ts';
 import { type Recovered, recover } from './recover.ts';
 import { beginRewind } from './rewind/begin.ts';
 import { Scheduler } from './schedule/scheduler.ts';
@@ -64,6 +62,7 @@ export class Agent {
   readonly checkpointer: Checkpointer;
   readonly metrics: Metrics;
   readonly terminals: Terminals;
+  readonly files: WorkspaceFiles;
   readonly eventSources: EventSources;
   readonly #options: AgentOptions;
   readonly #bootId = randomUUID();
@@ -145,6 +144,7 @@ export class Agent {
     events.subscribe(touch);
     this.#client = new ToolsClient(options.socketPath);
     this.terminals = new Terminals(this.#client);
+    this.files = new WorkspaceFiles(this.#client, options.home);
     const backgroundLog = new AppendLog(layout.background, health, recovered.background.scan);
     this.#background = new BackgroundTasks(
       backgroundLog,
@@ -306,15 +306,6 @@ export class Agent {
     this.sessions.reconsiderAll();
     this.subagents.reconsiderAll();
     if (servicesChanged) await this.#watch.applyServices();
-  }
-
-  /** Lines of a file, read by the tools: confined as they are. Throws `HttpError`. */
-  async readFile(file: string, offset: number, limit: number) {
-    const path = resolvePath(file, this.#options.home, this.#options.home);
-    const body = { path, offset, limit };
-    const read = this.#client.call('POST', '/files/read', body, readResult);
-    const { content, totalLines, truncated } = await askedOfTools('file', read);
-    return { path, content, totalLines, truncated };
   }
 
   state(): RuntimeState {

@@ -24,7 +24,7 @@ export function fileRoutes(agent: Agent): Route[] {
         if (path === '') throw new HttpError('invalid', 'path must name a file.');
         const offset = wholeNumber('offset', query.get('offset') ?? '0');
         const limit = Math.min(Math.max(1, wholeNumber('limit', query.get('limit') ?? '2000')), most);
-        return { status: 200, body: await agent.readFile(path, offset, limit) };
+        return { status: 200, body: await agent.files.read(path, offset, limit) };
       },
     }),
   ];
