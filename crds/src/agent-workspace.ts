@@ -335,12 +335,22 @@ export const agentWorkspaceSpec = z.object({
     }),
   source: z
     .object({
-      checkpointRef: objectReference.meta({
+      checkpointRef: objectReference.optional().meta({
         description: 'An AgentCheckpoint of this namespace that has a VolumeSnapshot or an archive.',
+      }),
+      workspaceRef: objectReference.optional().meta({
+        description:
+          'An AgentWorkspace of this namespace: its newest AgentCheckpoint that has a VolumeSnapshot when this one begins.',
       }),
     })
     .optional()
     .meta({
+      'x-kubernetes-validations': [
+        {
+          rule: 'has(self.checkpointRef) != has(self.workspaceRef)',
+          message: 'name either a checkpoint (checkpointRef) or a workspace (workspaceRef)',
+        },
+      ],
       description:
         'What the workspace is a fork of: it begins with the files and the conversations of that checkpoint, and goes its own way. Immutable. Default: an empty workspace.',
     }),

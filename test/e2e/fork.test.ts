@@ -99,6 +99,25 @@ describe('a fork', () => {
     expect(await workspaces.ask('busy', 'run: cat notes.txt')).toContain('two eggs');
   });
 
+  it('of a workspace begins with its newest checkpoint that has a snapshot, as soon as there is one', async (context) => {
+    await needSnapshots(here.cluster, context);
+    const { workspaces } = here;
+    await workspaces.create('latest', { ...withSnapshots, runPolicy: 'Always' });
+    await workspaces.ask('latest', 'write notes.txt: one egg');
+    await workspaces.create('follows', { ...withSnapshots, source: { workspaceRef: { name: 'latest' } } });
+    expect(await workspaces.condition('follows', 'StorageReady', 'False', 'SourceNotReady')).toContain(
+      'dormouse checkpoint latest --snapshot',
+    );
+    await here.cluster.create({
+      apiVersion,
+      kind: 'AgentCheckpoint',
+      metadata: { name: 'newest', namespace: workspaces.namespace },
+      spec: { workspaceRef: { name: 'latest' }, volumeSnapshot: true },
+    } as KubernetesObject);
+    expect(await workspaces.ask('follows', 'run: cat notes.txt')).toContain('one egg');
+    expect((await workspaces.get('follows')).status?.forkedFrom).toMatchObject({ checkpoint: 'newest' });
+  });
+
   it('says what is missing where its checkpoint has no snapshot', async (context) => {
     await needSnapshots(here.cluster, context);
     const { workspaces } = here;

@@ -76,12 +76,19 @@ export async function recover(
       processes: 'None',
       restored: [],
       ...(verified.manifest?.withoutImages && { problem: verified.manifest.withoutImages }),
+      ...(fork?.hadImages && { problem: imagesStay }),
       rejected: verified.rejected,
       restarted: [],
       ended: [],
     },
   };
 }
+
+const imagesStay = {
+  reason: 'Unsupported' as const,
+  message:
+    'the checkpoint has process images, which stay with its workspace: the processes would go on with its environment and its key',
+};
 
 function outcomeOf(verified: Verified, scanned: readonly ScannedLog[]): RuntimeState['restore']['outcome'] {
   if (verified.sequence !== undefined && !verified.grown) return 'Checkpoint';

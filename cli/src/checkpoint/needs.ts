@@ -25,7 +25,7 @@ export function neededFor(
   const forks = workspaces.flatMap((each) => {
     const from = each.status?.forkedFrom;
     const begun = from !== undefined && from.workspaceUID === metadata.uid ? from.checkpoint : undefined;
-    const waits = from === undefined ? each.spec.source?.checkpointRef.name : undefined;
+    const waits = from === undefined ? each.spec.source?.checkpointRef?.name : undefined;
     const checkpoint = begun ?? waits;
     return checkpoint === undefined
       ? []

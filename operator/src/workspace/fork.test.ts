@@ -122,6 +122,23 @@ describe('a workspace that is made from a checkpoint', () => {
     expect(world.pod).toBeUndefined();
   });
 
+  it('of a workspace gets the newest checkpoint that has a snapshot, and waits for one', async () => {
+    const world = await begin(() => undefined, { source: { workspaceRef: { name: 'ada' } } });
+    expect(storage(world)).toMatchObject({
+      reason: 'SourceNotReady',
+      message: expect.stringContaining('dormouse checkpoint ada --snapshot --namespace team'),
+    });
+    putCheckpoint(world, ready);
+    putSnapshot(world);
+    await world.settle(8);
+    expect(world.workspace?.status?.forkedFrom).toMatchObject({
+      workspace: 'ada',
+      checkpoint: 'ada-3',
+      sequence: 3,
+    });
+    expect(world.claim?.spec?.dataSource).toMatchObject({ name: 'snap' });
+  });
+
   it('does not take up a claim that an earlier workspace of its name left', async () => {
     const labels = { 'dormouse.dev/workspace': 'hello' };
     const world = await begin((it) => {

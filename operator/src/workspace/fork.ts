@@ -25,11 +25,18 @@ export function beginningOf(
   size: string | undefined,
 ): Beginning {
   if (status?.forkedFrom !== undefined) return { with: 'snapshot', from: status.forkedFrom };
-  const wanted = spec.source?.checkpointRef.name;
-  if (wanted === undefined) return { with: 'nothing' };
+  const { checkpointRef, workspaceRef } = spec.source ?? {};
+  const reference = checkpointRef ?? workspaceRef;
+  if (reference === undefined) return { with: 'nothing' };
+  const { namespace } = metadata;
+  const wanted = source?.checkpoint?.metadata.name ?? reference.name;
+  const what =
+    checkpointRef === undefined
+      ? `a checkpoint of AgentWorkspace ${reference.name}`
+      : `AgentCheckpoint ${wanted}`;
   const unusable = (why: string): Beginning => ({
     with: 'unusable',
-    message: `AgentWorkspace ${metadata.name} cannot begin with AgentCheckpoint ${wanted}: ${why}`,
+    message: `AgentWorkspace ${metadata.name} cannot begin with ${what}: ${why}`,
   });
   // Of one that was made for it the status would say so.
   if (claim !== undefined)
@@ -38,8 +45,13 @@ export function beginningOf(
     );
   const another = 'Delete this workspace, and make it from another checkpoint';
   const checkpoint = source?.checkpoint;
+  if (checkpoint === undefined && workspaceRef !== undefined)
+    return {
+      with: 'waiting',
+      message: `AgentWorkspace ${workspaceRef.name} has no checkpoint with a VolumeSnapshot yet. One comes with its next sleep where spec.checkpoint.volumeSnapshotClassName is set, or now: dormouse checkpoint ${workspaceRef.name} --snapshot --namespace ${namespace}`,
+    };
   if (checkpoint === undefined)
-    return unusable(`there is none of that name in namespace ${metadata.namespace}. ${another}.`);
+    return unusable(`there is none of that name in namespace ${namespace}. ${another}.`);
   const origin = checkpoint.spec.workspaceRef.name;
   const { phase, sequence, volumeSnapshot } = checkpoint.status ?? {};
   if (phase === 'Failed') return unusable(`it failed. ${another}.`);

@@ -1,11 +1,11 @@
 import { archivePodName } from '@dormouse/agent-runtime/protocol';
-import type { AgentWorkspace } from '@dormouse/crds';
+import type { AgentCheckpoint, AgentWorkspace } from '@dormouse/crds';
 import type { Expectation, Expectations } from '../cache/index.ts';
 import { keyOf, type ObjectName } from '../kube/index.ts';
 import { byCreation } from '../message/order.ts';
 import { leftoverClaimOf } from '../rewind/needs.ts';
 import type { RuntimeView } from '../runtime/index.ts';
-import { byReference, bySource, type Caches } from './caches.ts';
+import { byReference, bySource, type Caches, originKey } from './caches.ts';
 import { claimNameOf } from './claim.ts';
 import { findClass } from './class.ts';
 import type { Memory, Settings, Snapshot } from './snapshot.ts';
@@ -62,9 +62,7 @@ export function observe(
       ? written.others(caches.volumeSnapshots.ofWorkspace(name))
       : undefined,
     source: sourceOf(caches, workspace),
-    awaited: new Set(
-      checkpoints.flatMap(({ metadata }) => (isAwaited(caches, metadata) ? [metadata.name] : [])),
-    ),
+    awaited: new Set(checkpoints.flatMap((each) => (isAwaited(caches, each) ? [each.metadata.name] : []))),
     runtime,
     memory,
     settings,
@@ -82,11 +80,16 @@ function sourceOf(
   { checkpoints, volumeSnapshots }: Caches,
   workspace: AgentWorkspace | undefined,
 ): Snapshot['source'] {
-  const name = workspace?.spec.source?.checkpointRef.name;
-  if (workspace === undefined || name === undefined)
+  const { checkpointRef, workspaceRef } = workspace?.spec.source ?? {};
+  const reference = checkpointRef ?? workspaceRef;
+  if (workspace === undefined || reference === undefined)
     return { checkpoint: undefined, volumeSnapshot: undefined };
   const { namespace = '' } = workspace.metadata;
-  const checkpoint = checkpoints.get({ namespace, name });
+  const { name } = reference;
+  const checkpoint =
+    checkpointRef === undefined
+      ? newestWithSnapshot(checkpoints.by(byReference, keyOf({ namespace, name })))
+      : checkpoints.get({ namespace, name });
   const snapshot = checkpoint?.status?.volumeSnapshot?.name;
   return {
     checkpoint,
@@ -94,10 +97,25 @@ function sourceOf(
   };
 }
 
+function newestWithSnapshot(checkpoints: readonly AgentCheckpoint[]): AgentCheckpoint | undefined {
+  return checkpoints
+    .filter(
+      ({ metadata, status }) =>
+        metadata.deletionTimestamp === undefined &&
+        status?.phase === 'Completed' &&
+        status.volumeSnapshot !== undefined,
+    )
+    .reduce<AgentCheckpoint | undefined>(
+      (newest, each) => ((each.status?.sequence ?? 0) >= (newest?.status?.sequence ?? 0) ? each : newest),
+      undefined,
+    );
+}
+
 /** Whether a workspace is being made from the checkpoint: until its claim is bound, the snapshot is needed. */
-function isAwaited({ workspaces, claims }: Caches, checkpoint: ObjectName): boolean {
-  return workspaces
-    .by(bySource, keyOf(checkpoint))
+function isAwaited({ workspaces, claims }: Caches, { metadata, spec }: AgentCheckpoint): boolean {
+  const origin = { namespace: metadata.namespace ?? '', name: spec.workspaceRef.name };
+  return [keyOf(metadata), originKey(origin)]
+    .flatMap((key) => workspaces.by(bySource, key))
     .some(
       (fork) =>
         fork.metadata.deletionTimestamp === undefined &&

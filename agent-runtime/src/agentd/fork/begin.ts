@@ -18,6 +18,8 @@ export class ForkError extends Error {
 export interface Fork {
   record: ForkRecord;
   fresh: boolean;
+  /** Whether the origin's checkpoint has process images. They are not used: what was dumped knows the origin's environment and key. */
+  hadImages?: boolean;
 }
 
 /**
@@ -73,7 +75,7 @@ async function begin(
       cause: error,
     });
   }
-  return { record: begun, fresh: true };
+  return { record: begun, fresh: true, hadImages: (origin.images ?? []).length > 0 };
 }
 
 /** Of each log the prefix that the manifest names stays, and nothing of what it does not name or of any inbox. */

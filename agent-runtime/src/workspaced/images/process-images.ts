@@ -153,8 +153,7 @@ export class ProcessImages {
         else lose(image, lost);
       }
     }
-    // They are no good any more. The next dump tries to remove them again, and so does the next start.
-    await this.#remove().catch((error: unknown) => log.warn('images cannot be removed', { error }));
+    await this.discard();
     const lost = outcomes.filter((outcome) => outcome.lost !== undefined).length;
     log.info('restored', {
       images: outcomes.length - lost,
@@ -162,6 +161,12 @@ export class ProcessImages {
       ms: Math.round(performance.now() - started),
     });
     return outcomes;
+  }
+
+  /** Removes images that are no good any more. Where that fails the next dump does it. */
+  async discard(): Promise<void> {
+    const { log } = this.#context;
+    await this.#remove().catch((error: unknown) => log.warn('images cannot be removed', { error }));
   }
 
   /** Undefined where it ended before its turn came. */
