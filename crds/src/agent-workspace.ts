@@ -17,6 +17,14 @@ export const permissionModes = ['default', 'acceptEdits', 'plan', 'dontAsk', 'by
 export const permissionMode = z.enum(permissionModes);
 export type PermissionMode = z.infer<typeof permissionMode>;
 
+/** What a workspace may begin with; in another namespace only for whom somebody there permits it (fork-rights.ts). */
+const originReference = objectReference.extend({
+  namespace: dnsLabel.optional().meta({
+    description:
+      'The namespace, where it is another one. Whoever makes the workspace needs the verb fork there, on agentcheckpoints/fork or agentworkspaces/fork.',
+  }),
+});
+
 export const service = z.object({
   name: dnsLabel.meta({ description: 'The name of the service, unique in its workspace.' }),
   command: z
@@ -335,12 +343,12 @@ export const agentWorkspaceSpec = z.object({
     }),
   source: z
     .object({
-      checkpointRef: objectReference.optional().meta({
-        description: 'An AgentCheckpoint of this namespace that has a VolumeSnapshot or an archive.',
+      checkpointRef: originReference.optional().meta({
+        description: 'An AgentCheckpoint that has a VolumeSnapshot, or, in this namespace, an archive.',
       }),
-      workspaceRef: objectReference.optional().meta({
+      workspaceRef: originReference.optional().meta({
         description:
-          'An AgentWorkspace of this namespace: its newest AgentCheckpoint that has a VolumeSnapshot when this one begins.',
+          'An AgentWorkspace: its newest AgentCheckpoint that has a VolumeSnapshot when this one begins.',
       }),
     })
     .optional()
@@ -472,6 +480,7 @@ export const agentWorkspaceStatus = z.object({
     .meta({ description: 'The newest verified checkpoint: what the next wake starts from.' }),
   forkedFrom: z
     .object({
+      namespace: dnsLabel.optional().meta({ description: 'Its namespace, where that is another one.' }),
       workspace: objectName.meta({ description: 'The AgentWorkspace.' }),
       workspaceUID: z.string().max(64).meta({ description: 'Its UID.' }),
       checkpoint: objectName.meta({ description: 'The AgentCheckpoint.' }),

@@ -1,6 +1,8 @@
-import { type AgentCheckpoint, apiVersion } from '@dormouse/crds';
-import { describe, expect, it } from 'vitest';
+import { type AgentCheckpoint, type AgentWorkspace, apiVersion } from '@dormouse/crds';
+import { describe, expect, it, vi } from 'vitest';
 import { type KubernetesObject, reference } from '../support/cluster.ts';
+import { tokenWith } from '../support/gateway.ts';
+import { run } from '../support/program.ts';
 import { needSnapshots } from '../support/snapshots.ts';
 import { suite } from '../support/suite.ts';
 import { textOf, type WorkspaceInput } from '../support/workspaces.ts';
@@ -128,6 +130,103 @@ describe('a fork', () => {
     expect(await workspaces.condition('stuck', 'StorageReady', 'False', 'SourceUnusable')).toContain(
       'volumeSnapshotClassName',
     );
+  });
+});
+
+describe('a fork from another namespace', () => {
+  it('needs the right to it there, and then is one like any other, and leaves nothing behind', async (context) => {
+    await needSnapshots(here.cluster, context);
+    const { cluster, workspaces } = here;
+    const checkpoint = await originWith('shared');
+    await workspaces.asleep('shared');
+    const { namespace } = workspaces;
+    const other = `${namespace}-other`;
+    await cluster.create({
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: other },
+    } as KubernetesObject);
+    context.onTestFinished(() => cluster.delete(reference('v1', 'Namespace', other)));
+    await tokenWith(cluster, other, 'guest', ['dormouse-edit']);
+    const fork = (source: object) => ({
+      apiVersion,
+      kind: 'AgentWorkspace',
+      metadata: { name: 'guest', namespace: other },
+      spec: { ...spec, source },
+    });
+    const spec = (await workspaces.get('shared')).spec;
+    const account = ['--as', `system:serviceaccount:${other}:guest`];
+    const create = (source: object) =>
+      run('kubectl', ['create', '-f', '-', ...account], { input: JSON.stringify(fork(source)) });
+    const named = { checkpointRef: { name: checkpoint, namespace } };
+    const refused = await create(named);
+    expect(refused.stderr).toContain(
+      `may not fork AgentCheckpoint "${checkpoint}" of namespace "${namespace}"`,
+    );
+    expect((await create({ workspaceRef: { name: 'shared', namespace } })).stderr).toContain(
+      'may not fork AgentWorkspace "shared"',
+    );
+
+    await cluster.create({
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'Role',
+      metadata: { name: 'fork-shared', namespace },
+      rules: [
+        {
+          apiGroups: ['dormouse.dev'],
+          resources: ['agentcheckpoints/fork'],
+          resourceNames: [checkpoint],
+          verbs: ['fork'],
+        },
+      ],
+    } as unknown as KubernetesObject);
+    await cluster.create({
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: { name: 'fork-shared', namespace },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'fork-shared' },
+      subjects: [{ kind: 'ServiceAccount', name: 'guest', namespace: other }],
+    } as unknown as KubernetesObject);
+    // The API server learns of a right by its own watch.
+    await vi.waitFor(async () => expect(await create(named)).toMatchObject({ code: 0 }), 20_000);
+    const at = reference(apiVersion, 'AgentWorkspace', 'guest', other);
+    const running = await cluster.waitFor<KubernetesObject & AgentWorkspace>(
+      at,
+      'running or asleep',
+      (found) => found?.status?.phase === 'Running' || found?.status?.phase === 'Suspended',
+      120_000,
+    );
+    expect(running?.status?.forkedFrom).toMatchObject({
+      namespace,
+      workspace: 'shared',
+      checkpoint,
+      sequence: 1,
+    });
+    await cluster.create({
+      apiVersion,
+      kind: 'AgentMessage',
+      metadata: { name: 'ask', namespace: other },
+      spec: { workspaceRef: { name: 'guest' }, text: 'run: cat notes.txt' },
+    } as unknown as KubernetesObject);
+    const answered = await cluster.waitFor<
+      KubernetesObject & { status?: { phase?: string; reply?: { text: string } } }
+    >(
+      reference(apiVersion, 'AgentMessage', 'ask', other),
+      'answered',
+      (found) => found?.status?.phase === 'Completed',
+      60_000,
+    );
+    expect(answered?.status?.reply?.text).toContain('three eggs');
+    const contents = 'VolumeSnapshotContent';
+    await cluster.waitFor(
+      reference('snapshot.storage.k8s.io/v1', contents, `dormouse-fork-${running?.metadata.uid}`),
+      'gone',
+      (found) => found === undefined,
+      60_000,
+    );
+    // The data stays the origin's: it is forked again.
+    await workspaces.create('again', from(checkpoint));
+    expect(await workspaces.ask('again', 'run: cat notes.txt')).toContain('three eggs');
   });
 });
 

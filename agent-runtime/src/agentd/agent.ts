@@ -6,6 +6,7 @@ import type { MessageRecord, MessageRequest } from '../protocol/messages.ts';
 import type { RuntimeState, ScheduleState } from '../protocol/state.ts';
 import { HttpError } from './api/error.ts';
 import type { EventSources } from './api/event-stream.ts';
+import { WorkspaceFiles } from './api/workspace-files.ts';
 import { BackgroundTasks } from './background/background-tasks.ts';
 import { Checkpointer } from './checkpoint/checkpointer.ts';
 import { folderName } from './checkpoint/manifest.ts';
@@ -61,6 +62,7 @@ export class Agent {
   readonly checkpointer: Checkpointer;
   readonly metrics: Metrics;
   readonly terminals: Terminals;
+  readonly files: WorkspaceFiles;
   readonly eventSources: EventSources;
   readonly #options: AgentOptions;
   readonly #bootId = randomUUID();
@@ -142,6 +144,7 @@ export class Agent {
     events.subscribe(touch);
     this.#client = new ToolsClient(options.socketPath);
     this.terminals = new Terminals(this.#client);
+    this.files = new WorkspaceFiles(this.#client, options.home);
     const backgroundLog = new AppendLog(layout.background, health, recovered.background.scan);
     this.#background = new BackgroundTasks(
       backgroundLog,

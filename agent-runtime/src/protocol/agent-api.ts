@@ -50,3 +50,12 @@ export const apiError = z.object({
   }),
 });
 export type ApiError = z.infer<typeof apiError>;
+
+/** Lines of a text file of the workspace, as `GET /v1/files` answers them. */
+export const fileRead = z.object({
+  path: z.string(),
+  content: z.string(),
+  totalLines: z.int().min(0),
+  /** There are lines after the last one. */
+  truncated: z.boolean(),
+});

@@ -71,7 +71,12 @@ function summary(workspace: AgentWorkspace, now: number, { bold }: Style): strin
         ]),
     ...(forkedFrom === undefined
       ? []
-      : [['Forked from:', `${forkedFrom.workspace}, checkpoint ${forkedFrom.checkpoint}`]]),
+      : [
+          [
+            'Forked from:',
+            `${forkedFrom.namespace === undefined ? '' : `${forkedFrom.namespace}/`}${forkedFrom.workspace}, checkpoint ${forkedFrom.checkpoint}`,
+          ],
+        ]),
     ...(rewind === undefined
       ? []
       : [

@@ -22,6 +22,7 @@ const agentRoutes: readonly AgentRoute[] = [
   { method: 'GET', path: '/v1/sessions', right: 'attach' },
   { method: 'GET', path: '/v1/sessions/:id/transcript', right: 'attach' },
   { method: 'GET', path: '/v1/messages/:key', right: 'attach' },
+  { method: 'GET', path: '/v1/files', right: 'attach' },
   { method: 'POST', path: '/v1/messages', right: 'message' },
   { method: 'PATCH', path: '/v1/sessions/:id', right: 'message' },
   { method: 'POST', path: '/v1/sessions/:id/fork', right: 'message' },

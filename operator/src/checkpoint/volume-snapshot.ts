@@ -4,6 +4,7 @@ import { isHeldByRewind } from '../rewind/needs.ts';
 import type { Action } from '../workspace/actions.ts';
 import { claimNameOf } from '../workspace/claim.ts';
 import { conditionOf, type Finding } from '../workspace/conditions.ts';
+import { importedSnapshot } from '../workspace/fork.ts';
 import { isOwnedBy, ownerReference } from '../workspace/pod.ts';
 import type { Situation } from '../workspace/situation.ts';
 import { checkpointName, upgradeName } from './name.ts';
@@ -82,9 +83,14 @@ export function own({ volumeSnapshots = [], uid }: Situation): VolumeSnapshot[] 
 
 /** Keeps what checkpoints say of their snapshots current, and removes the snapshots that no checkpoint names. */
 export function snapshotUpkeep(situation: Situation): Action[] {
-  const { checkpoints, status, workspace } = situation;
+  const { checkpoints, status, workspace, claim } = situation;
   return own(situation).flatMap((snapshot): Action[] => {
     const { name, uid = '', deletionTimestamp } = snapshot.metadata;
+    // What a fork came from is of no use once it has its volume.
+    if (status.forkedFrom?.namespace !== undefined && name === importedSnapshot(workspace))
+      return claim?.status?.phase === 'Bound' && deletionTimestamp === undefined
+        ? [{ do: 'dropImport' }]
+        : [];
     if (deletionTimestamp !== undefined || name === status.checkpointing?.name) return [];
     if (isHeldByRewind(workspace, name) || isHeldByUpgrade(situation, name)) return [];
     if (checkpoints.some((each) => each.metadata.name === name && isUnderWay(each))) return [];

@@ -80,6 +80,10 @@ export type Action =
   | { do: 'createVolumeSnapshot'; snapshot: Desired<VolumeSnapshot> }
   /** Of one that no checkpoint names; refused where the server knows one that does. */
   | { do: 'deleteVolumeSnapshot'; name: string; uid: string }
+  /** Makes what the claim of a fork from another namespace comes from: a snapshot of this one, of the same data. */
+  | { do: 'importSnapshot'; from: NonNullable<AgentWorkspaceStatus['forkedFrom']> }
+  /** Removes that. The data stays: it is the origin's. */
+  | { do: 'dropImport' }
   | { do: 'writeMessage'; name: string; status: AgentMessageStatus }
   | { do: 'deleteMessage'; name: string; uid: string }
   // What people and Prometheus see

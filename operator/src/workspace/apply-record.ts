@@ -10,6 +10,7 @@ import { completed } from '../checkpoint/plan.ts';
 import { AlreadyExistsError, ConflictError, type Desired, NotFoundError, resources } from '../kube/index.ts';
 import type { Action } from './actions.ts';
 import type { Work } from './apply.ts';
+import { dropImport, importSnapshot } from './apply-import.ts';
 import { createVolumeSnapshot, deleteVolumeSnapshot } from './apply-snapshot.ts';
 import { projectMessage } from './caches.ts';
 import { confirm } from './confirm.ts';
@@ -27,6 +28,8 @@ type RecordAction = Extract<
       | 'deleteCheckpoint'
       | 'createVolumeSnapshot'
       | 'deleteVolumeSnapshot'
+      | 'importSnapshot'
+      | 'dropImport'
       | 'writeMessage'
       | 'deleteMessage';
   }
@@ -39,6 +42,8 @@ const names = new Set<Action['do']>([
   'deleteCheckpoint',
   'createVolumeSnapshot',
   'deleteVolumeSnapshot',
+  'importSnapshot',
+  'dropImport',
   'writeMessage',
   'deleteMessage',
 ] satisfies RecordAction['do'][]);
@@ -98,6 +103,10 @@ export async function applyToRecord(action: RecordAction, work: Work, around: Su
         return await createVolumeSnapshot(action, work, around);
       case 'deleteVolumeSnapshot':
         return await deleteVolumeSnapshot(action, work, around);
+      case 'importSnapshot':
+        return await importSnapshot(action, work, around);
+      case 'dropImport':
+        return await dropImport(work, around);
       case 'recordCheckpoint':
         return await recordCheckpoint(action, work, around);
     }

@@ -30,10 +30,13 @@ export function referenceOf(object: AgentMessage | AgentCheckpoint): string {
 /** The key in {@link bySource} of a workspace: the checkpoint that it is made from, or the origin whose newest one it is to be. */
 export function sourceOf({ metadata, spec, status }: AgentWorkspace): string | undefined {
   const { checkpointRef, workspaceRef } = spec.source ?? {};
-  const checkpoint = status?.forkedFrom?.checkpoint ?? checkpointRef?.name;
-  if (checkpoint !== undefined) return `${metadata.namespace}/${checkpoint}`;
+  const at = status?.forkedFrom ?? { ...checkpointRef, checkpoint: checkpointRef?.name };
+  if (at.checkpoint !== undefined) return `${at.namespace ?? metadata.namespace}/${at.checkpoint}`;
   if (workspaceRef === undefined) return undefined;
-  return originKey({ namespace: metadata.namespace ?? '', name: workspaceRef.name });
+  return originKey({
+    namespace: workspaceRef.namespace ?? metadata.namespace ?? '',
+    name: workspaceRef.name,
+  });
 }
 
 /** The key in {@link bySource} of those that are to begin with the newest checkpoint of a workspace. */

@@ -28,7 +28,7 @@ export function beginningOf(
   const { checkpointRef, workspaceRef } = spec.source ?? {};
   const reference = checkpointRef ?? workspaceRef;
   if (reference === undefined) return { with: 'nothing' };
-  const { namespace } = metadata;
+  const namespace = reference.namespace ?? metadata.namespace;
   const wanted = source?.checkpoint?.metadata.name ?? reference.name;
   const what =
     checkpointRef === undefined
@@ -48,7 +48,7 @@ export function beginningOf(
   if (checkpoint === undefined && workspaceRef !== undefined)
     return {
       with: 'waiting',
-      message: `AgentWorkspace ${workspaceRef.name} has no checkpoint with a VolumeSnapshot yet. One comes with its next sleep where spec.checkpoint.volumeSnapshotClassName is set, or now: dormouse checkpoint ${workspaceRef.name} --snapshot --namespace ${namespace}`,
+      message: `AgentWorkspace ${workspaceRef.name} of namespace ${namespace} has no checkpoint with a VolumeSnapshot yet. One comes with its next sleep where spec.checkpoint.volumeSnapshotClassName is set, or now: dormouse checkpoint ${workspaceRef.name} --snapshot --namespace ${namespace}`,
     };
   if (checkpoint === undefined)
     return unusable(`there is none of that name in namespace ${namespace}. ${another}.`);
@@ -57,6 +57,10 @@ export function beginningOf(
   if (phase === 'Failed') return unusable(`it failed. ${another}.`);
   if (phase !== 'Completed' || sequence === undefined)
     return { with: 'waiting', message: `AgentCheckpoint ${wanted} is not complete yet.` };
+  if (volumeSnapshot === undefined && namespace !== metadata.namespace)
+    return unusable(
+      `it has no VolumeSnapshot, and an archive is read in its own namespace alone. ${another}, one with a VolumeSnapshot.`,
+    );
   if (volumeSnapshot === undefined && checkpoint.status?.archive !== undefined)
     return fromArchive(checkpoint.status.archive, { origin, wanted, sequence }, size, unusable);
   if (volumeSnapshot === undefined)
@@ -78,6 +82,7 @@ export function beginningOf(
   return {
     with: 'snapshot',
     from: {
+      ...(namespace === metadata.namespace || namespace === undefined ? {} : { namespace }),
       workspace: origin,
       workspaceUID,
       checkpoint: wanted,
@@ -119,4 +124,16 @@ function ownerOf(snapshot: VolumeSnapshot | undefined, { spec }: AgentCheckpoint
     ({ controller, kind, name }) =>
       controller === true && kind === 'AgentWorkspace' && name === spec.workspaceRef.name,
   )?.uid;
+}
+
+type Fork = Pick<AgentWorkspace, 'metadata'>;
+
+/** The VolumeSnapshot that a fork from another namespace has of its own, until its claim is bound. */
+export function importedSnapshot({ metadata }: Fork): string {
+  return `${metadata.name}-origin`;
+}
+
+/** What that is bound to. It belongs to no namespace, so its name says whose it is. */
+export function importedContent({ metadata }: Fork): string {
+  return `dormouse-fork-${metadata.uid}`;
 }

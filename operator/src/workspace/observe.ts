@@ -84,8 +84,7 @@ function sourceOf(
   const reference = checkpointRef ?? workspaceRef;
   if (workspace === undefined || reference === undefined)
     return { checkpoint: undefined, volumeSnapshot: undefined };
-  const { namespace = '' } = workspace.metadata;
-  const { name } = reference;
+  const { namespace = workspace.metadata.namespace ?? '', name } = reference;
   const checkpoint =
     checkpointRef === undefined
       ? newestWithSnapshot(checkpoints.by(byReference, keyOf({ namespace, name })))

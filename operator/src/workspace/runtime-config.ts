@@ -67,7 +67,11 @@ export function buildRuntimeConfig(
       ? {}
       : {
           source: {
-            workspace: { namespace, name: forkedFrom.workspace, uid: forkedFrom.workspaceUID },
+            workspace: {
+              namespace: forkedFrom.namespace ?? namespace,
+              name: forkedFrom.workspace,
+              uid: forkedFrom.workspaceUID,
+            },
             sequence: forkedFrom.sequence,
           },
         }),

@@ -74,6 +74,7 @@ export function planTermination(snapshot: Snapshot, workspace: AgentWorkspace): 
       for (const other of claimsOfRewind(workspace)) removed.push({ do: 'deleteClaim', claim: other });
       if (removed.length > 0) steps.push(removed);
     }
+    if (status.forkedFrom?.namespace !== undefined) steps.push([{ do: 'dropImport' }]);
     steps.push([{ do: 'removeFinalizer' }]);
   }
   return { steps, connectTo: undefined, deadline: podState === 'expected' ? now + 1_000 : undefined };

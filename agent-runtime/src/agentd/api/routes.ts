@@ -17,6 +17,7 @@ import { transcriptEntry } from '../session/entry.ts';
 import type { Session } from '../session/session.ts';
 import { HttpError } from './error.ts';
 import { streamEvents } from './event-stream.ts';
+import { fileRoutes, wholeNumber } from './file-routes.ts';
 import { openApiDocument } from './openapi.ts';
 import { type Route, route } from './route.ts';
 import { terminalRoutes } from './terminal-routes.ts';
@@ -36,6 +37,7 @@ export function routesOf(agent: Agent): Route[] {
     ...probes(agent),
     ...workspace(agent),
     ...conversation(agent),
+    ...fileRoutes(agent),
     ...schedules(agent),
     ...terminalRoutes(agent),
     ...checkpoints(agent),
@@ -354,9 +356,4 @@ function sessionOf(agent: Agent, params: Record<string, string>): Session {
   const session = agent.sessions.find(params.id ?? '');
   if (session === undefined) throw new HttpError('not_found', `There is no session ${params.id}.`);
   return session;
-}
-
-function wholeNumber(name: string, text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new HttpError('invalid', `${name} must be a whole number.`);
-  return Number(text);
 }
