@@ -59,10 +59,10 @@ describe('processes of a workspace whose class has process images', () => {
       expect(said(await workspaces.ask('literal', ask(8081)))).toBe(second);
       const told = await workspaces.condition('literal', 'ProcessesRestored', 'True', 'Restored');
       expect(told).toMatch(/with their memory: .*service memory.*service scripted.*background task/);
-      // The task that counts is the one that was started, and went on from where it was.
+      // The task that counts is the one that was started, and went on from where it was. The file is empty for a moment at each number.
       const reply = await workspaces.ask(
         'literal',
-        'run: sleep 1; ps -o args= -p $(cat counter.pid) | cut -c 1-7; echo "at $(cat count)"; wc -l < $(ls /var/lib/dormouse-processes/background/*.log)',
+        'run: sleep 1; ps -o args= -p $(cat counter.pid) | cut -c 1-7; echo "at $(until grep . count; do :; done)"; wc -l < $(ls /var/lib/dormouse-processes/background/*.log)',
       );
       expect(reply).toContain('bash -c');
       const now = Number(/at (\d+)/.exec(reply)?.[1]);
