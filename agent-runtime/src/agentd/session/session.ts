@@ -248,9 +248,13 @@ export class Session {
   async recordOf(key: string): Promise<MessageRecord | undefined> {
     const message = this.logs.ledger.messages.get(key);
     if (message === undefined) return undefined;
-    return message.startedAt === undefined
-      ? this.#record(message)
-      : this.#record(message, await this.logs.turn(key));
+    for (;;) {
+      const { settled, startedAt } = message;
+      if (startedAt === undefined) return this.#record(message);
+      const turn = await this.logs.turn(key);
+      // Where it was settled meanwhile, its reply may not be in what was read.
+      if (message.settled === settled) return this.#record(message, turn);
+    }
   }
 
   #hasWork(): boolean {

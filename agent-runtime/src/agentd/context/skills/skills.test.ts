@@ -28,7 +28,9 @@ let count = 0;
 async function tell(text: string): Promise<string> {
   count += 1;
   await agent.send(`m${count}`, text);
-  return (await agent.settled(`m${count}`)).reply?.text ?? '';
+  const record = await agent.settled(`m${count}`);
+  if (record.reply === undefined) throw new Error(`no reply: ${JSON.stringify(record)}`);
+  return record.reply.text;
 }
 const useSkill = (skill: string, args?: string) => `tool Skill ${JSON.stringify({ skill, args })}`;
 /** All that stood before the first prompt of the newest request. */
