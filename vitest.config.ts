@@ -34,6 +34,7 @@ export default defineConfig({
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
           exclude: disruptive,
+          globalSetup: 'test/support/build-command-line.ts',
           testTimeout: 180_000,
           hookTimeout: 300_000,
           maxWorkers: 6,

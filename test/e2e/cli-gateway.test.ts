@@ -2,21 +2,17 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { program } from '../support/build-command-line.ts';
 import { tokenWith } from '../support/gateway.ts';
 import { type Output, run } from '../support/program.ts';
 import { suite } from '../support/suite.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const program = `${root}/dist/dormouse/dormouse.js`;
 const here = suite('cli-gateway');
 let folder: string;
 const running = new Set<ChildProcess>();
 
 beforeAll(async () => {
-  const { code, stderr } = await run(process.execPath, ['hack/build.ts', 'dormouse'], { cwd: root });
-  if (code !== 0) throw new Error(`the command line cannot be built: ${stderr}`);
   folder = await mkdtemp(join(tmpdir(), 'dormouse-e2e-'));
   // The kubeconfig of the test has a certificate, so this account stands for it at the gateway.
   await tokenWith(here.cluster, here.workspaces.namespace, 'dormouse-cli', [

@@ -6,8 +6,9 @@ import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type AgentMessage, apiVersion } from '@dormouse/crds';
 import { describe, expect, it } from 'vitest';
+import { program } from '../support/build-command-line.ts';
 import type { KubernetesObject } from '../support/cluster.ts';
-import { commandLine, program } from '../support/command-line.ts';
+import { commandLine } from '../support/command-line.ts';
 import { tokenWith } from '../support/gateway.ts';
 import { suite } from '../support/suite.ts';
 
