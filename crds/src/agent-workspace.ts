@@ -46,6 +46,21 @@ export const service = z.object({
 });
 export type Service = z.infer<typeof service>;
 
+/** One entry of a Secret. */
+const secretKey = z.object({
+  name: objectName.meta({ description: 'The name of the Secret.' }),
+  key: z
+    .string()
+    .min(1)
+    .max(253)
+    .regex(/^[-._a-zA-Z0-9]+$/)
+    .default('password')
+    .meta({
+      description: 'The entry of the Secret.',
+      patternMessage: 'must be a key of a Secret: letters, digits, "-", "_" and "."',
+    }),
+});
+
 const agent = z.object({
   model: z
     .string()
@@ -193,12 +208,38 @@ export const agentWorkspaceSpec = z.object({
     }),
   source: z
     .object({
-      checkpointRef: objectReference.meta({
+      checkpointRef: objectReference.optional().meta({
         description: 'An AgentCheckpoint of this namespace that has a VolumeSnapshot or an archive.',
       }),
+      archive: z
+        .object({
+          repository: repositoryPath.meta({
+            description: 'Where it is, below spec.archive.prefix of the class. It is only read.',
+          }),
+          snapshots: archiveSnapshots.meta({ description: 'What of the repository it is.' }),
+          workspace: objectName.meta({ description: 'The AgentWorkspace that was archived.' }),
+          workspaceUID: z.string().min(1).max(64).meta({ description: 'Its UID.' }),
+          checkpoint: objectName.meta({ description: 'The AgentCheckpoint that was archived.' }),
+          sequence: z.int().min(1).meta({ description: 'The number of that checkpoint.' }),
+          bytes: z.int().min(0).default(0).meta({ description: 'Bytes of all files.' }),
+          passwordSecretRef: secretKey.meta({
+            description: 'The password of the repository, in a Secret of this namespace.',
+          }),
+        })
+        .optional()
+        .meta({
+          description:
+            'An archive in the bucket of the class, of a workspace that may be of another cluster: what dormouse export writes down and dormouse import reads.',
+        }),
     })
     .optional()
     .meta({
+      'x-kubernetes-validations': [
+        {
+          rule: 'has(self.checkpointRef) != has(self.archive)',
+          message: 'name one of checkpointRef and archive',
+        },
+      ],
       description:
         'What the workspace is a fork of: it begins with the files and the conversations of that checkpoint, and goes its own way. Immutable. Default: an empty workspace.',
     }),
@@ -306,6 +347,9 @@ export const agentWorkspaceStatus = z.object({
         .object({
           repository: repositoryPath.meta({ description: 'Where the archive is.' }),
           snapshots: archiveSnapshots.meta({ description: 'What of that it is.' }),
+          passwordSecretRef: secretKey.optional().meta({
+            description: 'What opens it, where that is not derived from the master key of this cluster.',
+          }),
           restored: z.boolean().meta({ description: 'Whether all of it is on the volume.' }),
         })
         .optional()

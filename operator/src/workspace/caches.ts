@@ -29,7 +29,7 @@ export function referenceOf(object: AgentMessage | AgentCheckpoint): string {
 
 /** The key of the checkpoint that a workspace is made from. */
 export function sourceOf({ metadata, spec }: AgentWorkspace): string | undefined {
-  const name = spec.source?.checkpointRef.name;
+  const name = spec.source?.checkpointRef?.name;
   return name === undefined ? undefined : `${metadata.namespace}/${name}`;
 }
 

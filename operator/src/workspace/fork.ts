@@ -25,7 +25,8 @@ export function beginningOf(
   size: string | undefined,
 ): Beginning {
   if (status?.forkedFrom !== undefined) return { with: 'snapshot', from: status.forkedFrom };
-  const wanted = spec.source?.checkpointRef.name;
+  const imported = spec.source?.archive;
+  const wanted = imported === undefined ? spec.source?.checkpointRef?.name : imported.checkpoint;
   if (wanted === undefined) return { with: 'nothing' };
   const unusable = (why: string): Beginning => ({
     with: 'unusable',
@@ -36,6 +37,17 @@ export function beginningOf(
     return unusable(
       `PersistentVolumeClaim ${metadata.name} exists already, with other files. Delete that claim, or make the workspace under another name.`,
     );
+  if (imported !== undefined) {
+    const { repository, snapshots, passwordSecretRef, workspace, workspaceUID, sequence, bytes } = imported;
+    if (isTooSmall(size, bytes)) return unusable(tooSmall(size, bytes));
+    return {
+      with: 'snapshot',
+      from: {
+        ...{ workspace, workspaceUID, checkpoint: wanted, sequence },
+        archive: { repository, snapshots, passwordSecretRef, restored: false },
+      },
+    };
+  }
   const another = 'Delete this workspace, and make it from another checkpoint';
   const checkpoint = source?.checkpoint;
   if (checkpoint === undefined)
@@ -75,6 +87,14 @@ export function beginningOf(
   };
 }
 
+function isTooSmall(size: string | undefined, bytes: number): boolean {
+  return size !== undefined && quantityValue(size) < bytes;
+}
+
+function tooSmall(size: string | undefined, bytes: number): string {
+  return `a volume of ${size} is too small, its files have ${bytes} bytes. Raise spec.storage.size above that.`;
+}
+
 function fromArchive(
   { phase, repository, snapshots, bytes = 0, message }: NonNullable<AgentCheckpointStatus['archive']>,
   { origin, wanted, sequence }: { origin: string; wanted: string; sequence: number },
@@ -87,10 +107,7 @@ function fromArchive(
     );
   if (phase !== 'Completed' || repository === undefined || snapshots === undefined)
     return { with: 'waiting', message: `The archive of AgentCheckpoint ${wanted} is not complete yet.` };
-  if (size !== undefined && quantityValue(size) < bytes)
-    return unusable(
-      `a volume of ${size} is too small, its files have ${bytes} bytes. Raise spec.storage.size above that.`,
-    );
+  if (isTooSmall(size, bytes)) return unusable(tooSmall(size, bytes));
   const workspaceUID = repository.split('/')[2] ?? '';
   return {
     with: 'snapshot',

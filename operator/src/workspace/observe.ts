@@ -77,7 +77,7 @@ function sourceOf(
   { checkpoints, volumeSnapshots }: Caches,
   workspace: AgentWorkspace | undefined,
 ): Snapshot['source'] {
-  const name = workspace?.spec.source?.checkpointRef.name;
+  const name = workspace?.spec.source?.checkpointRef?.name;
   if (workspace === undefined || name === undefined)
     return { checkpoint: undefined, volumeSnapshot: undefined };
   const { namespace = '' } = workspace.metadata;

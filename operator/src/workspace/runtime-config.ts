@@ -51,7 +51,12 @@ export function buildRuntimeConfig(
       ? {}
       : {
           source: {
-            workspace: { namespace, name: forkedFrom.workspace, uid: forkedFrom.workspaceUID },
+            workspace: {
+              // Of an archive from elsewhere it may be another.
+              namespace: forkedFrom.archive?.repository.split('/')[0] ?? namespace,
+              name: forkedFrom.workspace,
+              uid: forkedFrom.workspaceUID,
+            },
             sequence: forkedFrom.sequence,
           },
         }),
