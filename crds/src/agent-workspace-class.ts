@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { permissionMode } from './agent-workspace.ts';
+import { permissionMode, permissionModes } from './agent-workspace.ts';
 import type { CustomObject, KindDefinition } from './resource.ts';
 import { duration, objectName, objectReference, quantity } from './scalars.ts';
 
@@ -68,7 +68,7 @@ const toolRule = z
   .string()
   .min(1)
   .max(512)
-  .regex(/^[A-Za-z_][A-Za-z0-9_]*(\(.*\))?$/)
+  .regex(/^([A-Za-z_][A-Za-z0-9_-]*|mcp__[A-Za-z0-9_-]+__[A-Za-z0-9_-]*\*)(\(.*\))?$/)
   .meta({
     description: 'A tool, or a tool with a pattern: Read, Bash(git *), Edit(/src/**).',
     patternMessage:
@@ -219,11 +219,14 @@ export const agentWorkspaceClassSpec = z.object({
       defaultMode: permissionMode
         .default('default')
         .meta({ description: 'The permission mode of a workspace that names none.' }),
-      allowedModes: z.array(permissionMode).min(1).max(3).optional().meta({
+      allowedModes: z.array(permissionMode).min(1).max(permissionModes.length).optional().meta({
         description: 'The modes a workspace may name. Default: all.',
         'x-kubernetes-list-type': 'set',
       }),
       allow: z.array(toolRule).max(128).optional().meta({ description: 'Tool calls that need no approval.' }),
+      ask: z.array(toolRule).max(128).optional().meta({
+        description: 'Tool calls that a person is asked about in every mode, whatever allow says.',
+      }),
       deny: z
         .array(toolRule)
         .max(128)

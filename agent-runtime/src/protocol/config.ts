@@ -23,8 +23,9 @@ export const runtimeConfig = z.object({
   }),
   systemPrompt: z.string().optional(),
   permissions: z.object({
-    mode: z.enum(['default', 'acceptEdits', 'bypassPermissions']),
+    mode: z.enum(['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions']),
     allow: z.array(z.string()),
+    ask: z.array(z.string()).default([]),
     deny: z.array(z.string()),
   }),
   services: z.array(

@@ -23,9 +23,11 @@
  * | `GET /healthz` | - | `toolsHealth` |
  *
  * Between `POST /checkpoint` and `POST /restore` every request that could start a process or change a file answers 503 `stopping`.
- * Where images can be restored, such a request waits at first: until the first `POST /restore`, before which nothing runs.
+ * Where images can be restored, such a request waits at first, and so does one for terminals: until the first `POST /restore`, before
+ * which nothing runs.
  */
 import { z } from 'zod';
+import { terminalState } from './terminals.ts';
 
 export const execRequest = z.object({
   command: z.string().min(1),
@@ -207,12 +209,14 @@ export type ImageFile = z.infer<typeof imageFile>;
 
 /** A process with all that it started, as criu wrote it down. */
 export const processImage = z.object({
-  kind: z.enum(['service', 'background']),
-  /** The name of the service, the id of the task. */
+  kind: z.enum(['service', 'background', 'terminal']),
+  /** The name of the service, the id of the task or terminal. */
   id: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
   pid: z.int().min(1),
   /** Of a service, as it was declared then: it is restored only while it is declared so. */
   service: serviceSpec.optional(),
+  /** Of a terminal, as it was; what it showed last is in one of the files. */
+  terminal: terminalState.omit({ clients: true }).optional(),
   files: z.array(imageFile).max(5000),
 });
 export type ProcessImage = z.infer<typeof processImage>;
@@ -223,6 +227,8 @@ const imageFolder = z.string().regex(/^[0-9]{8,16}$/);
 export const stopRequest = z.object({
   /** Dump the processes into this new folder, instead of ending them. Where one cannot be dumped: 409 `dump_failed`, and all run on. */
   images: imageFolder.optional(),
+  /** Dump terminals too. Who does not ask for it does not know such images: then they are ended. */
+  terminals: z.boolean().default(false),
 });
 
 export const stopResult = z.object({
@@ -231,6 +237,8 @@ export const stopResult = z.object({
   /** The tasks that this stop ended or dumped. */
   background: z.array(backgroundTask),
   images: z.array(processImage).max(100).optional(),
+  /** One line for each terminal that was ended, since it could not be dumped and nothing ran on it: which, and why. */
+  lost: z.array(z.string().max(1000)).max(100).optional(),
   /** Why there are no images though they were asked for: this pod cannot make any. */
   unsupported: z.string().max(1000).optional(),
 });

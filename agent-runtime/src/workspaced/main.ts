@@ -95,12 +95,18 @@ async function main(): Promise<void> {
     },
     sleepGraceMs,
   );
-  const terminals = new Terminals({ ...launch, program: terminalHost, limits: terminalLimits });
+  const terminals = new Terminals({
+    ...launch,
+    program: terminalHost,
+    lines: dirname(socketPath),
+    ...(launcher instanceof DirectLauncher ? { prepare: (own) => launcher.prepare(own) } : {}),
+    limits: terminalLimits,
+  });
   const folder = join(processes, 'images');
   const images =
     criu === undefined
       ? { unsupported: whyNoImages }
-      : new ProcessImages({ criu, folder, services, background, log });
+      : new ProcessImages({ criu, folder, services, background, terminals, log });
   if (images instanceof ProcessImages && !(await images.present())) await emptyScratch(scratch);
   const sleep = new Sleep({
     gate,

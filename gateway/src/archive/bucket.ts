@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Agent as HttpAgent, type IncomingMessage, request as openHttp } from 'node:http';
 import { Agent as HttpsAgent, request as openHttps } from 'node:https';
 import type { Readable } from 'node:stream';
-import { sign } from 'aws4';
+import aws4 from 'aws4';
 import { whenConnected } from '../attach/index.ts';
 import { Refusal } from '../http/refusal.ts';
 import type { BucketCredentials, BucketSpec } from './bucket-credentials.ts';
@@ -53,7 +53,7 @@ function send(
   const { protocol, host, hostname, port } = new URL(endpoint);
   const asked = query.map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`);
   const path = `/${bucket}/${key}${asked.length === 0 ? '' : `?${asked.join('&')}`}`;
-  const { headers } = sign(
+  const { headers } = aws4.sign(
     {
       ...{ service: 's3', region, method, host, path },
       headers: {

@@ -62,10 +62,10 @@ export interface Route {
   /** Resolves with the body of the answer, or with `undefined` when the route answers by itself. */
   handle: (call: Call) => unknown;
   /**
-   * Where the path can also be upgraded to `terminalUpgrade`: throws what keeps it from that, or returns what takes the
+   * Where the path can also be upgraded to `terminalUpgrade`: rejects with what keeps it from that, or answers what takes the
    * connection over.
    */
-  upgrade?: (id: string) => (socket: Duplex, head: Buffer) => void;
+  upgrade?: (id: string) => Promise<(socket: Duplex, head: Buffer) => void>;
 }
 
 /** Bytes of one slice: as JSON, at worst six times as much, which still is an answer that `agentd` takes. */
@@ -127,19 +127,30 @@ function terminals({ gate, terminals }: Workspace): Route[] {
         return gate.run(() => terminals.open(body));
       },
     },
-    { method: 'GET', path: '/terminals', handle: () => ({ terminals: terminals.list() }) },
+    {
+      method: 'GET',
+      path: '/terminals',
+      async handle() {
+        await gate.settled();
+        return { terminals: terminals.list() };
+      },
+    },
     {
       method: 'GET',
       path: '/terminals/:id',
       handle() {
         throw new ToolFailure('invalid', `a terminal is reached by an upgrade to ${terminalUpgrade}`);
       },
-      upgrade: (id) => terminals.attach(id),
+      async upgrade(id) {
+        await gate.settled();
+        return terminals.attach(id);
+      },
     },
     {
       method: 'DELETE',
       path: '/terminals/:id',
       async handle({ id }) {
+        await gate.settled();
         await terminals.end(id);
         return {};
       },
