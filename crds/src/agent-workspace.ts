@@ -152,6 +152,10 @@ export const agentWorkspaceSpec = z.object({
         description:
           'The VolumeSnapshotClass. With it each checkpoint before a sleep comes with a VolumeSnapshot of the claim, from which another workspace can be made (spec.source). Default: no snapshots.',
       }),
+      archive: z.boolean().optional().meta({
+        description:
+          'Whether each sleep is followed by an archive of its checkpoint in the bucket of the class (spec.archive). A wake in the meantime gives it up; the next sleep makes one of its own. Default: none but those that are asked for.',
+      }),
     })
     .prefault({})
     .meta({ description: 'How checkpoints are taken and what comes back from them.' }),

@@ -210,6 +210,27 @@ describe('an archive', () => {
     }
   });
 
+  it('follows each sleep of a workspace that wants it so, and is given up by a wake', async () => {
+    const world = new World();
+    world.server.change(resources.classes, { name: 'standard' }, { spec: { archive: bucket } });
+    world.createWorkspace({ checkpoint: { archive: true, keep: 1 } });
+    await world.settle(8);
+    world.now += 20_000;
+    await world.settle(8);
+    expect(checkpoint(world, 'hello-1')?.archive?.phase).toBe('InProgress');
+    world.send();
+    await world.settle(8);
+    expect(checkpoint(world, 'hello-1')).toMatchObject({
+      phase: 'Completed',
+      archive: { phase: 'Failed', reason: 'Interrupted' },
+    });
+    world.now += 20_000;
+    await world.settle(8);
+    expect(checkpoint(world, 'hello-2')?.archive?.phase).toBe('InProgress');
+    expect(checkpoint(world, 'hello-1')).toBeUndefined();
+    expect(world.violations).toEqual([]);
+  });
+
   it('goes with its workspace', async () => {
     const world = await archiving();
     world.deleteWorkspace();

@@ -66,6 +66,8 @@ export type Action =
       state: CheckpointState;
       /** What became of its VolumeSnapshot, where one was asked for. */
       snapshot: Pick<AgentCheckpointStatus, 'volumeSnapshot' | 'reason' | 'message'>;
+      /** Whether it is to be archived during the sleep. */
+      archive: boolean;
     }
   | { do: 'writeCheckpoint'; name: string; status: AgentCheckpointStatus }
   | { do: 'deleteCheckpoint'; name: string; uid: string }

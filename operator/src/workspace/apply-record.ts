@@ -1,4 +1,4 @@
-import { apiVersion, workspaceLabel } from '@dormouse/crds';
+import { type AgentCheckpointStatus, apiVersion, workspaceLabel } from '@dormouse/crds';
 import { completed } from '../checkpoint/plan.ts';
 import { AlreadyExistsError, ConflictError, NotFoundError, resources } from '../kube/index.ts';
 import type { Action } from './actions.ts';
@@ -102,13 +102,22 @@ export async function applyToRecord(action: RecordAction, work: Work, around: Su
 
 /** The proof of a sleep: it must be in the cluster before the pod goes. */
 async function recordCheckpoint(
-  { name, trigger, state, snapshot: withSnapshot }: Extract<RecordAction, { do: 'recordCheckpoint' }>,
+  {
+    name,
+    trigger,
+    state,
+    snapshot: withSnapshot,
+    archive,
+  }: Extract<RecordAction, { do: 'recordCheckpoint' }>,
   { workspace, snapshot, memory, written }: Work,
   { kube, now, measure }: Surroundings,
 ): Promise<void> {
   if (workspace === undefined) throw new StaleError('the workspace is gone');
   const { namespace } = snapshot.name;
-  const status = completed(state, now(), withSnapshot);
+  const status: AgentCheckpointStatus = {
+    ...completed(state, now(), withSnapshot),
+    ...(archive ? { archive: { phase: 'Pending', reason: 'Queued' } } : {}),
+  };
   try {
     await kube.create(resources.checkpoints, {
       apiVersion,
@@ -119,7 +128,7 @@ async function recordCheckpoint(
         labels: { [workspaceLabel]: snapshot.name.name },
         ownerReferences: [ownerReference(workspace)],
       },
-      spec: { workspaceRef: { name: snapshot.name.name }, trigger },
+      spec: { workspaceRef: { name: snapshot.name.name }, trigger, ...(archive ? { archive } : {}) },
     });
   } catch (error) {
     if (!(error instanceof AlreadyExistsError)) throw error;

@@ -89,12 +89,13 @@ function sourceOf(
   };
 }
 
-/** Whether a workspace is being made from the checkpoint: until its claim is bound, the snapshot is needed. */
+/** Whether a workspace is being made from the checkpoint: until its claim is bound, the snapshot is needed, and until that is filled, the archive. */
 function isAwaited({ workspaces, claims }: Caches, checkpoint: ObjectName): boolean {
   return workspaces
     .by(bySource, keyOf(checkpoint))
     .some(
-      ({ metadata }) =>
-        metadata.deletionTimestamp === undefined && claims.get(metadata)?.status?.phase !== 'Bound',
+      ({ metadata, status }) =>
+        metadata.deletionTimestamp === undefined &&
+        (claims.get(metadata)?.status?.phase !== 'Bound' || status?.forkedFrom?.archive?.restored === false),
     );
 }

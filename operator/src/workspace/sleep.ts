@@ -90,6 +90,8 @@ export function fallAsleep(situation: Situation): Decision {
     trigger: upgrade ? 'BeforeUpgrade' : 'Idle',
     state: taken,
     snapshot: snapshotOutcome(step),
+    // One that is replaced at once does not sleep.
+    archive: workspace.spec.checkpoint.archive === true && !upgrade,
   };
   return {
     ...waiting,
