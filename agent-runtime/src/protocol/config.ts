@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { mcpConfig } from './mcp.ts';
 
 /** The checkpoint of another workspace that the volume of a fork is a copy of. */
 export const forkSource = z.object({
@@ -43,6 +44,8 @@ export const runtimeConfig = z.object({
     /** When processes cannot be dumped again and again: stay awake, or sleep and start them afresh. */
     onDumpFailure: z.enum(['StayAwake', 'Restart']).default('StayAwake'),
   }),
+  /** Absent where the operator is older. */
+  mcp: mcpConfig.optional(),
   /** Of a fork: looked at by the first start alone. */
   source: forkSource.optional(),
 });

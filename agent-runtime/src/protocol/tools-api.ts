@@ -5,6 +5,9 @@
  * | request | body | answer |
  * |---|---|---|
  * | `POST /exec` | `execRequest` | NDJSON stream of `execEvent`; closing the connection kills the process group |
+ * | `POST /pipes` | a line of `pipeRequest`, then the input | NDJSON stream of `pipeEvent`; closing the connection ends the program |
+ * | `POST /outbound` | a line of `outboundRequest`, then its body | a line of `outboundAnswer`, then its body; by the proxy of the workspace |
+ * | `GET /environment` | - | `environmentResult` |
  * | `POST /background` | `backgroundRequest` | `backgroundTask`; idempotent by id |
  * | `GET /background` | - | `backgroundTask[]` |
  * | `GET /background/ID/output?offset=BYTES&limit=BYTES` | - | `outputSlice` |
@@ -293,6 +296,7 @@ export const toolError = z.object({
       'limit',
       'conflict',
       'dump_failed',
+      'unreachable',
     ]),
     message: z.string(),
   }),

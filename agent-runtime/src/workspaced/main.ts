@@ -18,6 +18,7 @@ import { DirectLauncher } from './images/direct-launcher.ts';
 import { ProcessImages } from './images/process-images.ts';
 import { emptyScratch } from './images/scratch.ts';
 import { jsonLog } from './log.ts';
+import { Outbound } from './outbound/send.ts';
 import { absent } from './output/retention.ts';
 import { commandEnvironment, declaredEnvironment } from './process/environment.ts';
 import { pipedLauncher } from './process/launcher.ts';
@@ -129,6 +130,7 @@ async function main(): Promise<void> {
   };
   const exec = { ...launch, outputs: join(processes, 'outputs'), limits: execLimits };
   const routes = routesOf({
+    outbound: new Outbound(launch.declared),
     ...{ bootId, gate, exec, background, services, terminals, search, sleep, listeners },
   });
   const server = createToolsServer(routes, log);

@@ -8,6 +8,8 @@ export type Access =
   | { kind: 'fetch'; tool: 'WebFetch'; url: string }
   /** A tool of an MCP server, by its whole name `mcp__SERVER__TOOL`. */
   | { kind: 'mcp'; tool: string }
+  /** To start, or connect to, an MCP server that a file of the workspace names. */
+  | { kind: 'connect'; tool: 'ConnectMcpServer'; server: string }
   | { kind: 'none'; tool: string };
 
 export interface PermissionScope {

@@ -43,6 +43,8 @@ export function matchesSpec(
       return matchesSkill(spec, access);
     case 'agent':
       return spec === access.agent;
+    case 'connect':
+      return spec === access.server;
     case 'fetch':
       return matchesDomain(spec, access.url);
     case 'mcp':

@@ -91,7 +91,7 @@ async function judge(call: ToolUse, cut: boolean, round: RoundContext): Promise<
     return answer(
       failed('This call was not run: your answer ended before it was complete. Make it shorter.'),
     );
-  const parsed = parseCall(call.name, call.input);
+  const parsed = parseCall(call.name, call.input, round.host.mcp.tools());
   if ('problem' in parsed) return answer(failed(parsed.problem));
   const scope = scopeOf(round);
   const access = parsed.tool.access(parsed.input, scope);
@@ -149,6 +149,7 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
     client: host.client,
     background: host.background,
     seen,
+    active: () => host.active(),
     hidden: (path) => isReadDenied(path, permissions.deny, scope),
     startSkill: (name, args) => startForModel(name, args, round, context),
   };
@@ -190,6 +191,7 @@ async function writeResult(call: ToolUse, outcome: ToolOutcome, round: RoundCont
       message: { role: 'user', content: [block] },
       ...(outcome.seen !== undefined && { toolUseResult: outcome.seen }),
       ...(outcome.cwd !== undefined && { cwd: outcome.cwd }),
+      ...(outcome.loadedTools !== undefined && { loadedTools: outcome.loadedTools }),
       ...(outcome.skill !== undefined && { skill: outcome.skill }),
     },
     round.signal,

@@ -3,6 +3,7 @@ import { SessionContext } from '../context/session-context.ts';
 import { withGrants } from '../context/skills/grants.ts';
 import { SkillFailure } from '../context/skills/render.ts';
 import { sourceOf } from '../context/source.ts';
+import { mcpNews } from '../mcp/news.ts';
 import type { ModelFailure } from '../model/failure.ts';
 import { ModelRefused } from '../model/patient-model.ts';
 import { systemPrompt } from '../model/system-prompt.ts';
@@ -44,6 +45,8 @@ export class Turn {
   /** The whole transcript; grows with each line that is on disk. */
   #entries: TranscriptEntry[] = [];
   #context: SessionContext | undefined;
+  /** Resolves when its MCP servers are connected, or have been waited for. */
+  #servers: Promise<void> | undefined;
 
   constructor(
     session: string,
@@ -125,6 +128,9 @@ export class Turn {
 
   /** Takes one step; returns how the turn ended, if it did. */
   async #step(): Promise<TurnEnd | undefined> {
+    // Once in a turn: what it began with is what it goes on with.
+    this.#servers ??= this.#host.mcp.prepare(this.#signal);
+    await this.#servers;
     const turn = turnOf(this.#entries, this.#message.request.key);
     const step = nextStep(turn);
     if (step.kind === 'done') return this.#settle(turn);
@@ -138,6 +144,8 @@ export class Turn {
     const opening = await context.opening();
     const news = await context.news(this.#entries);
     if (news !== undefined) await this.#write(news);
+    const note = mcpNews(this.#host.mcp.note(), this.#entries);
+    if (note !== undefined) await this.#write(note);
     return this.#ask(turn, opening);
   }
 
@@ -178,7 +186,8 @@ export class Turn {
     opening: readonly ContentBlock[],
   ): Promise<TurnEnd | undefined> {
     const messages = withCacheMarks(withOpening(conversationOf(this.#entries), opening));
-    const tools = toolDeclarations();
+    const loaded = this.#entries.flatMap((entry) => entry.loadedTools ?? []);
+    const tools = toolDeclarations(this.#host.mcp.declared(loaded));
     const request = () => {
       const { workspace, model, systemPrompt: custom } = this.#host.config();
       return { model: model.name, system: systemPrompt(workspace, custom), tools, messages };

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { z } from 'zod';
+import { outboundRequest, pipeRequest } from '../../protocol/pipes.ts';
 import { terminalRequest } from '../../protocol/terminals.ts';
 import {
   backgroundRequest,
@@ -26,11 +27,15 @@ import { type GrepContext, searchFiles } from '../files/grep.ts';
 import { readLines } from '../files/read.ts';
 import { writeWhole } from '../files/write.ts';
 import type { Gate } from '../gate.ts';
+import type { Outbound } from '../outbound/send.ts';
+import { runPiped } from '../pipe/run.ts';
+import { commandEnvironment } from '../process/environment.ts';
 import type { Supervisor } from '../services/supervisor.ts';
 import type { Terminals } from '../terminal/terminals.ts';
 import { ToolFailure } from '../tool-failure.ts';
 import { parse, readBody } from './body.ts';
 import { whenGone } from './gone.ts';
+import { readHeadLine } from './head-line.ts';
 import type { Listeners } from './listeners.ts';
 import { NdjsonStream } from './ndjson.ts';
 
@@ -39,6 +44,7 @@ export interface Workspace {
   bootId: string;
   gate: Gate;
   exec: ExecContext;
+  outbound: Outbound;
   background: BackgroundTasks;
   services: Supervisor;
   terminals: Terminals;
@@ -76,7 +82,13 @@ const sliceQuery = z.object({
 });
 
 export function routesOf(workspace: Workspace): Route[] {
-  return [...commands(workspace), ...terminals(workspace), ...files(workspace), ...lifecycle(workspace)];
+  return [
+    ...commands(workspace),
+    ...pipes(workspace),
+    ...terminals(workspace),
+    ...files(workspace),
+    ...lifecycle(workspace),
+  ];
 }
 
 function commands({ gate, exec, background }: Workspace): Route[] {
@@ -114,6 +126,41 @@ function commands({ gate, exec, background }: Workspace): Route[] {
       },
     },
     { method: 'DELETE', path: '/background/:id', handle: ({ id }) => background.kill(id) },
+  ];
+}
+
+/** What agentd speaks to from here: programs with their input, servers on the network. */
+function pipes({ gate, exec, outbound }: Workspace): Route[] {
+  return [
+    {
+      method: 'POST',
+      path: '/pipes',
+      async handle({ request, response }) {
+        const head = await readHeadLine(request, pipeRequest);
+        const stream = new NdjsonStream(response);
+        await gate.run(async (closing) => {
+          const abandoned = AbortSignal.any([closing, stream.gone]);
+          await runPiped(head, request, exec, (event) => stream.write(event), abandoned);
+          if (abandoned.aborted) stream.drop();
+          else stream.end();
+        });
+      },
+    },
+    {
+      method: 'POST',
+      path: '/outbound',
+      async handle({ request, response }) {
+        const head = await readHeadLine(request, outboundRequest);
+        const gone = whenGone(response);
+        // It changes nothing here, and ends all the same: nobody is there to read the answer when the workspace sleeps.
+        await gate.run((closing) => outbound.send(head, request, response, AbortSignal.any([closing, gone])));
+      },
+    },
+    {
+      method: 'GET',
+      path: '/environment',
+      handle: () => commandEnvironment(exec.home, exec.declared),
+    },
   ];
 }
 
