@@ -253,6 +253,39 @@ export const agentWorkspaceClassSpec = z.object({
     })
     .prefault({})
     .meta({ description: 'What workspaces reach outside, besides their model.' }),
+  mcpServers: z
+    .object({
+      allowed: z
+        .array(
+          z.object({
+            name: z.string().min(1).max(64).optional().meta({ description: 'The name of a server.' }),
+            command: z
+              .array(z.string().max(4096))
+              .min(1)
+              .max(64)
+              .optional()
+              .meta({ description: 'The program and its arguments, to the letter.' }),
+            url: z.string().min(1).max(2048).optional().meta({
+              description:
+                'The URL; * stands for any characters, before the path for those of the host and port alone.',
+            }),
+          }),
+        )
+        .max(64)
+        .optional()
+        .meta({
+          description:
+            'The MCP servers a workspace may have, also those that files of its home name. Where a command is listed, a program must be one of those; where a URL is listed, a server on the network must match one; a name is enough for the kind of which nothing is listed. Default: any; an empty list: none.',
+          'x-kubernetes-validations': [
+            {
+              rule: 'self.all(each, (has(each.name) ? 1 : 0) + (has(each.command) ? 1 : 0) + (has(each.url) ? 1 : 0) == 1)',
+              message: 'each item takes one of name, command and url',
+            },
+          ],
+        }),
+    })
+    .prefault({})
+    .meta({ description: 'Which MCP servers workspaces may have.' }),
   processImages: z
     .object({
       enabled: z.boolean().default(false).meta({

@@ -61,6 +61,89 @@ const secretKey = z.object({
     }),
 });
 
+const namedValue = (name: z.ZodString, about: string) =>
+  z.object({
+    name: name.meta({ description: `The name of the ${about}.` }),
+    value: z
+      .string()
+      .max(4096)
+      .meta({
+        description:
+          'The value. $' + '{NAME} and $' + '{NAME:-default} stand for variables of the workspace.',
+      }),
+  });
+
+export const mcpServer = z.object({
+  name: z
+    .string()
+    .min(1)
+    .max(64)
+    .regex(/^[A-Za-z0-9-]+(_[A-Za-z0-9-]+)*$/)
+    .meta({
+      description: 'The name of the server, unique in its workspace; its tools are mcp__NAME__TOOL.',
+      patternMessage: 'must be letters, digits, "-" and single "_" between them',
+    }),
+  command: z
+    .array(z.string().max(4096))
+    .min(1)
+    .max(64)
+    .optional()
+    .meta({
+      description:
+        'A program of the container workspace and its arguments, which speaks MCP on its standard input and output; no shell is involved. It runs while the workspace works, and ends at a sleep.',
+      'x-kubernetes-validations': [
+        { rule: "self[0] != ''", message: 'the first item must name the program to run' },
+      ],
+    }),
+  env: z
+    .array(namedValue(z.string().min(1).max(128), 'variable'))
+    .max(32)
+    .optional()
+    .meta({
+      description: 'Variables of the program, besides those of the workspace. No place for secrets.',
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['name'],
+    }),
+  url: z
+    .string()
+    .max(2048)
+    .regex(/^(https?:\/\/|\$\{)[^\s]+$/)
+    .optional()
+    .meta({
+      description:
+        'A server on the network. The workspace must be allowed to reach it: spec.egress.allow of the class.',
+      patternMessage: 'must be a URL that begins with https:// or http://',
+    }),
+  transport: z.enum(['HTTP', 'SSE']).optional().meta({
+    description: 'How a server on the network is spoken to. Default: HTTP, which is streamable HTTP.',
+  }),
+  headers: z
+    .array(namedValue(z.string().min(1).max(128), 'header'))
+    .max(32)
+    .optional()
+    .meta({
+      description: 'Headers of each request. The workspace sees them: no place for secrets.',
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['name'],
+    }),
+  headersHelper: z.string().min(1).max(4096).optional().meta({
+    description:
+      'A command line of the workspace that prints more headers as a JSON object, for each connection afresh.',
+  }),
+  timeout: duration.optional().meta({
+    description: 'How long a call may take without a sign of progress; 1s to 24h. Default: 10m.',
+    'x-kubernetes-validations': [
+      {
+        rule: "duration(self) >= duration('1s') && duration(self) <= duration('24h')",
+        message: 'must be from 1s to 24h',
+      },
+    ],
+  }),
+  alwaysLoad: z.boolean().optional().meta({
+    description: 'Its tools are always before the model, also where there are too many. Default: false.',
+  }),
+});
+
 const agent = z.object({
   model: z
     .string()
@@ -172,6 +255,30 @@ export const agentWorkspaceSpec = z.object({
         {
           rule: 'self.all(a, !has(a.port) || self.exists_one(b, has(b.port) && b.port == a.port))',
           message: 'two services have the same port: give each one its own',
+        },
+      ],
+    }),
+  mcpServers: z
+    .array(mcpServer)
+    .max(16)
+    .optional()
+    .meta({
+      description:
+        'MCP servers whose tools the agent has. Whoever writes them here lets them in; those that files of the home name ask a person first.',
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['name'],
+      'x-kubernetes-validations': [
+        {
+          rule: 'self.all(each, has(each.command) != has(each.url))',
+          message: 'each server takes either a command or a url',
+        },
+        {
+          rule: 'self.all(each, has(each.url) || !has(each.headers) && !has(each.headersHelper) && !has(each.transport))',
+          message: 'headers, headersHelper and transport are for servers with a url',
+        },
+        {
+          rule: 'self.all(each, has(each.command) || !has(each.env))',
+          message: 'env is for servers with a command',
         },
       ],
     }),

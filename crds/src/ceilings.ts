@@ -63,6 +63,18 @@ const ceilings: Ceiling[] = [
   },
   { limit: 'model.allowed', asked: 'agent.model', within: 'ASKED in LIMIT', allowed: oneOf },
   {
+    limit: 'mcpServers.allowed',
+    asked: 'mcpServers',
+    // A variable's value is not known here: agentd holds it to the same list.
+    within: [
+      'ASKED.all(each, has(each.command)',
+      '? (LIMIT.exists(it, has(it.command)) ? LIMIT.exists(it, has(it.command) && it.command == each.command) : LIMIT.exists(it, has(it.name) && it.name == each.name))',
+      ": each.url.contains('${') || (LIMIT.exists(it, has(it.url)) ? LIMIT.exists(it, has(it.url) && each.url.matches('^' + it.url.split('*').map(part, part.replace('.', '[.]').replace('?', '[?]').replace('+', '[+]')).join('.*') + '/?$')) : LIMIT.exists(it, has(it.name) && it.name == each.name)))",
+    ].join(' '),
+    allowed: "'only what it lists'",
+    shown: "ASKED.map(each, each.name).join(', ')",
+  },
+  {
     limit: 'permissions.allowedModes',
     asked: 'agent.permissionMode',
     within: 'ASKED in LIMIT',

@@ -19,6 +19,7 @@ import { McpServers } from './mcp/servers.ts';
 import type { Model } from './model/model-client.ts';
 import { PatientModel } from './model/patient-model.ts';
 import { type Recovered, recover } from './recover.ts';
+import type { SessionHost } from './session/host.ts';
 import { Sessions } from './session/sessions.ts';
 import { Slots } from './session/slots.ts';
 import { WakeNote } from './session/wake-note.ts';
@@ -27,6 +28,8 @@ import { StateBoard } from './state/state-board.ts';
 import { AppendLog } from './storage/append-log.ts';
 import { StorageHealth } from './storage/health.ts';
 import { type Layout, layoutOf, makeFolders } from './storage/layout.ts';
+import { setAside } from './storage/set-aside.ts';
+import { Subagents } from './subagents/subagents.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { Terminals } from './terminal/terminals.ts';
 import { ToolsClient } from './tools/tools-client.ts';
@@ -51,6 +54,7 @@ export interface AgentOptions {
 /** Everything `agentd` is made of, put together from what is on the volume. */
 export class Agent {
   readonly sessions: Sessions;
+  readonly subagents: Subagents;
   readonly checkpoints: CheckpointStore;
   readonly checkpointer: Checkpointer;
   readonly metrics: Metrics;
@@ -75,11 +79,19 @@ export class Agent {
   /** Reads the volume and reports what it found. Nothing runs before `start`. */
   static async open(options: AgentOptions): Promise<Agent> {
     const layout = layoutOf(options.stateFolder);
+    await setAside(layout, options.log);
     await makeFolders(layout);
     const health = new StorageHealth(options.stateFolder);
     const checkpoints = new CheckpointStore(layout.checkpoints);
     const fork = await beginFork(layout, checkpoints, options.mounted.config.source);
-    const recovered = await recover(layout, health, checkpoints, fork, options.log);
+    const recovered = await recover(
+      layout,
+      health,
+      checkpoints,
+      fork,
+      options.mounted.config.workspace,
+      options.log,
+    );
     const events = await EventLog.open(layout.events, health, recovered.verified.cursor);
     const { birthtime } = await stat(layout.inbox);
     const approvals = await McpApprovals.open(layout.mcpApprovals);
@@ -147,7 +159,7 @@ export class Agent {
       config: () => this.#config,
       log: options.log,
     });
-    this.sessions = new Sessions(recovered.sessions, layout, health, {
+    const host: Omit<SessionHost, 'subagents'> = {
       log: options.log,
       health,
       model: this.#model,
@@ -164,7 +176,9 @@ export class Agent {
       emit: (event) => events.emit(event),
       delta: (session, text) => deltas.send(session, text),
       active: () => this.#active(),
-    });
+    };
+    this.subagents = new Subagents(recovered.subagents, layout, host, () => this.sessions);
+    this.sessions = new Sessions(recovered.sessions, layout, health, { ...host, subagents: this.subagents });
     this.checkpointer = new Checkpointer(
       {
         store: checkpoints,
@@ -172,6 +186,7 @@ export class Agent {
         client: this.#client,
         config: () => this.#config,
         busy: () => this.#busyReasons(),
+        quiet: () => this.subagents.pause(),
         logs: () => this.#logs(backgroundLog),
         events,
         sessions: () => this.sessions.all().length,
@@ -182,7 +197,7 @@ export class Agent {
         processes: { stopped: () => this.#watch.processesStopped(), resume: () => this.#watch.resume() },
         emit: (event) => events.emit(event),
         changed: touch,
-        released: () => this.sessions.kickAll(),
+        released: () => this.#goOn(),
       },
       recovered.lastSequence,
     );
@@ -224,7 +239,7 @@ export class Agent {
     this.#watch.start();
     for (const session of this.sessions.all())
       this.#retell(session.id).catch((error: unknown) => this.#fault(error));
-    this.sessions.kickAll();
+    this.#goOn();
   }
 
   /** Takes a message, once for each key. */
@@ -250,6 +265,7 @@ export class Agent {
     this.#board.touch();
     this.#model.nudge();
     this.sessions.reconsiderAll();
+    this.subagents.reconsiderAll();
     if (servicesChanged) await this.#watch.applyServices();
   }
 
@@ -269,7 +285,10 @@ export class Agent {
       lastActivityAt: this.#lastActivityAt,
       sessions: sessions.map((session) => session.state()),
       openMessages: sessions.reduce((sum, session) => sum + session.logs.ledger.open().length, 0),
-      approvals: sessions.flatMap((session) => session.logs.ledger.undecided()),
+      approvals: [...sessions, ...this.subagents.all().map((child) => child.session)].flatMap((session) =>
+        session.logs.ledger.undecided(),
+      ),
+      subagents: this.subagents.state(),
       background: this.#background
         .running()
         .map(({ id, session, command, status, restartable, ignorable, startedAt }) => {
@@ -292,6 +311,7 @@ export class Agent {
     this.#client.close();
     await Promise.all([
       this.sessions.stop(),
+      this.subagents.stopAll(),
       this.checkpointer.close(),
       this.#watch.close(),
       this.#mcp.close(),
@@ -303,7 +323,7 @@ export class Agent {
   }
 
   #busyReasons(): RuntimeState['busyReasons'] {
-    return busyReasons(this.sessions.all(), this.#background.running());
+    return busyReasons(this.sessions.all(), this.#background.running(), this.subagents.awake());
   }
 
   #active(): void {
@@ -316,6 +336,11 @@ export class Agent {
     for (const { id, logs: session } of this.sessions.all()) {
       logs.set(`transcripts/${id}.jsonl`, session.transcript);
       logs.set(`inbox/${id}.jsonl`, session.inbox);
+    }
+    for (const { record, session } of this.subagents.all()) {
+      const path = `${record.session}/subagents/agent-${record.id}.jsonl`;
+      if (session.logs.transcript.length > 0) logs.set(`transcripts/${path}`, session.logs.transcript);
+      logs.set(`inbox/${path}`, session.logs.inbox);
     }
     return logs;
   }
@@ -331,7 +356,12 @@ export class Agent {
     else if (restore.restarted.length > 0) restore.processes = 'Restarted';
     if (restored.length > 0 || restore.problem !== undefined) this.#wakeNote.set(restore);
     this.#board.touch();
+    this.#goOn();
+  }
+
+  #goOn(): void {
     this.sessions.kickAll();
+    this.subagents.kickAll();
   }
 
   /**

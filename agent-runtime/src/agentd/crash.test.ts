@@ -1,21 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { conversationOf } from './session/conversation.ts';
-import { eventually, type Json, TestWorkspace } from './testing/workspace.ts';
+import { expectWhole } from './testing/whole-transcript.ts';
+import { eventually, TestWorkspace } from './testing/workspace.ts';
 
 let workspace: TestWorkspace;
 afterEach(() => workspace.close());
-
-/** Fails unless a transcript holds every prompt once, every call with one result, and an unbroken chain. */
-function check(entries: Json[]): void {
-  const keys = entries.flatMap((entry) => entry.messageKey ?? []);
-  expect(new Set(keys).size).toBe(keys.length);
-  for (const [index, entry] of entries.entries())
-    expect(entry.parentUuid).toBe(index === 0 ? null : entries[index - 1].uuid);
-  const blocks = conversationOf(entries).flatMap((message) => message.content as Json[]);
-  const uses = blocks.filter((block) => block.type === 'tool_use').map((block) => block.id);
-  const results = blocks.filter((block) => block.type === 'tool_result').map((block) => block.tool_use_id);
-  expect(results).toEqual(uses);
-}
 
 describe('kill -9 of the agent', () => {
   it('while a tool runs shows the call as interrupted, does not run it again, and goes on', async () => {
@@ -32,7 +20,7 @@ describe('kill -9 of the agent', () => {
     expect(phase).toBe('Completed');
     expect(reply?.text).toContain('may or may not have taken effect');
     expect(workspace.tools.commands).toEqual(['echo begun; exec sleep 60', 'echo next']);
-    check(await second.transcript());
+    expectWhole(await second.transcript());
   });
 
   it('while the model speaks leaves nothing of the half answer, and asks again', async () => {
@@ -77,10 +65,10 @@ describe('kill -9 of the agent', () => {
     await last.stateWhen((state) => state.openMessages === 0 && !state.busy, 30_000);
     // On a busy machine every round may end before a session got its first message.
     const { sessions } = await last.state();
-    const transcripts = await Promise.all(sessions.map(({ id }: Json) => last.transcript(id)));
+    const transcripts = await Promise.all(sessions.map(({ id }) => last.transcript(id)));
     const keys = transcripts.flat().flatMap((entry) => entry.messageKey ?? []);
     expect(keys).toEqual(expect.arrayContaining([...acknowledged]));
-    for (const entries of transcripts) check(entries);
+    for (const entries of transcripts) expectWhole(entries);
     for (const key of acknowledged) expect((await last.record(key)).phase).toBe('Completed');
     expect(new Set(workspace.tools.commands).size).toBe(workspace.tools.commands.length);
   });

@@ -15,6 +15,7 @@ import { type LogScan, scanLog } from './storage/scan-log.ts';
 /** What a start found on the volume. */
 export interface Recovered {
   sessions: Map<string, SessionLogs>;
+  subagents: SessionLogs[];
   usage: DailyUsage;
   background: { tasks: Map<string, Task>; scan: LogScan | undefined };
   verified: Verified;
@@ -32,13 +33,14 @@ export async function recover(
   health: StorageHealth,
   store: CheckpointStore,
   fork: Fork | undefined,
+  owner: { namespace: string; name: string },
   log: Logger,
 ): Promise<Recovered> {
   await store.removeUnfinished();
   const found = await store.list();
   const marks = marksOf(found);
   const usage = new DailyUsage(fork?.record.at);
-  const { logs: sessions, scanned } = await openSessions(layout, health, usage, marks);
+  const { logs: sessions, subagents, scanned } = await openSessions(layout, health, usage, marks);
   const tasks = new Map<string, Task>();
   const background = await scanLog(
     layout.background,
@@ -50,13 +52,18 @@ export async function recover(
   );
   if (background !== undefined) scanned.push({ name: 'background.jsonl', scan: background });
   report(scanned, log);
-  const verified = await verifyCheckpoints(store, found, scanned);
+  const verified = await verifyCheckpoints(store, found, scanned, owner);
   for (const { sequence, reason } of verified.rejected) {
     log.warn({ checkpoint: folderName(sequence), reason }, 'checkpoint rejected');
   }
-  const activity = [...sessions.values()].flatMap(({ ledger }) => ledger.lastActivityAt ?? []);
+  const now = new Date().toISOString();
+  // What is to come, on the word of a volume from elsewhere, would keep the workspace awake until then.
+  const activity = [...sessions.values(), ...subagents].flatMap(({ ledger: { lastActivityAt } }) =>
+    lastActivityAt === undefined ? [] : lastActivityAt > now ? [now] : [lastActivityAt],
+  );
   return {
     sessions,
+    subagents,
     usage,
     background: { tasks, scan: background },
     verified,

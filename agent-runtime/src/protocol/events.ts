@@ -2,6 +2,9 @@ import { z } from 'zod';
 import { messageRecord } from './messages.ts';
 import { checkpointState, runtimeState } from './state.ts';
 
+/** No workspace comes near it, and what follows it is still a safe integer. */
+export const highestCursor = 2 ** 52;
+
 /**
  * What `GET /v1/events?after=CURSOR` streams as server-sent events.
  *
@@ -22,6 +25,18 @@ export const runtimeEvent = z.union([
   z.object({
     type: z.literal('background'),
     data: z.object({ id: z.string(), session: z.string(), status: z.string(), exitCode: z.int().optional() }),
+  }),
+  z.object({
+    type: z.literal('subagent'),
+    data: z.object({
+      id: z.string(),
+      /** The session that it belongs to. Its own conversation is the session `SESSION.agent-ID`, also in other events. */
+      session: z.string(),
+      agentType: z.string(),
+      description: z.string(),
+      background: z.boolean(),
+      status: z.enum(['working', 'waiting', 'completed', 'stopped', 'failed']),
+    }),
   }),
   z.object({
     type: z.literal('approval'),

@@ -87,6 +87,22 @@ export const runtimeState = z.object({
       startedAt: z.iso.datetime(),
     }),
   ),
+  /** Subagents at work. An older agentd says nothing of any. */
+  subagents: z
+    .array(
+      z.object({
+        id: z.string(),
+        session: z.string(),
+        agentType: z.string(),
+        description: z.string(),
+        /** `waiting`: for a person who must answer a question. */
+        status: z.enum(['working', 'waiting']),
+        background: z.boolean(),
+        ignorable: z.boolean(),
+        startedAt: z.iso.datetime(),
+      }),
+    )
+    .default([]),
   services: z.array(
     z.object({
       name: z.string(),

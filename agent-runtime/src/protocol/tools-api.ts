@@ -13,7 +13,9 @@
  * | `GET /background/ID/output?offset=BYTES&limit=BYTES` | - | `outputSlice` |
  * | `DELETE /background/ID` | - | `backgroundTask`, after its process group has ended |
  * | `POST /files/read` `…/write` `…/edit` `…/glob` `…/grep` | `…Request` | `…Result`, or 4xx `toolError` |
+ * | `POST /files/bytes` | `bytesRequest` | `bytesResult`: a whole file, such as an image |
  * | `POST /files/collect` | `collectRequest` | `collectResult`: many small files in one answer; what is not there is left out |
+ * | `POST /fetch` | `fetchRequest` | `fetchResult`: a page from outside as text, by the proxy of the workspace |
  * | `PUT /services` | `servicesRequest` | `serviceStatus[]`; starts, stops and restarts what differs |
  * | `GET /services` | - | `serviceStatus[]` |
  * | `GET /events` | - | NDJSON stream of `toolsEvent`: services and background tasks that changed |
@@ -96,6 +98,26 @@ export const readResult = z.object({
   truncated: z.boolean(),
   /** SHA-256 of the whole file, hex. */
   hash: z.string(),
+});
+
+/** A whole file that is no text. */
+export const bytesRequest = z.object({ path: z.string(), maxBytes: z.int().min(1) });
+export const bytesResult = z.object({
+  base64: z.string(),
+  bytes: z.int().min(0),
+  /** SHA-256 of the file, hex. */
+  hash: z.string(),
+});
+
+export const fetchRequest = z.object({ url: z.url() });
+export const fetchResult = z.object({
+  status: z.int(),
+  /** Where it was found, after redirects. */
+  url: z.string(),
+  /** A redirect to another host, which was not followed: there is no text then. */
+  redirect: z.string().optional(),
+  text: z.string(),
+  truncated: z.boolean(),
 });
 
 export const writeRequest = z.object({
@@ -249,7 +271,7 @@ export const stopResult = z.object({
 export const restoreRequest = z.object({
   services: z.array(serviceSpec),
   background: z.array(backgroundRequest),
-  images: z.object({ folder: imageFolder, images: z.array(processImage) }).optional(),
+  images: z.object({ folder: imageFolder, images: z.array(processImage).max(100) }).optional(),
 });
 export const restoreResult = z.object({
   services: z.array(serviceStatus),

@@ -16,6 +16,15 @@ export interface ConversationOptions {
 
 type Status = 'idle' | 'working' | 'waiting';
 
+/** What is said of a subagent. */
+const saidOf = {
+  working: 'works in the background',
+  waiting: 'waits for a person',
+  completed: 'has ended',
+  stopped: 'was stopped',
+  failed: 'failed',
+} as const;
+
 /**
  * One session as a person follows it. The transcript is what is shown; events say that there is more of it, and the text
  * that streams in meanwhile is shown ahead of its entry.
@@ -78,6 +87,11 @@ export class Conversation {
       const { id, status, exitCode } = event.data;
       const code = exitCode === undefined ? '' : ` with exit code ${exitCode}`;
       this.#tell(`background task ${id} is ${status}${code}`);
+    } else if (event.type === 'subagent' && event.data.session === session) {
+      const { id, agentType, description, background, status } = event.data;
+      // Of one that it waits for, the transcript says when it begins and what it came to.
+      if (background || status === 'waiting')
+        this.#tell(`subagent ${id} (${agentType}: ${description}) ${saidOf[status]}`);
     } else if (event.type === 'state') {
       const state = event.data.sessions.find(({ id }) => id === session);
       this.#status = state?.status ?? 'idle';

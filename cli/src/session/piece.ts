@@ -11,7 +11,7 @@ export interface Piece {
 /** Lines of a tool's result that are shown, and characters of a call. */
 const shown = { lines: 8, call: 160 };
 /** The member of a tool's input that says most about it, in this order. */
-const telling = ['command', 'file_path', 'path', 'pattern', 'url', 'query', 'description', 'id'];
+const telling = ['command', 'subject', 'file_path', 'path', 'pattern', 'url', 'query', 'description', 'id'];
 
 /** What an entry of the transcript adds to the conversation. */
 export function piecesOf(entry: TranscriptEntry): Piece[] {

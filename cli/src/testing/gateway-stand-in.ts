@@ -136,6 +136,7 @@ export class GatewayStandIn implements AsyncDisposable {
       openMessages: 0,
       approvals: this.approvals,
       background: [],
+      subagents: [],
       services: [],
       tools: 'ready',
       lastSequence: 0,

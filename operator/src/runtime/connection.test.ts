@@ -20,6 +20,7 @@ const state = (change: Partial<RuntimeState> = {}): RuntimeState => ({
   openMessages: 0,
   approvals: [],
   background: [],
+  subagents: [],
   services: [],
   tools: 'ready',
   lastSequence: 0,

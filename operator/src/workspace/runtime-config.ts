@@ -3,6 +3,7 @@ import { egressProxyEntry, type RuntimeConfig } from '@dormouse/agent-runtime/pr
 import { type AgentWorkspace, type AgentWorkspaceStatus, workspaceLabel } from '@dormouse/crds';
 import type { Desired, Secret } from '../kube/index.ts';
 import type { EffectiveSpec } from './class.ts';
+import { mcpOf } from './mcp-config.ts';
 import { ownerReference, secretName } from './pod.ts';
 
 /**
@@ -43,6 +44,7 @@ export function buildRuntimeConfig(
       ...(port === undefined ? {} : { port }),
       restart,
     })),
+    ...mcpOf(workspace, effective),
     checkpoint: {
       keep: effective.keep,
       processes: effective.processes,

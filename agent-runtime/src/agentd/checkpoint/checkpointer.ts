@@ -19,6 +19,8 @@ export interface CheckpointParts {
   config: () => RuntimeConfig;
   /** Why now is not the time; empty when nothing runs. */
   busy: () => RuntimeState['busyReasons'];
+  /** Ends, until `released`, what may run while nothing is busy. */
+  quiet: () => Promise<void>;
   /** Every append-only file below `state`, by its relative path. */
   logs: () => Map<string, AppendLog>;
   events: { readonly path: string; readonly cursor: number; readonly bytes: number; flush(): Promise<void> };
@@ -153,6 +155,7 @@ export class Checkpointer {
     const started = performance.now();
     const elapsed = () => Math.round(performance.now() - started);
     try {
+      await this.#parts.quiet();
       await this.#parts.events.flush();
       signal.throwIfAborted();
       const flush = elapsed();

@@ -4,6 +4,8 @@ import { isInside } from '../permissions/path-pattern.ts';
 import type { ContentBlock, TranscriptEntry } from '../session/entry.ts';
 import type { NewEntry } from '../session/write-entry.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
+import { listAgents, loadAgents } from './agents/catalogue.ts';
+import type { AgentDefinition } from './agents/definition.ts';
 import { describeMemory, describeProblems } from './memory/describe.ts';
 import { hashOf, isFor } from './memory/file.ts';
 import { loadMemory, type Memory } from './memory/load.ts';
@@ -26,13 +28,21 @@ const precedence =
 export class SessionContext {
   readonly #source: ContextSource;
   readonly #log: Logger;
+  readonly #mayDelegate: boolean;
   /** The first working directory of the session. */
   readonly #project: string;
   #opening: Promise<ContentBlock[]> | undefined;
   #memory: Memory | undefined;
 
-  constructor(source: ContextSource, entries: readonly TranscriptEntry[], log: Logger) {
+  constructor(
+    source: ContextSource,
+    entries: readonly TranscriptEntry[],
+    log: Logger,
+    /** Whether it has the tool that calls subagents. */
+    mayDelegate = true,
+  ) {
     this.#source = source;
+    this.#mayDelegate = mayDelegate;
     this.#log = log;
     this.#project = projectOf(entries, source.home);
   }
@@ -77,16 +87,18 @@ export class SessionContext {
   async #read(): Promise<ContentBlock[]> {
     const { home } = this.#source;
     const folders = [...new Set([home, ...foldersDownTo(this.#project, home)])];
-    const [memory, catalogue] = await Promise.all([
+    const [memory, catalogue, { agents, problems }] = await Promise.all([
       loadMemory(folders, this.#project, this.#source),
       loadCatalogue(folders, this.#project, this.#source),
+      loadAgents(folders, this.#source),
     ]);
     this.#memory = memory;
     const instructions = describeMemory(memory.files, home);
     const texts = [
       ...(instructions.length > 0 ? [reminder(precedence, ...instructions)] : []),
       ...skillsText([...catalogue.skills.values()]),
-      ...problemsText([...memory.problems, ...catalogue.problems]),
+      ...(this.#mayDelegate ? agentsText([...agents.values()]) : []),
+      ...problemsText([...memory.problems, ...catalogue.problems, ...problems]),
     ];
     return texts.map((text) => ({ type: 'text', text }));
   }
@@ -133,6 +145,10 @@ function skillsText(skills: readonly Skill[]): string[] {
   const list = listSkills(skills);
   if (list.length === 0) return [];
   return [reminder('Skills of this workspace, which the tool Skill starts:', list.join('\n'))];
+}
+
+function agentsText(agents: readonly AgentDefinition[]): string[] {
+  return [reminder('Subagents, which the tool Agent calls:', listAgents(agents).join('\n'))];
 }
 
 function problemsText(problems: readonly string[]): string[] {

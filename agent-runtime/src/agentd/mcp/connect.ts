@@ -16,6 +16,8 @@ export interface ConnectOptions {
   /** The folder that is the project. */
   project: string;
   signal: AbortSignal;
+  /** Whether its class allows the server, with its variables put in: before, they could hide what it is. */
+  allowed: (server: McpServer) => boolean;
   /** Lists of the server changed. */
   changed: (error: Error | null) => void;
 }
@@ -41,6 +43,7 @@ export async function connectServer(declared: McpServer, options: ConnectOptions
   const sdk = await import('@modelcontextprotocol/client');
   const variables = await tools.call('GET', '/environment', undefined, environmentResult, { signal });
   const server = expandServer(declared, { ...variables, CLAUDE_PROJECT_DIR: project });
+  if (!options.allowed(server)) throw new Error('the class of this workspace does not allow it');
   let stdio: WorkspaceStdioTransport | undefined;
   const transport = async (): Promise<Transport> => {
     if (server.url === undefined) {

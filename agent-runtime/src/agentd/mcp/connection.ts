@@ -36,6 +36,7 @@ export class McpConnection {
   readonly server: McpServer;
   readonly #tools: ToolsClient;
   readonly #project: string;
+  readonly #allowed: (server: McpServer) => boolean;
   readonly #log: Logger;
   readonly #now: () => number;
   #state: ConnectionState = { kind: 'idle' };
@@ -49,11 +50,18 @@ export class McpConnection {
 
   constructor(
     server: McpServer,
-    parts: { tools: ToolsClient; project: string; log: Logger; now?: () => number },
+    parts: {
+      tools: ToolsClient;
+      project: string;
+      allowed: (server: McpServer) => boolean;
+      log: Logger;
+      now?: () => number;
+    },
   ) {
     this.server = server;
     this.#tools = parts.tools;
     this.#project = parts.project;
+    this.#allowed = parts.allowed;
     this.#log = parts.log.child({ mcpServer: server.name });
     this.#now = parts.now ?? (() => performance.now());
   }
@@ -144,6 +152,7 @@ export class McpConnection {
       const connected = await connectServer(this.server, {
         tools: this.#tools,
         project: this.#project,
+        allowed: this.#allowed,
         signal: this.#closed.signal,
         changed: (error) => {
           if (error !== null) this.#log.warn({ err: error }, 'a list of an MCP server cannot be followed');

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { RuntimeConfig } from '../../protocol/config.ts';
+import type { McpServer } from '../../protocol/mcp.ts';
 import { splitArguments } from '../context/skills/arguments.ts';
 import { SkillFailure } from '../context/skills/render.ts';
 import { sourceOf } from '../context/source.ts';
@@ -222,7 +223,7 @@ export class McpServers {
     const waiting: Waiting[] = [];
     let asks = false;
     for (const [name, each] of wanted) {
-      if (!isAllowedServer(each.server, mcp?.allowed)) {
+      if (!hasVariables(each) && !isAllowedServer(each.server, mcp?.allowed)) {
         problems.push(`The class of this workspace does not allow the MCP server ${name}.`);
         wanted.delete(name);
       } else if (each.file !== undefined && !this.#mayConnect(each)) {
@@ -241,9 +242,10 @@ export class McpServers {
       this.#connections.delete(name);
       connection.close().catch((error: unknown) => log.warn({ err: error }, 'MCP server'));
     }
+    const allowed = (server: McpServer) => isAllowedServer(server, config().mcp?.allowed);
     for (const [name, { server }] of wanted) {
       if (this.#connections.has(name)) continue;
-      this.#connections.set(name, new McpConnection(server, { ...this.#parts, project: home }));
+      this.#connections.set(name, new McpConnection(server, { ...this.#parts, project: home, allowed }));
     }
   }
 
@@ -282,4 +284,9 @@ export class McpServers {
     const names = connection.offer.tools.map((tool) => serverTool(connection, tool).name);
     return succeeded(`${name} is connected. Its tools: ${names.slice(0, 100).join(', ') || 'none'}.`);
   }
+}
+
+/** Only when they are put in can it be told what it is; the connection asks again. */
+function hasVariables({ server }: Declared): boolean {
+  return [server.command, ...server.args, server.url].some((text) => text?.includes('${'));
 }

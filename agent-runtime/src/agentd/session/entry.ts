@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { forkSource } from '../../protocol/config.ts';
+import { tokenUsage } from '../../protocol/messages.ts';
+import { taskList } from '../tools/task-list/list.ts';
 
 /** A content block of the Messages API. Blocks this runtime does not know (`thinking`, `compaction`) are kept unchanged. */
 const contentBlock = z.looseObject({ type: z.string() });
@@ -27,6 +29,8 @@ export const transcriptEntry = z.looseObject({
   version: z.string(),
   gitBranch: z.string(),
   isSidechain: z.boolean(),
+  /** In the transcript of a subagent: its id. */
+  agentId: z.string().optional(),
   message: z.looseObject({
     role: z.enum(['user', 'assistant']),
     content: z.union([z.string(), z.array(contentBlock)]),
@@ -37,8 +41,14 @@ export const transcriptEntry = z.looseObject({
   messageKey: z.string().optional(),
   /** With a tool result: what the tool saw of a file, so that an edit can be held against it. */
   toolUseResult: z.looseObject({ path: z.string().optional(), hash: z.string().optional() }).optional(),
-  /** Ids of background tasks whose end this prompt told the model. */
+  /** Ids of background tasks, and keys of messages to subagents in the background, whose end this told the model. */
   toldBackground: z.array(z.string()).optional(),
+  /** What the subagents whose results these are have cost; their own transcripts have the details. */
+  subagentUsage: tokenUsage.optional(),
+  /** With a tool result: what the tool itself asked the model for. */
+  modelUsage: tokenUsage.optional(),
+  /** With a tool result: the session's list of tasks from here on. */
+  taskList: taskList.optional(),
   /** Files of the workspace whose instructions this reminder holds, and the hash of what it holds of them. */
   contextFiles: z.array(z.object({ path: z.string(), hash: z.string() })).optional(),
   /** The skill or command that this prompt or result started, and the permission rules that it brings to its turn. */
@@ -58,13 +68,13 @@ export interface ToolUse {
   input: unknown;
 }
 
-export function blocksOf(entry: TranscriptEntry): ContentBlock[] {
+export function blocksOf(entry: Pick<TranscriptEntry, 'message'>): ContentBlock[] {
   const { content } = entry.message;
   return typeof content === 'string' ? [{ type: 'text', text: content }] : content;
 }
 
 /** The text blocks of an entry, one after another. */
-export function textOf(entry: TranscriptEntry): string {
+export function textOf(entry: Pick<TranscriptEntry, 'message'>): string {
   return blocksOf(entry)
     .flatMap((block) => (block.type === 'text' && typeof block.text === 'string' ? [block.text] : []))
     .join('\n');

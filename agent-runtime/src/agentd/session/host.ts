@@ -5,6 +5,8 @@ import type { BackgroundTasks } from '../background/background-tasks.ts';
 import type { McpServers } from '../mcp/servers.ts';
 import type { PatientModel } from '../model/patient-model.ts';
 import type { StorageHealth } from '../storage/health.ts';
+import type { SubagentRecord } from '../subagents/record.ts';
+import type { Subagents } from '../subagents/subagents.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
 import type { Slots } from './slots.ts';
 import type { DailyUsage } from './usage.ts';
@@ -24,6 +26,9 @@ export interface SessionHost {
   readonly slots: Slots;
   readonly wakeNote: WakeNote;
   readonly home: string;
+  readonly subagents: Subagents;
+  /** Of a session that is a subagent: what it is. */
+  readonly subagent?: SubagentRecord;
   /** Folders beside the home that may be read unasked. */
   readonly readable: readonly string[];
   config(): RuntimeConfig;

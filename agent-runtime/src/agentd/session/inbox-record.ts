@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { approvalRequest, messageRequest, tokenUsage } from '../../protocol/messages.ts';
+import { subagentRecord } from '../subagents/record.ts';
 
 /**
  * One line of a session's inbox: what the session was told and what it was about to do. With the transcript it says
@@ -34,5 +35,6 @@ export const inboxRecord = z.discriminatedUnion('type', [
     reason: z.string().optional(),
     message: z.string().optional(),
   }),
+  subagentRecord,
 ]);
 export type InboxRecord = z.infer<typeof inboxRecord>;

@@ -1,9 +1,13 @@
 import type { ApprovalDecision } from '../../protocol/agent-api.ts';
 import type { ApprovalRequest, MessageRequest } from '../../protocol/messages.ts';
+import type { SubagentRecord } from '../subagents/record.ts';
 import { type TranscriptEntry, toolResultIdsOf } from './entry.ts';
 import type { InboxRecord } from './inbox-record.ts';
 
 type SettledRecord = Extract<InboxRecord, { type: 'settled' }>;
+
+/** As `Date.toISOString` writes it. A transcript may come from elsewhere, and what is no time would be after all of them. */
+const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/;
 
 /** What is known of one message of a session. */
 export interface LedgerMessage {
@@ -31,8 +35,10 @@ export class Ledger {
   readonly startedTools = new Set<string>();
   /** Tool calls that have a result. */
   readonly #answeredTools = new Set<string>();
-  /** Background tasks whose end the model has been told. */
+  /** Background tasks, and messages to subagents in the background, whose end the model has been told. */
   readonly toldBackground = new Set<string>();
+  /** Of a session that is a subagent. */
+  subagent: SubagentRecord | undefined;
   entries = 0;
   lastUuid: string | null = null;
   cwd: string | undefined;
@@ -94,6 +100,10 @@ export class Ledger {
         if (message !== undefined) message.interrupted = true;
         break;
       }
+      case 'subagent':
+        this.subagent = record;
+        this.cwd ??= record.cwd;
+        break;
       case 'settled': {
         const message = this.messages.get(record.key);
         if (message !== undefined) message.settled = record;
@@ -117,11 +127,16 @@ export class Ledger {
       .filter(({ toolUseId }) => !this.#answeredTools.has(toolUseId) && !this.startedTools.has(toolUseId));
   }
 
+  hasResult(toolUseId: string): boolean {
+    return this.#answeredTools.has(toolUseId);
+  }
+
   approvalFor(toolUseId: string): LedgerApproval | undefined {
     return [...this.approvals.values()].findLast((approval) => approval.request.toolUseId === toolUseId);
   }
 
   #touch(at: string): void {
+    if (!instant.test(at)) return;
     if (this.lastActivityAt === undefined || at > this.lastActivityAt) this.lastActivityAt = at;
   }
 }

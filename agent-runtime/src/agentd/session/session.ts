@@ -7,6 +7,7 @@ import type { LedgerMessage } from './ledger.ts';
 import type { SessionLogs } from './logs.ts';
 import { turnOf } from './step.ts';
 import { Turn, turnUsage } from './turn.ts';
+import { TurnAborted } from './turn-aborted.ts';
 
 type SessionState = RuntimeState['sessions'][number];
 
@@ -16,18 +17,13 @@ type SessionState = RuntimeState['sessions'][number];
  */
 export type DecisionOutcome = 'decided' | 'unknown' | 'decided-before' | 'expired';
 
-/** The reason with which a running turn's signal is aborted. */
-class TurnAborted extends Error {
-  override readonly name = 'TurnAborted';
-}
-
 /** One conversation. It works on one message at a time; sessions are independent of each other. */
 export class Session {
   readonly id: string;
   readonly logs: SessionLogs;
   readonly #host: SessionHost;
   #work: Promise<void> | undefined;
-  #current: { message: LedgerMessage; abort: AbortController } | undefined;
+  #current: { message: LedgerMessage; abort: AbortController; turn?: Turn } | undefined;
   #stopped = false;
   /** What the message at work waits for, when it is the model. */
   #trouble: { reason: string; message: string } | undefined;
@@ -48,9 +44,9 @@ export class Session {
     return this.#work !== undefined;
   }
 
-  /** A turn runs, or will as soon as a prompt is on disk. */
+  /** A turn runs, or will as soon as a prompt is on disk. One that only waits for subagents which wait for a person rests. */
   get busy(): boolean {
-    return this.working || this.#arriving > 0;
+    return (this.working && this.#current?.turn?.rests() !== true) || this.#arriving > 0;
   }
 
   state(): SessionState {
@@ -59,7 +55,7 @@ export class Session {
     const waiting = ledger.undecided().length > 0;
     return {
       id: this.id,
-      status: this.working ? 'working' : waiting ? 'waiting' : 'idle',
+      status: this.busy ? 'working' : waiting || this.working ? 'waiting' : 'idle',
       queued: open.filter((message) => message.startedAt === undefined).length,
       entries: ledger.entries,
     };
@@ -113,10 +109,10 @@ export class Session {
     return 'decided';
   }
 
-  /** Stops the turn under way, also one that waits. False when there is none. */
-  async interrupt(): Promise<boolean> {
+  /** Stops the turn under way, also one that waits. False when there is none. `queued`: also one that has not begun. */
+  async interrupt({ queued = false } = {}): Promise<boolean> {
     const message = this.logs.ledger.open()[0];
-    if (message?.startedAt === undefined) return false;
+    if (message === undefined || (message.startedAt === undefined && !queued)) return false;
     await this.logs.appendRecords({
       type: 'interrupt',
       key: message.request.key,
@@ -124,7 +120,7 @@ export class Session {
     });
     // The turn may have ended meanwhile, and the next one is not meant.
     if (this.#current?.message === message)
-      this.#current.abort.abort(new TurnAborted('the user stopped the turn'));
+      this.#current.abort.abort(new TurnAborted('person', 'the user stopped the turn'));
     this.kick();
     return true;
   }
@@ -145,6 +141,7 @@ export class Session {
         // Something may have arrived since the last look. A turn that broke would only break again: the next message or
         // the next start tries.
         if (!broke) this.kick();
+        this.#host.subagents.tell(this.id);
       });
     this.#host.active();
   }
@@ -158,7 +155,12 @@ export class Session {
   /** Ends the turn under way without settling it; the next start of the daemon goes on with it. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#current?.abort.abort(new TurnAborted('the daemon stops'));
+    await this.pause();
+  }
+
+  /** The same until the next `kick` that nothing holds. */
+  async pause(): Promise<void> {
+    this.#current?.abort.abort(new TurnAborted('pause', 'the workspace stops'));
     await this.#work;
   }
 
@@ -206,6 +208,7 @@ export class Session {
         this.#host.emit({ type: 'message', data: this.#record(message) });
         this.#host.active();
       });
+      this.#current = { message, abort, turn };
       const end = await turn.run();
       this.#trouble = undefined;
       if (end === 'waiting') this.#waitingOn = turn.waitingFor;

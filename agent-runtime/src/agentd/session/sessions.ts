@@ -40,8 +40,9 @@ export class Sessions {
     return [...this.#sessions.values()];
   }
 
+  /** A session of people, or a subagent of one. */
   find(id: string): Session | undefined {
-    return this.#sessions.get(id);
+    return this.#sessions.get(id) ?? this.#host.subagents.find(id);
   }
 
   /** Takes a message once: the same key again, at any time, gets the record of the first. */
@@ -67,7 +68,8 @@ export class Sessions {
   }
 
   async decide(approvalId: string, decision: ApprovalDecision): Promise<DecisionOutcome> {
-    const session = this.all().find((it) => it.logs.ledger.approvals.has(approvalId));
+    const subagents = this.#host.subagents.all().map((child) => child.session);
+    const session = [...this.all(), ...subagents].find((it) => it.logs.ledger.approvals.has(approvalId));
     return session === undefined ? 'unknown' : session.decide(approvalId, decision);
   }
 

@@ -1,11 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { RuntimeConfig } from '../../protocol/config.ts';
 import type { ApprovalRequest } from '../../protocol/messages.ts';
+import { ModelRefused } from '../model/patient-model.ts';
 import { decide, isReadDenied } from '../permissions/decide.ts';
 import { StorageError } from '../storage/health.ts';
+import { mayUse } from '../subagents/narrow.ts';
 import { type ParsedCall, parseCall } from '../tools/registry.ts';
+import { emptyList } from '../tools/task-list/list.ts';
 import { failed, type ToolContext, type ToolOutcome } from '../tools/tool.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
+import { agentsFor } from './agents.ts';
+import { askAside } from './aside.ts';
 import type { ToolUse, TranscriptEntry } from './entry.ts';
 import type { SessionHost } from './host.ts';
 import type { SessionLogs } from './logs.ts';
@@ -31,6 +36,8 @@ export interface RoundContext {
   permissions: RuntimeConfig['permissions'];
   /** Files as the session last saw them. */
   seen: Map<string, string>;
+  /** Tool calls under way; those of a round are added and taken away. */
+  calls: Set<string>;
 }
 
 /** Said of a call that was under way when something ended it. It is for the model to find out what it did, never for us to run it again. */
@@ -74,24 +81,34 @@ async function runInOrder(runnable: readonly Runnable[], round: RoundContext): P
       at: new Date().toISOString(),
     }));
     await round.host.health.insist(round.signal, () => round.logs.appendRecords(...records));
-    const settled = await Promise.allSettled(
-      group.map(async (it) => writeResult(it.call, await carryOut(it, round), round)),
-    );
+    const settled = await Promise.allSettled(group.map((it) => carryOutAndWrite(it, round)));
     for (const result of settled) if (result.status === 'rejected') throw result.reason;
     at = end;
+  }
+}
+
+async function carryOutAndWrite(it: Runnable, round: RoundContext): Promise<void> {
+  round.calls.add(it.call.id);
+  try {
+    await writeResult(it.call, await carryOut(it, round), round);
+  } finally {
+    round.calls.delete(it.call.id);
   }
 }
 
 async function judge(call: ToolUse, cut: boolean, round: RoundContext): Promise<Judged> {
   const { ledger } = round.logs;
   const answer = (outcome: ToolOutcome): Judged => ({ kind: 'answer', call, outcome });
+  const { subagent } = round.host;
+  const parsed = parseCall(call.name, call.input, round.host.mcp.tools(), subagent && mayUse(subagent));
   // Nothing of this session runs while a round begins, so a call that was started and has no result was cut off.
-  if (ledger.startedTools.has(call.id)) return answer(failed(interrupted('the workspace restarted')));
+  const resumes = 'tool' in parsed && parsed.tool.resumes === true;
+  if (ledger.startedTools.has(call.id) && !resumes)
+    return answer(failed(interrupted('the workspace restarted')));
   if (cut)
     return answer(
       failed('This call was not run: your answer ended before it was complete. Make it shorter.'),
     );
-  const parsed = parseCall(call.name, call.input, round.host.mcp.tools());
   if ('problem' in parsed) return answer(failed(parsed.problem));
   const scope = scopeOf(round);
   const access = parsed.tool.access(parsed.input, scope);
@@ -119,12 +136,15 @@ async function ask(
   { tool, input }: Extract<ParsedCall, { tool: unknown }>,
   round: RoundContext,
 ): Promise<void> {
+  const { subagent } = round.host;
+  const session = subagent?.session ?? round.session;
+  const asker = subagent === undefined ? '' : `subagent ${subagent.agentType} (${subagent.description}): `;
   const request: ApprovalRequest = {
     id: randomUUID(),
-    session: round.session,
+    session,
     toolUseId: call.id,
     tool: tool.name,
-    summary: tool.summary(input).slice(0, 2_000),
+    summary: `${asker}${tool.summary(input)}`.slice(0, 2_000),
     requestedAt: new Date().toISOString(),
   };
   await round.host.health.insist(round.signal, () =>
@@ -132,7 +152,7 @@ async function ask(
   );
   round.host.emit({
     type: 'approval',
-    data: { id: request.id, session: round.session, decision: 'pending' },
+    data: { id: request.id, session, decision: 'pending' },
   });
 }
 
@@ -152,6 +172,9 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
     active: () => host.active(),
     hidden: (path) => isReadDenied(path, permissions.deny, scope),
     startSkill: (name, args) => startForModel(name, args, round, context),
+    askModel: (system, texts) => askAside(round, system, texts),
+    taskList: () => round.entries.findLast((entry) => entry.taskList !== undefined)?.taskList ?? emptyList,
+    agents: agentsFor(round, toolUseId, () => context),
   };
   return context;
 }
@@ -163,7 +186,8 @@ async function carryOut({ call, tool, input }: Runnable, round: RoundContext): P
     return await tool.run(input, toolContextOf(round, call.id));
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof ToolRefused || error instanceof StorageError) return failed(error.message);
+    if (error instanceof ToolRefused || error instanceof StorageError || error instanceof ModelRefused)
+      return failed(error.message);
     if (error instanceof ToolsUnavailable) {
       host.log.warn({ session, tool: tool.name, err: error }, 'tool call failed');
       return failed(
@@ -182,7 +206,7 @@ async function writeResult(call: ToolUse, outcome: ToolOutcome, round: RoundCont
     type: 'tool_result',
     tool_use_id: call.id,
     // The API takes no blank text.
-    content: /\S/.test(outcome.content) ? outcome.content.toWellFormed() : '(no output)',
+    content: outcome.blocks ?? (/\S/.test(outcome.content) ? outcome.content.toWellFormed() : '(no output)'),
     ...(outcome.isError && { is_error: true }),
   };
   if (outcome.seen !== undefined) round.seen.set(outcome.seen.path, outcome.seen.hash);
@@ -193,6 +217,10 @@ async function writeResult(call: ToolUse, outcome: ToolOutcome, round: RoundCont
       ...(outcome.cwd !== undefined && { cwd: outcome.cwd }),
       ...(outcome.loadedTools !== undefined && { loadedTools: outcome.loadedTools }),
       ...(outcome.skill !== undefined && { skill: outcome.skill }),
+      ...(outcome.modelUsage !== undefined && { modelUsage: outcome.modelUsage }),
+      ...(outcome.taskList !== undefined && { taskList: outcome.taskList }),
+      ...(outcome.subagentUsage !== undefined && { subagentUsage: outcome.subagentUsage }),
+      ...(outcome.toldBackground !== undefined && { toldBackground: outcome.toldBackground }),
     },
     round.signal,
   );

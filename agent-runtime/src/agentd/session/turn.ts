@@ -7,6 +7,7 @@ import { mcpNews } from '../mcp/news.ts';
 import type { ModelFailure } from '../model/failure.ts';
 import { ModelRefused } from '../model/patient-model.ts';
 import { systemPrompt } from '../model/system-prompt.ts';
+import { mayUse } from '../subagents/narrow.ts';
 import { toolDeclarations } from '../tools/registry.ts';
 import { commandOf, startCommand } from './command.ts';
 import { conversationOf, withCacheMarks, withOpening } from './conversation.ts';
@@ -45,6 +46,8 @@ export class Turn {
   /** The whole transcript; grows with each line that is on disk. */
   #entries: TranscriptEntry[] = [];
   #context: SessionContext | undefined;
+  /** Tool calls under way. */
+  readonly #calls = new Set<string>();
   /** Resolves when its MCP servers are connected, or have been waited for. */
   #servers: Promise<void> | undefined;
 
@@ -69,6 +72,12 @@ export class Turn {
   /** The ids of the questions that a turn which ended with `waiting` waits for. */
   get waitingFor(): ReadonlySet<string> {
     return this.#waitingFor;
+  }
+
+  /** Whether all that it does is to wait for subagents, each of which waits for a person. */
+  rests(): boolean {
+    const { subagents } = this.#host;
+    return this.#calls.size > 0 && [...this.#calls].every((call) => subagents.rests(this.#session, call));
   }
 
   get entries(): readonly TranscriptEntry[] {
@@ -106,7 +115,8 @@ export class Turn {
     // A session that begins now has nothing that could have changed meanwhile.
     const wake = this.#entries.length === 0 ? undefined : this.#host.wakeNote.for(this.#session);
     try {
-      const call = commandOf(request.text);
+      // A task that another agent gave is text.
+      const call = this.#host.subagent === undefined ? commandOf(request.text) : undefined;
       const started = call && (await startCommand(call, request.key, this.#round([])));
       const content =
         call === undefined || started === undefined
@@ -144,6 +154,8 @@ export class Turn {
     const opening = await context.opening();
     const news = await context.news(this.#entries);
     if (news !== undefined) await this.#write(news);
+    const ended = await this.#host.subagents.news(this.#session);
+    if (ended !== undefined) await this.#write(ended);
     const note = mcpNews(this.#host.mcp.note(), this.#entries);
     if (note !== undefined) await this.#write(note);
     return this.#ask(turn, opening);
@@ -159,6 +171,7 @@ export class Turn {
       entries: this.#entries,
       permissions: withGrants(this.#host.config().permissions, turn),
       seen: seenFiles(this.#entries),
+      calls: this.#calls,
     };
   }
 
@@ -171,12 +184,13 @@ export class Turn {
 
   /** The files around the session, as they are in this turn. */
   #openContext(): SessionContext {
-    const { client, config, log } = this.#host;
+    const { client, config, log, subagent } = this.#host;
     const scope = scopeOf({ logs: this.#logs, host: this.#host });
     this.#context ??= new SessionContext(
       sourceOf(client, config().permissions, scope, this.#signal),
       this.#entries,
       log.child({ session: this.#session }),
+      subagent === undefined || mayUse(subagent)('Agent'),
     );
     return this.#context;
   }
@@ -186,8 +200,9 @@ export class Turn {
     opening: readonly ContentBlock[],
   ): Promise<TurnEnd | undefined> {
     const messages = withCacheMarks(withOpening(conversationOf(this.#entries), opening));
+    const { subagent } = this.#host;
     const loaded = this.#entries.flatMap((entry) => entry.loadedTools ?? []);
-    const tools = toolDeclarations(this.#host.mcp.declared(loaded));
+    const tools = toolDeclarations(this.#host.mcp.declared(loaded), subagent && mayUse(subagent));
     const request = () => {
       const { workspace, model, systemPrompt: custom } = this.#host.config();
       return { model: model.name, system: systemPrompt(workspace, custom), tools, messages };
@@ -292,9 +307,9 @@ export class Turn {
   }
 }
 
-/** What a message cost: the sum over the answers of its turn. */
+/** What a message cost: the sum over the answers of its turn, and what its subagents cost. */
 export function turnUsage(turn: readonly TranscriptEntry[]): NonNullable<MessageRecord['usage']> {
-  return turn.map(usageOf).reduce(addUsage, noUsage);
+  return turn.flatMap((entry) => [usageOf(entry), entry.subagentUsage ?? noUsage]).reduce(addUsage, noUsage);
 }
 
 /** The hashes of files as this session last saw them, from the results in its transcript. */

@@ -8,9 +8,10 @@ export const noUsage: TokenUsage = {
   cacheWriteTokens: 0,
 };
 
-export function usageOf(entry: TranscriptEntry): TokenUsage {
+/** What an entry cost: the answer that it is, or what the tool whose result it is asked the model for. */
+export function usageOf(entry: Pick<TranscriptEntry, 'message' | 'modelUsage'>): TokenUsage {
   const usage = entry.message.usage;
-  if (usage === undefined) return noUsage;
+  if (usage === undefined) return entry.modelUsage ?? noUsage;
   return {
     inputTokens: usage.input_tokens,
     outputTokens: usage.output_tokens,

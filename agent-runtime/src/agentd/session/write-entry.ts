@@ -9,7 +9,7 @@ export type NewEntry = Pick<TranscriptEntry, 'message'> &
   Partial<
     Pick<
       TranscriptEntry,
-      'messageKey' | 'toolUseResult' | 'toldBackground' | 'contextFiles' | 'skill' | 'cwd'
+      'messageKey' | 'toolUseResult' | 'toldBackground' | 'subagentUsage' | 'contextFiles' | 'skill' | 'cwd'
     >
   >;
 
@@ -50,17 +50,19 @@ export class EntryWriter {
   async #write(fresh: NewEntry, signal: AbortSignal): Promise<TranscriptEntry> {
     const { ledger } = this.#logs;
     const { cwd, message, ...more } = fresh;
+    const subagent = this.#host.subagent;
     const entry: TranscriptEntry = {
       type: message.role,
       uuid: randomUUID(),
       parentUuid: ledger.lastUuid,
-      sessionId: this.#session,
+      sessionId: subagent?.session ?? this.#session,
       timestamp: new Date().toISOString(),
       cwd: cwd ?? ledger.cwd ?? this.#host.home,
       version: runtimeVersion,
       // The home is not visible from here, and asking the tools for it would delay every prompt.
       gitBranch: '',
-      isSidechain: false,
+      isSidechain: subagent !== undefined,
+      ...(subagent !== undefined && { agentId: subagent.id }),
       message,
       ...more,
     };

@@ -1,15 +1,17 @@
 import type { RuntimeState } from '../../protocol/state.ts';
 import type { Task } from '../background/task-record.ts';
+import type { Subagent } from '../subagents/subagents.ts';
 
 interface BusySession {
   id: string;
   busy: boolean;
 }
 
-/** Why the workspace must not sleep: turns, and background commands that were not marked as ignorable. */
+/** Why the workspace must not sleep: turns, and background commands and subagents that were not marked as ignorable. */
 export function busyReasons(
   sessions: readonly BusySession[],
   running: readonly Task[],
+  subagents: readonly Pick<Subagent, 'record'>[],
 ): RuntimeState['busyReasons'] {
   return [
     ...sessions
@@ -22,5 +24,10 @@ export function busyReasons(
         session,
         detail: `background command ${id} runs: ${command.slice(0, 200)}`,
       })),
+    ...subagents.map(({ record: { id, session, agentType, description } }) => ({
+      kind: 'background' as const,
+      session,
+      detail: `subagent ${id} (${agentType}) works: ${description}`,
+    })),
   ];
 }

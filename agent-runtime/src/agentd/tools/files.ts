@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { editResult, readResult, writeResult } from '../../protocol/tools-api.ts';
 import { resolvePath } from '../permissions/path-pattern.ts';
+import { kindOf } from './read/kind.ts';
+import { maxNotebookBytes, notebookBlocks, parseNotebook } from './read/notebook.ts';
+import { bytesOf, readImage, readPdf } from './read/visual.ts';
 import { failed, succeeded, type Tool, type ToolContext, type ToolOutcome } from './tool.ts';
 import { ToolRefused } from './tools-client.ts';
 
@@ -17,14 +20,21 @@ const readInput = z.strictObject({
 export const read: Tool<z.infer<typeof readInput>> = {
   name: 'Read',
   description:
-    'Reads a text file. Lines come numbered, as `cat -n` prints them; lines above 2000 characters are cut. A file must ' +
-    'have been read before Edit or Write may change it.',
+    'Reads a text file. Lines come numbered, as `cat -n` prints them; lines above 2000 characters are cut. Images (PNG, JPEG, ' +
+    'GIF, WebP) and PDFs are shown as such, Jupyter notebooks with their cells and outputs. A file must have been read ' +
+    'before Edit, Write or NotebookEdit may change it.',
   input: readInput,
   parallel: true,
   access: ({ file_path }) => ({ kind: 'read', tool: 'Read', path: file_path }),
   summary: ({ file_path }) => file_path,
   async run({ file_path, offset, limit }, context) {
     const target = resolvePath(file_path, context.cwd, context.home);
+    const kind = kindOf(target);
+    if (kind === 'image') return readImage(target, context);
+    if (kind === 'pdf') return readPdf(target, context);
+    // With a window it is read as the text that it is.
+    if (kind === 'notebook' && offset === undefined && limit === undefined)
+      return readNotebook(target, context);
     // The model counts lines from 1, workspaced from 0.
     const first = Math.max(1, offset ?? 1);
     const body = { path: target, offset: first - 1, limit: limit ?? 2000 };
@@ -38,6 +48,23 @@ export const read: Tool<z.infer<typeof readInput>> = {
     return succeeded(numbered(result.content, first, result.truncated, result.totalLines), { seen });
   },
 };
+
+async function readNotebook(target: string, context: ToolContext): Promise<ToolOutcome> {
+  const { content, hash } = await bytesOf(target, maxNotebookBytes, context);
+  const notebook = parseNotebook(content.toString('utf8'));
+  if (notebook === undefined)
+    return failed(`${target} is no notebook of version 4. Read it with offset 1 to see it as text.`);
+  const blocks = notebookBlocks(notebook);
+  const chars = blocks.reduce(
+    (sum, block) => sum + (typeof block.text === 'string' ? block.text.length : 0),
+    0,
+  );
+  if (chars > maxReadChars)
+    return failed(
+      `${target} shows ${chars} characters, more than ${maxReadChars}: read it in parts with offset and limit.`,
+    );
+  return succeeded(`Notebook ${target}.`, { blocks, seen: { path: target, hash } });
+}
 
 function numbered(content: string, first: number, truncated: boolean, totalLines: number): string {
   const lines: string[] = [];
@@ -152,7 +179,10 @@ async function exists(target: string, context: ToolContext): Promise<boolean> {
 }
 
 /** A change that is only made to the file as this session saw it; one that was removed since is written anew. */
-function unlessChanged<T>(target: string, change: (expectedHash: { expectedHash?: string }) => Promise<T>) {
+export function unlessChanged<T>(
+  target: string,
+  change: (expectedHash: { expectedHash?: string }) => Promise<T>,
+) {
   return async (known: string | undefined): Promise<T | ToolOutcome> => {
     try {
       return await change(known === undefined ? {} : { expectedHash: known });

@@ -1,10 +1,15 @@
 import { z } from 'zod';
+import { agent } from './agent.ts';
 import { bash } from './bash.ts';
 import { edit, read, write } from './files.ts';
+import { notebookEdit } from './notebook-edit.ts';
 import { glob, grep } from './search.ts';
+import { sendMessage } from './send-message.ts';
 import { skill } from './skill.ts';
+import { taskCreate, taskGet, taskListTool, taskUpdate } from './task-list/tools.ts';
 import { taskOutput, taskStop } from './tasks.ts';
 import type { Tool } from './tool.ts';
+import { webFetch } from './web-fetch.ts';
 
 /** A tool whose input has a type only it knows. */
 export type AnyTool = Tool<never>;
@@ -12,7 +17,8 @@ export type AnyTool = Tool<never>;
 /** In the order the model is told of them; the order is part of what the prompt cache keeps. */
 const tools = [
   ...[bash, read, write, edit, glob, grep],
-  ...[taskOutput, taskStop, skill],
+  ...[notebookEdit, taskOutput, taskStop, skill, agent, sendMessage],
+  ...[webFetch, taskCreate, taskUpdate, taskGet, taskListTool],
 ] as unknown as readonly AnyTool[];
 
 /** Names that older prompts and plugins use. */
@@ -20,6 +26,7 @@ const aliases: Record<string, string> = {
   BashOutput: 'TaskOutput',
   KillShell: 'TaskStop',
   KillBash: 'TaskStop',
+  Task: 'Agent',
 };
 const aliasFields: Record<string, string> = { bash_id: 'task_id', shell_id: 'task_id' };
 
@@ -33,9 +40,15 @@ export interface ToolDeclaration {
   input_schema: { type: 'object'; [key: string]: unknown };
 }
 
-/** The tools as the Messages API takes them; `more`: those that this workspace has besides. */
-export function toolDeclarations(more: readonly AnyTool[] = []): ToolDeclaration[] {
-  return [...tools, ...more].map(declarationOf);
+/** The names of those that every workspace has. */
+export const toolNames: readonly string[] = tools.map((tool) => tool.name);
+
+type Offered = (tool: string) => boolean;
+const all: Offered = () => true;
+
+/** The tools as the Messages API takes them, or those of them that are offered; `more`: those that this workspace has besides. */
+export function toolDeclarations(more: readonly AnyTool[] = [], offered = all): ToolDeclaration[] {
+  return [...tools, ...more].filter((tool) => offered(tool.name)).map(declarationOf);
 }
 
 export function declarationOf({ name, description, input, schema }: AnyTool): ToolDeclaration {
@@ -47,10 +60,15 @@ export function declarationOf({ name, description, input, schema }: AnyTool): To
 export type ParsedCall = { tool: AnyTool; input: never } | { problem: string };
 
 /** A tool call of the model, parsed; or a sentence that tells the model what to do differently. */
-export function parseCall(name: string, input: unknown, more: readonly AnyTool[] = []): ParsedCall {
+export function parseCall(
+  name: string,
+  input: unknown,
+  more: readonly AnyTool[] = [],
+  offered = all,
+): ParsedCall {
   const tool = findTool(name, more);
-  if (tool === undefined) {
-    const names = [...tools, ...more].map((it) => it.name);
+  if (tool === undefined || !offered(tool.name)) {
+    const names = [...tools, ...more].map((it) => it.name).filter(offered);
     const shown = names.slice(0, 100).join(', ');
     return {
       problem: `There is no tool ${name}. There are: ${shown}${names.length > 100 ? ' and more' : ''}.`,

@@ -1,7 +1,9 @@
 import type { z } from 'zod';
+import type { TokenUsage } from '../../protocol/messages.ts';
 import type { BackgroundTasks } from '../background/background-tasks.ts';
 import type { Access } from '../permissions/decide.ts';
-import type { TranscriptEntry } from '../session/entry.ts';
+import type { ContentBlock, TranscriptEntry } from '../session/entry.ts';
+import type { TaskList } from './task-list/list.ts';
 import type { ToolsClient } from './tools-client.ts';
 
 /** What a tool works with. */
@@ -22,10 +24,39 @@ export interface ToolContext {
   active: () => void;
   /** Starts a skill for the model; what comes of it is the outcome of the tool. */
   startSkill: (name: string, args: string) => Promise<ToolOutcome>;
+  agents: Agents;
+  /** Asks the model of the session something beside its conversation: nothing but these texts, and no tools. */
+  askModel: (system: string, texts: string[]) => Promise<{ text: string; usage: TokenUsage }>;
+  /** What the session means to do. */
+  taskList: () => TaskList;
+}
+
+/** A piece of work for a subagent. */
+export interface Delegation {
+  agentType: string;
+  description: string;
+  task: string;
+  model?: string;
+  background: boolean;
+  ignorable: boolean;
+  worktree: boolean;
+}
+
+/** What a session does with its subagents. */
+export interface Agents {
+  /** Begins one; without `background` the outcome is its report. The same call again goes on with the same one. */
+  start(delegation: Delegation): Promise<ToolOutcome>;
+  /** More work for one, whether it has ended or not. */
+  send(id: string, text: string): Promise<ToolOutcome>;
+  /** What one has come to, after waiting so many milliseconds for its end. Undefined: the session has no such subagent. */
+  output(id: string, waitMs: number): Promise<ToolOutcome | undefined>;
+  stop(id: string): Promise<ToolOutcome | undefined>;
 }
 
 export interface ToolOutcome {
   content: string;
+  /** What the model sees in place of `content`, where that is no text alone. */
+  blocks?: ContentBlock[];
   isError: boolean;
   /** The file as the session now knows it. */
   seen?: { path: string; hash: string };
@@ -35,6 +66,14 @@ export interface ToolOutcome {
   loadedTools?: string[];
   /** The skill that was started, with what it may use. */
   skill?: NonNullable<TranscriptEntry['skill']>;
+  /** What the subagents cost whose report this is. */
+  subagentUsage?: TokenUsage;
+  /** What it asked the model for. */
+  modelUsage?: TokenUsage;
+  /** The list of tasks from here on. */
+  taskList?: TaskList;
+  /** Of what ran in the background: the ends that this tells. */
+  toldBackground?: string[];
 }
 
 /** One tool as the model sees it and as it is carried out. Inputs are parsed by `input` before anything else sees them. */
@@ -46,6 +85,8 @@ export interface Tool<Input> {
   schema?: { type: 'object'; [key: string]: unknown };
   /** May run beside others of the same answer: it changes nothing. */
   parallel: boolean;
+  /** A call that was cut off is carried out again: it finds what it had begun, and goes on with it. */
+  resumes?: boolean;
   access(input: Input, context: { cwd: string; home: string }): Access;
   /** One line for a person who is asked. */
   summary(input: Input): string;

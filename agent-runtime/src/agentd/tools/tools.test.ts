@@ -44,9 +44,17 @@ describe('the tools as the model sees them', () => {
       'Edit',
       'Glob',
       'Grep',
+      'NotebookEdit',
       'TaskOutput',
       'TaskStop',
       'Skill',
+      'Agent',
+      'SendMessage',
+      'WebFetch',
+      'TaskCreate',
+      'TaskUpdate',
+      'TaskGet',
+      'TaskList',
     ]);
   });
 

@@ -5,9 +5,11 @@ import { outboundRequest, pipeRequest } from '../../protocol/pipes.ts';
 import { terminalRequest } from '../../protocol/terminals.ts';
 import {
   backgroundRequest,
+  bytesRequest,
   collectRequest,
   editRequest,
   execRequest,
+  fetchRequest,
   globRequest,
   grepRequest,
   readRequest,
@@ -20,6 +22,7 @@ import {
 import type { BackgroundTasks } from '../background/tasks.ts';
 import type { Sleep } from '../checkpoint/sleep.ts';
 import { type ExecContext, runCommand } from '../exec/run.ts';
+import { readBytes } from '../files/bytes.ts';
 import { collectFiles } from '../files/collect.ts';
 import { editFile } from '../files/edit.ts';
 import { findFiles } from '../files/glob.ts';
@@ -33,6 +36,7 @@ import { commandEnvironment } from '../process/environment.ts';
 import type { Supervisor } from '../services/supervisor.ts';
 import type { Terminals } from '../terminal/terminals.ts';
 import { ToolFailure } from '../tool-failure.ts';
+import type { WebContext } from '../web/fetch.ts';
 import { parse, readBody } from './body.ts';
 import { whenGone } from './gone.ts';
 import { readHeadLine } from './head-line.ts';
@@ -49,6 +53,7 @@ export interface Workspace {
   services: Supervisor;
   terminals: Terminals;
   search: GrepContext;
+  web: WebContext;
   sleep: Sleep;
   listeners: Listeners;
 }
@@ -87,6 +92,7 @@ export function routesOf(workspace: Workspace): Route[] {
     ...pipes(workspace),
     ...terminals(workspace),
     ...files(workspace),
+    ...web(workspace),
     ...lifecycle(workspace),
   ];
 }
@@ -215,6 +221,11 @@ function files({ gate, search }: Workspace): Route[] {
     },
     {
       method: 'POST',
+      path: '/files/bytes',
+      handle: async ({ request }) => readBytes(await readBody(request, bytesRequest), confinement),
+    },
+    {
+      method: 'POST',
       path: '/files/write',
       async handle({ request }) {
         const body = await readBody(request, writeRequest);
@@ -247,6 +258,22 @@ function files({ gate, search }: Workspace): Route[] {
         const gone = whenGone(response);
         // It starts a process, so it waits outside like any command.
         return gate.run((closing) => searchFiles(body, search, AbortSignal.any([closing, gone])));
+      },
+    },
+  ];
+}
+
+function web({ gate, web: context }: Workspace): Route[] {
+  return [
+    {
+      method: 'POST',
+      path: '/fetch',
+      async handle({ request, response }) {
+        const body = await readBody(request, fetchRequest);
+        const gone = whenGone(response);
+        // Loaded when it is first needed: a wake does not wait for it.
+        const { fetchPage } = await import('../web/fetch.ts');
+        return gate.run((closing) => fetchPage(body, context, AbortSignal.any([closing, gone])));
       },
     },
   ];

@@ -188,6 +188,7 @@ export class SimulatedAgent {
           requestedAt: '2026-01-01T00:00:00.000Z',
         })),
       background: [],
+      subagents: [],
       services: [],
       tools: 'ready',
       ...(this.#checkpoint === undefined ? {} : { checkpoint: this.#checkpoint }),

@@ -57,7 +57,7 @@ describe('skills', () => {
   it('are new with the next message, and as they are when one is started', async () => {
     await start();
     await tell('say: hi');
-    expect(opening()).toBe('');
+    expect(opening()).not.toContain('Skills of this workspace');
     await putSkill('new', 'description: New.', 'ONE');
     expect(await tell(useSkill('/new', 'more'))).toMatch(/ONE\n\nARGUMENTS: more/);
     await putSkill('new', 'description: New.', 'TWO');

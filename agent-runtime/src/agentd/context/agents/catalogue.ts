@@ -1,0 +1,49 @@
+import { posix } from 'node:path';
+import type { ContextSource } from '../source.ts';
+import { builtInAgents } from './built-in.ts';
+import { type AgentDefinition, parseAgent } from './definition.ts';
+
+/** How deep files may lie in `.claude/agents`. */
+const agentsDepth = 8;
+const maxFileBytes = 256 * 1024;
+/** Characters of one description in the list. */
+const maxDescription = 1_000;
+
+export interface AgentCatalogue {
+  /** By what they are called. */
+  agents: ReadonlyMap<string, AgentDefinition>;
+  problems: string[];
+}
+
+/**
+ * The subagents of these folders and those that come with the runtime. Of several with one name the one of the last folder
+ * counts: the nearer to the work, the later it stands. One round trip.
+ */
+export async function loadAgents(folders: readonly string[], source: ContextSource): Promise<AgentCatalogue> {
+  const places = folders.map((folder) => posix.join(folder, '.claude/agents'));
+  const found = await source.collect({
+    files: [],
+    folders: places.map((path) => ({ path, name: '*.md', depth: agentsDepth })),
+    maxFileBytes,
+  });
+  const agents = new Map(builtInAgents.map((agent) => [agent.name, agent]));
+  const problems: string[] = [];
+  for (const place of places) {
+    for (const file of found.files) {
+      if (posix.relative(place, file.path).startsWith('../')) continue;
+      const parsed = await parseAgent(file);
+      problems.push(...parsed.problems);
+      if (parsed.agent !== undefined) agents.set(parsed.agent.name, parsed.agent);
+    }
+  }
+  return { agents, problems };
+}
+
+/** One line for each, as the model is told of them. */
+export function listAgents(agents: Iterable<AgentDefinition>): string[] {
+  return [...agents].map(({ name, description, tools }) => {
+    const cut =
+      description.length > maxDescription ? `${description.slice(0, maxDescription - 1)}…` : description;
+    return `- ${name}: ${cut}${tools === undefined ? '' : ` (Tools: ${tools.join(', ')})`}`;
+  });
+}

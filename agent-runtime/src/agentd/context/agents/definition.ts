@@ -1,0 +1,128 @@
+import { z } from 'zod';
+import { splitFrontmatter } from '../frontmatter.ts';
+import type { CollectedFile } from '../source.ts';
+
+/** What a subagent is: a file of the workspace, or one of those that come with the runtime. */
+export interface AgentDefinition {
+  /** What it is called by: `code-reviewer`. */
+  name: string;
+  /** When to hand work to it. */
+  description: string;
+  /** What it is told before its task. */
+  prompt: string;
+  /** The tools that it may use; absent: all that subagents may. */
+  tools?: readonly string[];
+  disallowedTools: readonly string[];
+  /** A model's name; absent: that of the workspace. */
+  model?: string;
+  permissionMode?: string;
+  maxTurns?: number;
+  /** Skills whose text it is told at its beginning. */
+  skills: readonly string[];
+  background: boolean;
+  worktree: boolean;
+  color?: string;
+  /** Absent for those that come with the runtime. */
+  path?: string;
+}
+
+const maxPromptChars = 200_000;
+const text = z.string().trim().min(1).max(10_000);
+/** A list, or names with commas between them. `Agent(a, b)` is one name. */
+const names = z
+  .union([z.array(z.string()).max(200), z.string().max(10_000).transform(splitNames)])
+  .transform((list) => list.map((name) => name.trim()).filter((name) => name !== ''));
+
+/** The fields that have an effect; others are for other programs. */
+const fields = {
+  name: z
+    .string()
+    .max(128)
+    .regex(/^[A-Za-z0-9_-]+$/, 'must be letters, digits and hyphens'),
+  description: text,
+  tools: names,
+  disallowedTools: names,
+  model: text,
+  permissionMode: text,
+  maxTurns: z.int().min(1),
+  skills: names,
+  background: z.boolean(),
+  isolation: z.enum(['worktree']),
+  color: text,
+};
+type Fields = { [Name in keyof typeof fields]?: z.infer<(typeof fields)[Name]> };
+/** Passing over one of these would give a subagent more than its file says. */
+const narrowing: ReadonlySet<string> = new Set(['tools', 'disallowedTools', 'permissionMode', 'isolation']);
+
+export interface ParsedAgent {
+  /** Absent where the file is none: sentences say why. */
+  agent?: AgentDefinition;
+  problems: string[];
+}
+
+/** Reads the file of a subagent. One that would have more than its file says is left out; other wrong fields are passed over. */
+export async function parseAgent({ path, content }: CollectedFile): Promise<ParsedAgent> {
+  const { fields: given, body, problem } = await splitFrontmatter(content);
+  if (problem !== undefined)
+    return { problems: [`${path}:${problem.line}: ${problem.message}. It is no subagent until then.`] };
+  // Notes and README files lie beside them.
+  if (given.name === undefined && given.description === undefined) return { problems: [] };
+  const { known, wrong } = checked(given);
+  const problems = wrong.map(
+    ({ field, message }) => `${path}:${lineOf(content, field)}: ${field}: ${message}.`,
+  );
+  const fatal =
+    known.name === undefined ||
+    known.description === undefined ||
+    wrong.some(({ field }) => narrowing.has(field));
+  if (fatal) {
+    const missing = (['name', 'description'] as const).filter((field) => given[field] == null);
+    return {
+      problems: [
+        ...missing.map((field) => `${path}:1: it has no ${field}, which a subagent needs.`),
+        ...problems.map((sentence) => `${sentence} It is no subagent until this is put right.`),
+      ],
+    };
+  }
+  const { name = '', description = '' } = known;
+  const agent: AgentDefinition = {
+    name,
+    description: description.replace(/\s+/g, ' '),
+    prompt: body.trim().slice(0, maxPromptChars),
+    disallowedTools: known.disallowedTools ?? [],
+    skills: known.skills ?? [],
+    background: known.background ?? false,
+    worktree: known.isolation === 'worktree',
+    path,
+    ...(known.tools !== undefined && { tools: known.tools }),
+    ...(known.model !== undefined && known.model !== 'inherit' && { model: known.model }),
+    ...(known.permissionMode !== undefined && { permissionMode: known.permissionMode }),
+    ...(known.maxTurns !== undefined && { maxTurns: known.maxTurns }),
+    ...(known.color !== undefined && { color: known.color }),
+  };
+  return { agent, problems };
+}
+
+function checked(given: Record<string, unknown>): {
+  known: Fields;
+  wrong: { field: string; message: string }[];
+} {
+  const known: Record<string, unknown> = {};
+  const wrong: { field: string; message: string }[] = [];
+  for (const [field, schema] of Object.entries(fields)) {
+    if (given[field] === undefined || given[field] === null) continue;
+    const parsed = schema.safeParse(given[field]);
+    if (parsed.success) known[field] = parsed.data;
+    else wrong.push({ field, message: parsed.error.issues[0]?.message ?? 'it is not valid' });
+  }
+  return { known: known as Fields, wrong };
+}
+
+function lineOf(content: string, field: string): number {
+  return content.split('\n').findIndex((line) => line.startsWith(`${field}:`)) + 1;
+}
+
+/** Splits at commas outside of brackets. */
+function splitNames(list: string): string[] {
+  return list.match(/[^,(]+(?:\([^)]*\))?/g) ?? [];
+}

@@ -1,0 +1,67 @@
+import { type RuntimeConfig, runtimeConfig } from '../../protocol/config.ts';
+import { subagentLimits } from './limits.ts';
+import type { SubagentRecord } from './record.ts';
+
+type Mode = RuntimeConfig['permissions']['mode'];
+
+/** Tools that speak with the person, wait, or steer the session itself: no subagent has them. */
+const never: ReadonlySet<string> = new Set([
+  ...['AskUserQuestion', 'EnterPlanMode', 'ExitPlanMode', 'ScheduleWakeup', 'TaskOutput', 'Workflow'],
+]);
+
+/** Families of models: a file names one to ask for less or more than usual. Which model that is only the class could say. */
+const families: ReadonlySet<string> = new Set(['sonnet', 'opus', 'haiku', 'fable', 'inherit']);
+
+/** Whether a subagent may use the tool of this name. */
+export function mayUse(
+  record: Pick<SubagentRecord, 'tools' | 'disallowedTools' | 'depth'>,
+): (tool: string) => boolean {
+  const listed = record.tools?.map(nameOf);
+  const removed = record.disallowedTools.map(nameOf);
+  return (tool) => {
+    if (never.has(tool) || (tool === 'Agent' && record.depth >= subagentLimits.depth)) return false;
+    if (removed.some((name) => speaksOf(name, tool))) return false;
+    return listed === undefined || listed.some((name) => speaksOf(name, tool));
+  };
+}
+
+/** `Agent(a, b)` is about the tool as a whole, `Task` its older name. */
+function nameOf(entry: string): string {
+  const name = entry.replace(/\(.*$/s, '').trim();
+  return name === 'Task' ? 'Agent' : name;
+}
+
+/** `*` is every tool, `mcp__server` and `mcp__server__*` all of one server, `mcp__*` all of all. */
+function speaksOf(name: string, tool: string): boolean {
+  if (name === '*' || name === tool) return true;
+  if (!name.startsWith('mcp__')) return false;
+  const prefix = name.replace(/\*$/, '').replace(/__$/, '');
+  return tool.startsWith(`${prefix}__`);
+}
+
+/** The configuration that a subagent works under: never wider than that of the workspace. */
+export function configFor(config: RuntimeConfig, record: SubagentRecord): RuntimeConfig {
+  const { model, permissions } = config;
+  const turns = [model.maxTurns, record.maxTurns].filter((limit) => limit !== undefined);
+  return {
+    ...config,
+    systemPrompt: record.prompt,
+    model: {
+      ...model,
+      name: record.model === undefined || families.has(record.model) ? model.name : record.model,
+      ...(turns.length > 0 && { maxTurns: Math.min(...turns) }),
+    },
+    permissions: { ...permissions, mode: modeFor(permissions.mode, record.permissionMode) },
+  };
+}
+
+/**
+ * The mode of a subagent. Its file may have been written by a model, so it can only give up what the workspace has; one whose
+ * workspace asks for nothing (or for no edits) works as the workspace does.
+ */
+function modeFor(ofWorkspace: Mode, ofFile: string | undefined): Mode {
+  const narrower = ['plan', 'dontAsk'];
+  const asked = runtimeConfig.shape.permissions.shape.mode.safeParse(ofFile);
+  if (!asked.success || ofWorkspace !== 'default') return ofWorkspace;
+  return narrower.includes(asked.data) ? asked.data : ofWorkspace;
+}
