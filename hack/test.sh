@@ -124,7 +124,7 @@ start_cluster() {
   in_background "$run/cluster.log" env -u ANTHROPIC_API_KEY bash -c '
     set -uo pipefail
     hack=$1 name=$2 status=0
-    "$hack/lib/nested.sh" "$hack/images" prepare &
+    "$hack/lib/nested.sh" "$hack/images" prepare programs &
     "$hack/lib/nested.sh" "$hack/cluster" up --name "$name" || status=$?
     wait $! || status=$?
     if ((status == 0)); then

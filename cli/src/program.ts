@@ -17,9 +17,13 @@ import { lsCommand } from './commands/ls.ts';
 import { messagesCommand } from './commands/messages.ts';
 import { newCommand } from './commands/new.ts';
 import { portForwardCommand } from './commands/port-forward.ts';
+import { rewindCommand } from './commands/rewind.ts';
+import { schedulesCommand } from './commands/schedules.ts';
 import { sendCommand } from './commands/send.ts';
+import { sessionsCommand } from './commands/sessions.ts';
 import { shellCommand } from './commands/shell.ts';
 import { suspendCommand } from './commands/suspend.ts';
+import { transcriptCommand } from './commands/transcript.ts';
 import { usageCommand } from './commands/usage.ts';
 import { versionCommand } from './commands/version.ts';
 import { wakeCommand } from './commands/wake.ts';
@@ -35,6 +39,9 @@ const commands: ((around: Surroundings) => Command)[] = [
   sendCommand,
   attachCommand,
   approveCommand,
+  sessionsCommand,
+  transcriptCommand,
+  schedulesCommand,
   forkCommand,
   shellCommand,
   portForwardCommand,
@@ -46,6 +53,7 @@ const commands: ((around: Surroundings) => Command)[] = [
   checkpointsCommand,
   exportCommand,
   importCommand,
+  rewindCommand,
   usageCommand,
   logsCommand,
   deleteCommand,

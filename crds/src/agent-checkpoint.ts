@@ -2,14 +2,18 @@ import { z } from 'zod';
 import type { CustomObject, KindDefinition } from './resource.ts';
 import { objectName, objectReference, observedGeneration, quantity, timestamp } from './scalars.ts';
 
-export const checkpointTriggers = ['Idle', 'Manual', 'Schedule', 'BeforeUpgrade'] as const;
+export const checkpointTriggers = ['Idle', 'Manual', 'Schedule', 'BeforeUpgrade', 'BeforeRewind'] as const;
 
 export const agentCheckpointSpec = z.object({
   workspaceRef: objectReference.meta({ description: 'The workspace, in the same namespace.' }),
   trigger: z.enum(checkpointTriggers).default('Manual').meta({ description: 'Why the checkpoint is taken.' }),
   volumeSnapshot: z.boolean().optional().meta({
     description:
-      'Of a checkpoint by hand: whether to take a VolumeSnapshot of the claim as well, of the class that spec.checkpoint.volumeSnapshotClassName of the workspace names. Turns wait and processes are stopped until it is cut; services are then started again. Before a sleep the class alone decides.',
+      'Of a checkpoint by hand or on a schedule: whether to take a VolumeSnapshot of the claim as well, of the class that spec.checkpoint.volumeSnapshotClassName of the workspace names. Turns wait and processes are stopped until it is cut; services are then started again. Before a sleep the class alone decides.',
+  }),
+  rewindTo: objectReference.optional().meta({
+    description:
+      'Rewinds the workspace to this AgentCheckpoint of it, which has a VolumeSnapshot: files, conversation and process images are again as they were then. The present comes first: this checkpoint, always with a VolumeSnapshot, is the way back. status.rewind of the workspace says what came of it. Goes with the trigger BeforeRewind.',
   }),
   archive: z.boolean().optional().meta({
     description:
@@ -138,6 +142,11 @@ export const agentCheckpoint: KindDefinition = {
   spec: agentCheckpointSpec.meta({
     'x-kubernetes-validations': [
       { rule: 'self == oldSelf', message: 'spec is immutable: create another AgentCheckpoint instead' },
+      {
+        rule: "has(self.rewindTo) == (self.trigger == 'BeforeRewind')",
+        message:
+          'rewindTo goes with the trigger BeforeRewind: set both for a rewind, and neither for a checkpoint alone',
+      },
     ],
   }),
   status: agentCheckpointStatus,

@@ -16,6 +16,10 @@ const approval = z.object({
     .max(4096)
     .optional()
     .meta({ description: 'Why it is denied, as the agent shall read it.' }),
+  answers: z.array(z.string().min(1).max(4096)).min(1).max(4).optional().meta({
+    description:
+      'Where the agent asks questions, the answer to each, in their order: the label of an option, several, or something else.',
+  }),
 });
 
 export const agentMessageSpec = z.object({
@@ -40,6 +44,12 @@ export const agentMessageSpec = z.object({
       ],
     }),
   approval: approval.optional().meta({
+    'x-kubernetes-validations': [
+      {
+        rule: "!has(self.answers) || self.decision == 'Allow'",
+        message: 'answers go with the decision Allow; what is denied has a reason',
+      },
+    ],
     description:
       'The answer to a tool call that waits for a person, in place of a prompt. It wakes the workspace, and that call goes on, once. Whoever creates it needs the right approve on agentworkspaces/approve.',
   }),

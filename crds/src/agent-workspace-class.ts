@@ -244,6 +244,24 @@ export const agentWorkspaceClassSpec = z.object({
         },
       ],
     }),
+  schedules: z
+    .object({
+      most: z.int().min(0).max(100).default(20).meta({
+        description: 'Prompts that the sessions of a workspace may have scheduled for themselves. 0: none.',
+      }),
+      minInterval: duration.default('1m').meta({
+        description:
+          'Between two prompts of one schedule, at least; 10s or more. Each may wake the workspace.',
+        'x-kubernetes-validations': [
+          {
+            rule: "duration(self) >= duration('10s')",
+            message: 'must be at least 10s: each of them may wake a workspace',
+          },
+        ],
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'What agents may schedule for themselves, by /loop or with tools.' }),
   egress: z
     .object({
       allow: z.array(allowance).max(128).optional().meta({

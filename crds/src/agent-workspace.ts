@@ -17,6 +17,14 @@ export const permissionModes = ['default', 'acceptEdits', 'plan', 'dontAsk', 'by
 export const permissionMode = z.enum(permissionModes);
 export type PermissionMode = z.infer<typeof permissionMode>;
 
+/** What a workspace may begin with; in another namespace only for whom somebody there permits it (fork-rights.ts). */
+const originReference = objectReference.extend({
+  namespace: dnsLabel.optional().meta({
+    description:
+      'The namespace, where it is another one. Whoever makes the workspace needs the verb fork there, on agentcheckpoints/fork or agentworkspaces/fork.',
+  }),
+});
+
 export const service = z.object({
   name: dnsLabel.meta({ description: 'The name of the service, unique in its workspace.' }),
   command: z
@@ -166,6 +174,10 @@ const agent = z.object({
     .min(1)
     .optional()
     .meta({ description: 'Input and output tokens for one UTC day. Default: the ceiling of the class.' }),
+  compactAt: z.int().min(10_000).max(10_000_000).default(150_000).meta({
+    description:
+      "Tokens of a conversation from which it is summarized before it goes on. Less than the model's window by what one answer and the results of its tool calls may take.",
+  }),
 });
 
 export const agentWorkspaceSpec = z.object({
@@ -228,7 +240,7 @@ export const agentWorkspaceSpec = z.object({
     .object({
       processes: z.enum(['Restart', 'Restore']).default('Restart').meta({
         description:
-          'Restart starts services and restartable background tasks afresh after a sleep. Restore brings back services and background tasks with their memory, where spec.processImages of the class is enabled; elsewhere it is as Restart. The condition ProcessesRestored says what came of it.',
+          'Restart starts services and restartable background tasks afresh after a sleep. Restore brings back services, background tasks and terminals with their memory, where spec.processImages of the class is enabled; elsewhere it is as Restart. The condition ProcessesRestored says what came of it.',
       }),
       keep: z.int().min(1).max(100).default(3).meta({ description: 'How many checkpoints are kept.' }),
       volumeSnapshotClassName: objectName.optional().meta({
@@ -239,6 +251,37 @@ export const agentWorkspaceSpec = z.object({
         description:
           'Whether each sleep is followed by an archive of its checkpoint in the bucket of the class (spec.archive). A wake in the meantime gives it up; the next sleep makes one of its own. Default: none but those that are asked for.',
       }),
+      schedule: z
+        .object({
+          cron: z
+            .string()
+            .max(120)
+            .regex(/^(@(hourly|daily|weekly|monthly|yearly|annually)|[^ ]+( [^ ]+){4})$/)
+            .meta({
+              description: 'Minute, hour, day of the month, month and day of the week, as cron has them.',
+              patternMessage:
+                'must be five fields as of cron, such as "0 3 * * *", or one of @hourly, @daily, @weekly, @monthly, @yearly',
+            }),
+          timeZone: z
+            .string()
+            .min(1)
+            .max(64)
+            .regex(/^[A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+)*$/)
+            .default('UTC')
+            .meta({
+              description: 'The time zone in which that is meant, such as Europe/Berlin.',
+              patternMessage: 'must be the name of a time zone, such as Europe/Berlin',
+            }),
+          volumeSnapshot: z.boolean().default(false).meta({
+            description:
+              'Whether each comes with a VolumeSnapshot, as spec.volumeSnapshot of an AgentCheckpoint does.',
+          }),
+        })
+        .optional()
+        .meta({
+          description:
+            'Takes checkpoints at these times while the workspace is awake; one that is busy is waited for. Of a workspace that sleeps the newest checkpoint is what it is. Default: none.',
+        }),
     })
     .prefault({})
     .meta({ description: 'How checkpoints are taken and what comes back from them.' }),
@@ -319,8 +362,12 @@ export const agentWorkspaceSpec = z.object({
     }),
   source: z
     .object({
-      checkpointRef: objectReference.optional().meta({
-        description: 'An AgentCheckpoint of this namespace that has a VolumeSnapshot or an archive.',
+      checkpointRef: originReference.optional().meta({
+        description: 'An AgentCheckpoint that has a VolumeSnapshot, or, in this namespace, an archive.',
+      }),
+      workspaceRef: originReference.optional().meta({
+        description:
+          'An AgentWorkspace: its newest AgentCheckpoint that has a VolumeSnapshot when this one begins.',
       }),
       archive: z
         .object({
@@ -347,8 +394,9 @@ export const agentWorkspaceSpec = z.object({
     .meta({
       'x-kubernetes-validations': [
         {
-          rule: 'has(self.checkpointRef) != has(self.archive)',
-          message: 'name one of checkpointRef and archive',
+          rule: '(has(self.checkpointRef) ? 1 : 0) + (has(self.workspaceRef) ? 1 : 0) + (has(self.archive) ? 1 : 0) == 1',
+          message:
+            'name one of a checkpoint (checkpointRef), a workspace (workspaceRef) and an archive (archive)',
         },
       ],
       description:
@@ -381,6 +429,8 @@ export const workspacePhases = [
 ] as const;
 export type WorkspacePhase = (typeof workspacePhases)[number];
 
+export const rewindPhases = ['Preparing', 'Restoring', 'Completed', 'Returning', 'Failed'] as const;
+
 export const agentWorkspaceStatus = z.object({
   phase: z.enum(workspacePhases).optional().meta({ description: 'Where the workspace is in its life.' }),
   observedGeneration,
@@ -393,6 +443,10 @@ export const agentWorkspaceStatus = z.object({
   idleSince: timestamp.optional().meta({ description: 'Since when nothing happened; absent while busy.' }),
   suspendedSince: timestamp.optional().meta({ description: 'Since when it sleeps; absent while awake.' }),
   startedAt: timestamp.optional().meta({ description: 'When the current pod was asked for.' }),
+  nextWakeAt: timestamp.optional().meta({
+    description:
+      'When the agent is to be awake for a prompt that it scheduled; absent: nothing is scheduled.',
+  }),
   messages: z
     .object({
       pending: z.int().min(0).meta({ description: 'Messages that the agent has not begun.' }),
@@ -411,6 +465,25 @@ export const agentWorkspaceStatus = z.object({
             tool: z.string().max(128).meta({ description: 'The tool.' }),
             summary: z.string().max(512).meta({ description: 'What the call would do, in one line.' }),
             since: timestamp.meta({ description: 'Since when it waits.' }),
+            questions: z
+              .array(
+                z.object({
+                  question: z.string().max(1024).meta({ description: 'What the agent wants to know.' }),
+                  options: z
+                    .array(z.string().max(200))
+                    .max(4)
+                    .meta({ description: 'What it suggests; another answer is as good.' }),
+                  several: z.boolean().meta({ description: 'Whether several may be chosen.' }),
+                }),
+              )
+              .max(4)
+              .optional()
+              .meta({ description: 'What to answer, where to allow is not enough.' }),
+            plan: z
+              .string()
+              .max(8192)
+              .optional()
+              .meta({ description: 'The plan to be approved, cut at 8 KiB.' }),
           }),
         )
         .max(16)
@@ -447,6 +520,7 @@ export const agentWorkspaceStatus = z.object({
     .meta({ description: 'The newest verified checkpoint: what the next wake starts from.' }),
   forkedFrom: z
     .object({
+      namespace: dnsLabel.optional().meta({ description: 'Its namespace, where that is another one.' }),
       workspace: objectName.meta({ description: 'The AgentWorkspace.' }),
       workspaceUID: z.string().max(64).meta({ description: 'Its UID.' }),
       checkpoint: objectName.meta({ description: 'The AgentCheckpoint.' }),
@@ -468,6 +542,57 @@ export const agentWorkspaceStatus = z.object({
     })
     .optional()
     .meta({ description: 'What spec.source came to. Absent: the workspace is no fork.' }),
+  claimName: objectName.optional().meta({
+    description:
+      'The PersistentVolumeClaim in force. Absent: the one that is named as the workspace. A rewind puts another in its place.',
+  }),
+  agentImage: z.string().max(1024).optional().meta({
+    description:
+      'The image of the agent that last ran on the volume. A wake with another one keeps a checkpoint first, with the trigger BeforeUpgrade.',
+  }),
+  schedule: z
+    .object({
+      last: timestamp.optional().meta({ description: 'When a checkpoint was last asked for.' }),
+      next: timestamp.optional().meta({ description: 'When the next one is due, if it is awake then.' }),
+    })
+    .optional()
+    .meta({ description: 'Where spec.checkpoint.schedule stands.' }),
+  rewind: z
+    .object({
+      checkpoint: objectName.meta({
+        description: 'The AgentCheckpoint that asked for it. It holds what was before: the way back.',
+      }),
+      uid: z.string().max(64).meta({ description: 'Its UID.' }),
+      to: z
+        .object({
+          checkpoint: objectName.meta({ description: 'The AgentCheckpoint.' }),
+          sequence: z.int().min(1).meta({ description: 'Its number.' }),
+          digest: z.string().max(71).meta({ description: 'SHA-256 of its manifest, as sha256:HEX.' }),
+          volumeSnapshot: objectName.meta({
+            description: 'The VolumeSnapshot that the claim is made from.',
+          }),
+        })
+        .meta({ description: 'What it goes back to.' }),
+      phase: z.enum(rewindPhases).meta({
+        description:
+          'Preparing: the present is being kept. Restoring: the agent starts on a claim made from the snapshot. Completed: it did, and that claim is in force. Returning and Failed: it could not, and the claim from before is in force again.',
+      }),
+      startedAt: timestamp.meta({ description: 'When it was begun.' }),
+      completedAt: timestamp.optional().meta({ description: 'When it was completed or failed.' }),
+      sequence: z
+        .int()
+        .min(1)
+        .optional()
+        .meta({ description: 'The number of the checkpoint that holds the present.' }),
+      claim: objectName.optional().meta({ description: 'The claim that is made from the snapshot.' }),
+      previousClaim: objectName.optional().meta({
+        description:
+          'The claim from before. It is removed when the rewind is completed and the VolumeSnapshot of the present is ready to use.',
+      }),
+      message: z.string().max(4096).optional().meta({ description: 'Why it failed; a sentence for people.' }),
+    })
+    .optional()
+    .meta({ description: 'The last rewind. Absent: there was none.' }),
   usage: z
     .object({
       day: utcDay.meta({ description: 'The UTC day of which this speaks.' }),

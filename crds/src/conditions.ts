@@ -33,6 +33,10 @@ export const workspaceConditions = {
         status: 'False',
         meaning: 'The workspace is about to sleep. A message cancels that.',
       },
+      Rewinding: {
+        status: 'False',
+        meaning: 'The workspace is being rewound to a checkpoint; status.rewind says how far that is.',
+      },
       ClassNotResolved: { status: 'False', meaning: 'See the condition ClassResolved.' },
       StorageNotReady: { status: 'False', meaning: 'See the condition StorageReady.' },
       PodNotRunning: { status: 'False', meaning: 'See the condition PodRunning.' },
@@ -258,8 +262,21 @@ export const workspaceConditions = {
       },
     },
   },
+  CheckpointsScheduled: {
+    meaning:
+      'Whether checkpoints are taken at the times of spec.checkpoint.schedule. Absent while that was never set.',
+    reasons: {
+      Scheduled: { status: 'True', meaning: 'status.schedule.next is the next time.' },
+      ScheduleInvalid: {
+        status: 'False',
+        meaning: 'The expression or the time zone cannot be read, or names no time; why is in the message.',
+      },
+      NotAsked: { status: 'Unknown', meaning: 'spec.checkpoint.schedule is no longer set.' },
+    },
+  },
   ProcessesRestored: {
-    meaning: 'What became of services and background tasks at the last wake. Unknown before the first wake.',
+    meaning:
+      'What became of services, background tasks and terminals at the last wake. Unknown before the first wake.',
     reasons: {
       NothingToRestore: { status: 'True', meaning: 'None ran when the workspace went to sleep.' },
       Restored: { status: 'True', meaning: 'Process images were restored; memory is as it was.' },
@@ -269,6 +286,11 @@ export const workspaceConditions = {
           'Services and restartable background tasks were started afresh, as spec.checkpoint.processes asks.',
       },
       NeverSlept: { status: 'Unknown', meaning: 'The workspace has not slept yet.' },
+      Rewound: {
+        status: 'True',
+        meaning:
+          'The workspace was just rewound: processes whose images are in the checkpoint go on, services were started afresh otherwise.',
+      },
       Forked: {
         status: 'True',
         meaning:
@@ -383,6 +405,11 @@ export const messageReasons = {
     phase: 'Failed',
     meaning: 'The agent refuses the message for good; why is in the message.',
   },
+  WorkspaceRewound: {
+    phase: 'Failed',
+    meaning:
+      'The workspace was rewound while the message had no answer yet. It is not asked again: send it again if it still matters.',
+  },
   WorkspaceDeleted: {
     phase: 'Failed',
     meaning: 'The workspace was deleted before the message was completed.',
@@ -416,6 +443,19 @@ export const checkpointReasons = {
     meaning: 'The workspace never ran and spec.runPolicy is Suspended: there is nothing to take.',
   },
   AnotherUnderWay: { phase: 'Pending', meaning: 'Another checkpoint of the workspace is being taken.' },
+  TargetNotReady: {
+    phase: 'Pending',
+    meaning: 'The checkpoint to rewind to, or its VolumeSnapshot, is being taken. That is waited for.',
+  },
+  RewindUnderWay: {
+    phase: 'Pending',
+    meaning:
+      'Another rewind of the workspace is not over, or the claim from before it is still there; it goes when the VolumeSnapshot of that moment is ready.',
+  },
+  RewindRefused: {
+    phase: 'Failed',
+    meaning: 'The workspace was not rewound and is as it was; why, and what to do, is in the message.',
+  },
   WaitsForSleep: {
     phase: 'Pending',
     meaning:

@@ -1,6 +1,7 @@
 import { approvalRightsPolicy } from './approval-rights.ts';
 import { ceilingsPolicy } from './ceilings.ts';
 import { customResourceDefinition } from './definition/custom-resource-definition.ts';
+import { forkRightsPolicy } from './fork-rights.ts';
 import { kinds } from './index.ts';
 import { referenceIndex, referencePage } from './reference/page.ts';
 import { group } from './resource.ts';
@@ -24,6 +25,11 @@ export function generatedFiles(): Map<string, string> {
   files.set(
     'charts/dormouse/templates/approval-rights.yaml',
     notice + helmLiteral(documents(approvalRightsPolicy())),
+  );
+  files.set('crds/generated/fork-rights.yaml', manifest(forkRightsPolicy()));
+  files.set(
+    'charts/dormouse/templates/fork-rights.yaml',
+    notice + helmLiteral(documents(forkRightsPolicy())),
   );
   files.set('docs/reference/README.md', referenceIndex(kinds));
   return files;

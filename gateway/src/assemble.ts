@@ -11,6 +11,7 @@ import { Door } from './door.ts';
 import { assembleEgress, type EgressAssembly } from './egress/index.ts';
 import { Gateway } from './gateway.ts';
 import { ConnectionLimits } from './limits/index.ts';
+import { McpEndpoint } from './mcp/index.ts';
 import { assembleModelProxy } from './model-proxy/assemble.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { Tracing } from './telemetry/tracing.ts';
@@ -85,9 +86,10 @@ export function assemble(options: AssembleOptions) {
     origins: config.origins,
   });
   const audit = auditTo(log);
-  const gateway = new Gateway({
+  const gateway: Gateway = new Gateway({
     door,
     attach,
+    mcp: new McpEndpoint(() => gateway.ownOrigin, log),
     origins: config.origins,
     tracing,
     clock,

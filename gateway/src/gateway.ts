@@ -11,11 +11,13 @@ import { abortWhenLeft, ClientLeft, clientLeftStatus } from './http/client-left.
 import { answerPreflight, isPreflight, letPageRead, pageOf } from './http/cross-origin.ts';
 import { Listener } from './http/listener.ts';
 import { Refusal, refusalOf } from './http/refusal.ts';
+import type { McpEndpoint } from './mcp/index.ts';
 import type { Span, Tracing } from './telemetry/tracing.ts';
 
 export interface GatewayOptions {
   door: Pick<Door, 'admit'>;
   attach: Pick<Attach, 'serve' | 'join'>;
+  mcp: Pick<McpEndpoint, 'serve'>;
   /** Pages of these origins may read answers. */
   origins: ReadonlySet<string>;
   tracing: Pick<Tracing, 'serve'>;
@@ -46,6 +48,7 @@ interface Visit {
 export class Gateway {
   readonly #options: GatewayOptions;
   readonly #listener: Listener<Visit>;
+  #port = 0;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -67,8 +70,14 @@ export class Gateway {
   }
 
   /** The port that it listens on; 0 takes any. Rejects where it cannot. */
-  listen(port: number): Promise<number> {
-    return this.#listener.listen(port);
+  async listen(port: number): Promise<number> {
+    this.#port = await this.#listener.listen(port);
+    return this.#port;
+  }
+
+  /** Where this process reaches itself, once it listens. */
+  get ownOrigin(): string {
+    return `http://127.0.0.1:${this.#port}`;
   }
 
   /** Takes no new connections, ends streams, and gives requests `grace` milliseconds. Resolves when nothing is left. */
@@ -83,7 +92,7 @@ export class Gateway {
   }
 
   async #request(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { attach, origins } = this.#options;
+    const { attach, mcp, origins } = this.#options;
     const page = pageOf(request.headers, origins);
     if (page !== undefined) {
       letPageRead(response, page);
@@ -94,7 +103,9 @@ export class Gateway {
       abortWhenLeft(response, visit.controller);
       if (response.destroyed) throw new ClientLeft();
       try {
-        await attach.serve(this.#attaching(admission, request, visit, { response }), admission.check);
+        const attaching = this.#attaching(admission, request, visit, { response });
+        if (admission.target.mcp === true) await mcp.serve(attaching);
+        else await attach.serve(attaching, admission.check);
       } catch (error) {
         if (!(error instanceof Ended)) throw error;
         response.end();

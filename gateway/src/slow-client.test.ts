@@ -11,6 +11,7 @@ let port: number;
 beforeEach(async () => {
   gateway = new Gateway({
     door: { admit: () => Promise.reject(new Refusal('unauthorized', 'nobody comes in here')) },
+    mcp: { serve: async () => undefined },
     attach: { serve: () => Promise.resolve(), join: () => Promise.resolve(101) },
     origins: new Set(),
     tracing: { serve: () => noSpan },

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the file system of a base image as a tar.
 #
-#   base.sh runtime|workspace OUT.tar NODE
+#   base.sh runtime|workspace|programs OUT.tar NODE
 #
 # Where Docker answers and can pull: base.Containerfile, with NODE as its Node.js binary in it. Else: mmdebstrap, without NODE.
 # Prints which it was: "docker" or "mmdebstrap".
@@ -24,7 +24,7 @@ with_docker() {
   local context container name=dormouse.dev/base-$target:building
   context=$(mktemp -d)
   trap 'rm -rf "$context"' EXIT
-  cp "$here"/{packages.txt,criu.sh,no-io-uring.c,base.Containerfile} "$context"
+  cp "$here"/{packages.txt,criu.sh,no-io-uring.c,sysv-shm.c,base.Containerfile} "$context"
   cp "$node" "$context/node"
   DOCKER_BUILDKIT=1 docker build --progress plain --file "$context/base.Containerfile" --target "$target" --tag "$name" "$context" >&2
   container=$(docker create "$name" true)
@@ -33,7 +33,8 @@ with_docker() {
   docker rmi "$name" >/dev/null
 }
 
-packages() { awk -v image="$1" '$1 == image { print $2 }' "$here/packages.txt" | paste -sd ,; }
+# packages IMAGE: those of the image; "programs" is the workspace's with more.
+packages() { awk -v image="$1" '$1 == image || (image == "programs" && $1 == "workspace") { print $2 }' "$here/packages.txt" | paste -sd ,; }
 
 # criu_of OUT: criu out of the next Debian. What is signed there is good for a week, and testing may not be released for longer.
 criu_of() {
@@ -42,7 +43,7 @@ criu_of() {
   mmdebstrap --variant=extract --include="$(packages criu)" --aptopt='APT::Install-Recommends "false"' \
     --aptopt='Acquire::Check-Valid-Until "false"' forky "$debian" \
     "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian forky main" >&2
-  cp "$here/no-io-uring.c" "$debian"
+  cp "$here"/*.c "$debian"
   "$here/criu.sh" "$debian" "$1"
   rm -rf "$debian"
 }
@@ -71,6 +72,7 @@ with_mmdebstrap() {
     --aptopt='APT::Install-Recommends "false"' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/info/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+    --dpkgopt='path-exclude=/usr/lib/*/libLLVM*' \
     --customize-hook='rm -rf "$1/etc/resolv.conf" "$1/etc/hostname" "$1"/var/cache/debconf/*-old "$1"/var/log/* "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"' \
     --customize-hook='if [ -d "$1/etc/apt" ]; then echo "deb http://deb.debian.org/debian bookworm main" >"$1/etc/apt/sources.list"; fi' \
     "${more[@]}" bookworm "$out" >&2

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Collects criu with everything it links to, out of a file system that has Debian's package and gcc: criu.sh ROOT OUT
-# ROOT also has no-io-uring.c.
+# ROOT also has no-io-uring.c and sysv-shm.c, which become libraries beside it.
 #
 # It comes from a newer Debian than the rest of the image, C library included, so it brings its own and is started by its own
 # loader. OUT lies at /opt/criu in the image.
@@ -20,5 +20,7 @@ cat >"$out/criu" <<'END'
 exec /opt/criu/lib/loader --library-path /opt/criu/lib /opt/criu/lib/criu "$@"
 END
 chmod 755 "$out/criu"
-chroot "$root/" gcc -O2 -shared -fPIC -nostdlib -o /no-io-uring.so /no-io-uring.c
-cp "$root/no-io-uring.so" "$out/"
+for library in no-io-uring sysv-shm; do
+  chroot "$root/" gcc -O2 -shared -fPIC -nostdlib -o "/$library.so" "/$library.c"
+  cp "$root/$library.so" "$out/"
+done

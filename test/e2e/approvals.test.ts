@@ -87,6 +87,25 @@ describe('a tool call that waits for a person', () => {
     expect(occurrences(await workspaces.transcript('ask'), 'user', 'echo once')).toBe(1);
   });
 
+  it('may be a question of the agent, whose answer it reads', async () => {
+    const { workspaces } = here;
+    await workspaces.create('choose');
+    const input = {
+      questions: [{ question: 'Which colour?', options: [{ label: 'Ochre' }, { label: 'Umber' }] }],
+    };
+    const [message, question] = await asleepWithQuestion(
+      'choose',
+      `tool AskUserQuestion ${JSON.stringify(input)}`,
+    );
+    expect(question.questions).toEqual([
+      { question: 'Which colour?', options: ['Ochre', 'Umber'], several: false },
+    ]);
+    const empty = await answer('choose', { id: question.id, decision: 'Allow' });
+    expect((await workspaces.messageIn(empty.name, ['Failed'])).status?.message).toContain('an answer');
+    await answer('choose', { id: question.id, decision: 'Allow', answers: ['Umber'] });
+    expect(await workspaces.answer(message)).toContain('Which colour?\n→ Umber');
+  });
+
   it('is not run when it is denied, and the agent reads why', async () => {
     const { workspaces } = here;
     await workspaces.create('deny', { agent: { permissionMode: 'default' } });

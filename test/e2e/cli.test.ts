@@ -3,42 +3,16 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { type AgentMessage, apiVersion } from '@dormouse/crds';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { KubernetesObject } from '../support/cluster.ts';
+import { commandLine, program } from '../support/command-line.ts';
 import { tokenWith } from '../support/gateway.ts';
-import { type Output, run } from '../support/program.ts';
 import { suite } from '../support/suite.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const program = `${root}/dist/dormouse/dormouse.js`;
 const here = suite('cli');
-
-beforeAll(async () => {
-  const { code, stderr } = await run(process.execPath, ['hack/build.ts', 'dormouse'], { cwd: root });
-  if (code !== 0) throw new Error(`the command line cannot be built: ${stderr}`);
-});
-
-function environment() {
-  return { KUBECONFIG: here.cluster.access.file, NO_COLOR: '1' };
-}
-
-/** The file that is shipped, in the namespace of the test. */
-function dormouse(args: string[], input?: string): Promise<Output> {
-  return run(process.execPath, [program, '--namespace', here.workspaces.namespace, ...args], {
-    env: environment(),
-    ...(input !== undefined && { input }),
-  });
-}
-
-/** What it prints; anything but exit code 0 fails the test with what it said. */
-async function succeed(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await dormouse(args);
-  expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
-  return stdout;
-}
+const { environment, dormouse, succeed } = commandLine(here);
 
 function messages(): Promise<(KubernetesObject & AgentMessage)[]> {
   return here.cluster.list(apiVersion, 'AgentMessage', { namespace: here.workspaces.namespace });

@@ -136,6 +136,13 @@ describe('a workspace, by way of the gateway', () => {
     expect(await tool(`curl -s --proxytunnel http://${site}:8000/page.txt`)).toContain('from the world');
   });
 
+  it('reads pages with WebFetch from the untrusted container, where its class allows them', async () => {
+    const fetched = (url: string) =>
+      here.workspaces.ask('out', `tool WebFetch ${JSON.stringify({ url, prompt: 'say: read it' })}`);
+    expect(await fetched(`http://${site}:8000/page.txt`)).toBe('read it');
+    expect(await fetched('http://other.example:80/')).toContain('spec.egress.allow');
+  });
+
   it('is told what to ask for where its class does not allow it, and so is whoever looks at Events', async () => {
     const { cluster, workspaces } = here;
     const text = await tool('curl -s -i http://other.example/');

@@ -1,20 +1,15 @@
-import { type AgentCheckpoint, apiVersion } from '@dormouse/crds';
-import { describe, expect, it, type TestContext } from 'vitest';
+import { type AgentCheckpoint, type AgentWorkspace, apiVersion } from '@dormouse/crds';
+import { describe, expect, it, vi } from 'vitest';
 import { type KubernetesObject, reference } from '../support/cluster.ts';
+import { tokenWith } from '../support/gateway.ts';
+import { run } from '../support/program.ts';
+import { needSnapshots } from '../support/snapshots.ts';
 import { suite } from '../support/suite.ts';
 import { textOf, type WorkspaceInput } from '../support/workspaces.ts';
 
 const here = suite('fork');
 const snapshotClass = 'standard';
 const withSnapshots: WorkspaceInput = { checkpoint: { volumeSnapshotClassName: snapshotClass } };
-
-/** kind's own node image has no snapshots; the one that hack/kind makes has, which test/cluster looks at. */
-async function needSnapshots({ skip }: TestContext): Promise<void> {
-  const { cluster } = here;
-  const groups = await cluster.list('apiextensions.k8s.io/v1', 'CustomResourceDefinition');
-  const name = 'volumesnapshots.snapshot.storage.k8s.io';
-  if (!groups.some(({ metadata }) => metadata.name === name)) skip('this cluster has no VolumeSnapshots');
-}
 
 /** Works, sleeps, works on: the name of the checkpoint in between. */
 async function originWith(name: string): Promise<string> {
@@ -36,7 +31,7 @@ const from = (checkpoint: string): WorkspaceInput => ({
 
 describe('a fork', () => {
   it('has the files and the conversation of its checkpoint, goes its own way, and leaves the origin alone', async (context) => {
-    await needSnapshots(context);
+    await needSnapshots(here.cluster, context);
     const { workspaces } = here;
     const checkpoint = await originWith('origin');
     await workspaces.condition('origin', 'SnapshotTaken', 'True', 'Taken');
@@ -69,7 +64,7 @@ describe('a fork', () => {
   });
 
   it('outlives its origin, and several begin at once', async (context) => {
-    await needSnapshots(context);
+    await needSnapshots(here.cluster, context);
     const { cluster, workspaces } = here;
     const checkpoint = await originWith('parent');
     const names = ['one', 'two', 'three'];
@@ -84,7 +79,7 @@ describe('a fork', () => {
   });
 
   it('begins with a checkpoint that was taken by hand, while its origin works on', async (context) => {
-    await needSnapshots(context);
+    await needSnapshots(here.cluster, context);
     const { cluster, workspaces } = here;
     await workspaces.create('busy', { ...withSnapshots, runPolicy: 'Always' });
     await workspaces.ask('busy', 'write notes.txt: one egg');
@@ -106,8 +101,27 @@ describe('a fork', () => {
     expect(await workspaces.ask('busy', 'run: cat notes.txt')).toContain('two eggs');
   });
 
+  it('of a workspace begins with its newest checkpoint that has a snapshot, as soon as there is one', async (context) => {
+    await needSnapshots(here.cluster, context);
+    const { workspaces } = here;
+    await workspaces.create('latest', { ...withSnapshots, runPolicy: 'Always' });
+    await workspaces.ask('latest', 'write notes.txt: one egg');
+    await workspaces.create('follows', { ...withSnapshots, source: { workspaceRef: { name: 'latest' } } });
+    expect(await workspaces.condition('follows', 'StorageReady', 'False', 'SourceNotReady')).toContain(
+      'dormouse checkpoint latest --snapshot',
+    );
+    await here.cluster.create({
+      apiVersion,
+      kind: 'AgentCheckpoint',
+      metadata: { name: 'newest', namespace: workspaces.namespace },
+      spec: { workspaceRef: { name: 'latest' }, volumeSnapshot: true },
+    } as KubernetesObject);
+    expect(await workspaces.ask('follows', 'run: cat notes.txt')).toContain('one egg');
+    expect((await workspaces.get('follows')).status?.forkedFrom).toMatchObject({ checkpoint: 'newest' });
+  });
+
   it('says what is missing where its checkpoint has no snapshot', async (context) => {
-    await needSnapshots(context);
+    await needSnapshots(here.cluster, context);
     const { workspaces } = here;
     await workspaces.create('plain');
     await workspaces.ask('plain', 'say: hello');
@@ -119,9 +133,106 @@ describe('a fork', () => {
   });
 });
 
+describe('a fork from another namespace', () => {
+  it('needs the right to it there, and then is one like any other, and leaves nothing behind', async (context) => {
+    await needSnapshots(here.cluster, context);
+    const { cluster, workspaces } = here;
+    const checkpoint = await originWith('shared');
+    await workspaces.asleep('shared');
+    const { namespace } = workspaces;
+    const other = `${namespace}-other`;
+    await cluster.create({
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: other },
+    } as KubernetesObject);
+    context.onTestFinished(() => cluster.delete(reference('v1', 'Namespace', other)));
+    await tokenWith(cluster, other, 'guest', ['dormouse-edit']);
+    const fork = (source: object) => ({
+      apiVersion,
+      kind: 'AgentWorkspace',
+      metadata: { name: 'guest', namespace: other },
+      spec: { ...spec, source },
+    });
+    const spec = (await workspaces.get('shared')).spec;
+    const account = ['--as', `system:serviceaccount:${other}:guest`];
+    const create = (source: object) =>
+      run('kubectl', ['create', '-f', '-', ...account], { input: JSON.stringify(fork(source)) });
+    const named = { checkpointRef: { name: checkpoint, namespace } };
+    const refused = await create(named);
+    expect(refused.stderr).toContain(
+      `may not fork AgentCheckpoint "${checkpoint}" of namespace "${namespace}"`,
+    );
+    expect((await create({ workspaceRef: { name: 'shared', namespace } })).stderr).toContain(
+      'may not fork AgentWorkspace "shared"',
+    );
+
+    await cluster.create({
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'Role',
+      metadata: { name: 'fork-shared', namespace },
+      rules: [
+        {
+          apiGroups: ['dormouse.dev'],
+          resources: ['agentcheckpoints/fork'],
+          resourceNames: [checkpoint],
+          verbs: ['fork'],
+        },
+      ],
+    } as unknown as KubernetesObject);
+    await cluster.create({
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: { name: 'fork-shared', namespace },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'fork-shared' },
+      subjects: [{ kind: 'ServiceAccount', name: 'guest', namespace: other }],
+    } as unknown as KubernetesObject);
+    // The API server learns of a right by its own watch.
+    await vi.waitFor(async () => expect(await create(named)).toMatchObject({ code: 0 }), 20_000);
+    const at = reference(apiVersion, 'AgentWorkspace', 'guest', other);
+    const running = await cluster.waitFor<KubernetesObject & AgentWorkspace>(
+      at,
+      'running or asleep',
+      (found) => found?.status?.phase === 'Running' || found?.status?.phase === 'Suspended',
+      120_000,
+    );
+    expect(running?.status?.forkedFrom).toMatchObject({
+      namespace,
+      workspace: 'shared',
+      checkpoint,
+      sequence: 1,
+    });
+    await cluster.create({
+      apiVersion,
+      kind: 'AgentMessage',
+      metadata: { name: 'ask', namespace: other },
+      spec: { workspaceRef: { name: 'guest' }, text: 'run: cat notes.txt' },
+    } as unknown as KubernetesObject);
+    const answered = await cluster.waitFor<
+      KubernetesObject & { status?: { phase?: string; reply?: { text: string } } }
+    >(
+      reference(apiVersion, 'AgentMessage', 'ask', other),
+      'answered',
+      (found) => found?.status?.phase === 'Completed',
+      60_000,
+    );
+    expect(answered?.status?.reply?.text).toContain('three eggs');
+    const contents = 'VolumeSnapshotContent';
+    await cluster.waitFor(
+      reference('snapshot.storage.k8s.io/v1', contents, `dormouse-fork-${running?.metadata.uid}`),
+      'gone',
+      (found) => found === undefined,
+      60_000,
+    );
+    // The data stays the origin's: it is forked again.
+    await workspaces.create('again', from(checkpoint));
+    expect(await workspaces.ask('again', 'run: cat notes.txt')).toContain('three eggs');
+  });
+});
+
 describe('a workspace whose snapshots cannot be taken', () => {
   it('sleeps all the same, and says so', async (context) => {
-    await needSnapshots(context);
+    await needSnapshots(here.cluster, context);
     const { workspaces } = here;
     await workspaces.create('unlucky', { checkpoint: { volumeSnapshotClassName: 'no-such-class' } });
     await workspaces.ask('unlucky', 'say: hello');

@@ -4,6 +4,7 @@ import { apiVersion } from '@dormouse/crds';
 import { describe, expect, it } from 'vitest';
 import { classLikeDefault, defaultClass } from '../support/classes.ts';
 import { type KubernetesObject, reference } from '../support/cluster.ts';
+import { GatewayForward, tokenWith } from '../support/gateway.ts';
 import { suite } from '../support/suite.ts';
 import type { Pod } from '../support/workspaces.ts';
 
@@ -113,6 +114,46 @@ describe('MCP servers of a workspace', () => {
     expect(await workspaces.ask('network', echo('site', 'hello'))).toBe('hello from /home/agent');
     const told = (await workspaces.transcript('network')).map((line) => JSON.stringify(line)).join('\n');
     expect(told).toMatch(/away: [^\n]*(403|denied|refused|not allow)/);
+  });
+});
+
+describe('a workspace as an MCP server', () => {
+  it('is woken by another agent, answers it, and shows it a file', async () => {
+    const { workspaces, cluster } = here;
+    const { namespace } = workspaces;
+    await workspaces.create('offered');
+    await workspaces.ask('offered', 'write plan.md: the plan');
+    await workspaces.asleep('offered');
+    const token = await tokenWith(cluster, namespace, 'other-agent', ['dormouse-user']);
+    await using gateway = await GatewayForward.open(cluster);
+    const call = async (name: string, input: object) => {
+      const answer = await gateway.fetch(namespace, 'offered', 'mcp', token, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+          'mcp-protocol-version': '2025-11-25',
+        },
+        body: JSON.stringify({
+          jsonrpc: '2.0',
+          id: 1,
+          method: 'tools/call',
+          params: { name, arguments: input },
+        }),
+      });
+      const text = await answer.text();
+      const data = /^data: (.*)$/m.exec(text)?.[1] ?? text;
+      return { status: answer.status, text: JSON.parse(data).result?.content?.[0]?.text };
+    };
+    const asked = await call('send_message', { text: 'say: hello, agent', session: 'other' });
+    expect(asked).toEqual({ status: 200, text: 'hello, agent' });
+    expect((await call('read_file', { path: 'plan.md' })).text).toContain('the plan');
+    expect((await call('list_sessions', {})).text).toContain('other: idle');
+    const nobody = await gateway.fetch(namespace, 'offered', 'mcp', undefined, {
+      method: 'POST',
+      body: '{}',
+    });
+    expect(nobody.status).toBe(401);
   });
 });
 

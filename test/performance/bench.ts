@@ -7,15 +7,17 @@ import { archive } from './archive.ts';
 import { attach } from './attach.ts';
 import { burst } from './burst.ts';
 import { gateway } from './gateway/gateway.ts';
+import { processes } from './processes.ts';
 import { sleepers } from './sleepers.ts';
 import { type Aim, judged } from './statistics.ts';
 import { wakeAndSleep } from './wake-and-sleep.ts';
 
-const help = `Usage: npm run bench -- [options] [wake] [burst] [sleepers] [attach] [archive] [gateway]
+const help = `Usage: npm run bench -- [options] [wake] [processes] [burst] [sleepers] [attach] [archive] [gateway]
 
 Measures and prints one JSON line for each; without names, all of them.
 
   wake       a wake and a sleep, beside a bare pod with the same images and claim
+  processes  a wake and a sleep with a process of 100 and of 500 MB that is dumped and restored, beside one without; the size of its image
   burst      1,000 workspaces at once, beside a loop that makes the same objects without an operator
   sleepers   10,000 workspaces that sleep but for 20: memory, processor time, start
   attach     a request through the gateway to a workspace that sleeps, beside the start of its pod and of a bare one; and to
@@ -25,7 +27,7 @@ Measures and prints one JSON line for each; without names, all of them.
              requests for a second of processor time, memory of an idle event stream. Takes nginx and wrk
              (hack/bench-programs), and no cluster
 
-  --samples N      of wake and attach (default 20)
+  --samples N      of wake, processes and attach (default 20)
   --burst N        workspaces of burst (default 1000)
   --sleepers N     workspaces of sleepers (default 10000)
   --files N        of archive (default 50000)
@@ -63,6 +65,7 @@ function atLeast(least: number, text: string): number {
 
 const benchmarks: Record<string, Benchmark> = {
   wake: (cluster) => wakeAndSleep(cluster(), atLeast(1, values.samples)),
+  processes: (cluster) => processes(cluster(), atLeast(1, values.samples)),
   burst: (cluster) => burst(cluster(), atLeast(1, values.burst)),
   sleepers: (cluster) => sleepers(cluster(), { count: atLeast(21, values.sleepers), awake: 20, seconds: 60 }),
   attach: (cluster) => attach(cluster(), atLeast(1, values.samples)),

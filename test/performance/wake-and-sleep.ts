@@ -5,9 +5,8 @@
 import type { Cluster } from '../support/cluster.ts';
 import { Workspaces } from '../support/workspaces.ts';
 import { BarePod, quiet } from './bare-pod.ts';
+import { cycle } from './cycle.ts';
 import { type Aim, percentile, summary } from './statistics.ts';
-
-const idleAfterMs = 5_000;
 
 /** Milliseconds, `samples` of each; the aims are ratios of medians. */
 export async function wakeAndSleep(cluster: Cluster, samples: number) {
@@ -30,15 +29,9 @@ export async function wakeAndSleep(cluster: Cluster, samples: number) {
   await pod.end();
   await quiet();
   for (let sample = 0; sample < samples; sample += 1) {
-    const sent = performance.now();
-    const message = await workspaces.send('w', 'say: awake');
-    await workspaces.messageIn(message, ['Delivered', 'Working', 'Completed']);
-    series.wake.push(performance.now() - sent);
-    const { status } = await workspaces.messageIn(message, ['Completed']);
-    const deadline = Date.parse(status?.completedAt ?? '') + idleAfterMs;
-    await cluster.waitUntilGone(workspaces.pod('w'), 60_000);
-    series.sleep.push(Date.now() - deadline);
-    await workspaces.asleep('w');
+    const { delivered, sleep } = await cycle(workspaces, 'w');
+    series.wake.push(delivered);
+    series.sleep.push(sleep);
     await quiet();
     series.bareStart.push(await pod.start());
     // Every other one as a sleep deletes: its end is of another kind, its start is not.

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import type { ConfigUpdate, RuntimeConfig } from '../protocol/config.ts';
+import type { ConfigUpdate, RewindTarget, RuntimeConfig } from '../protocol/config.ts';
 import type { MessageRecord, MessageRequest } from '../protocol/messages.ts';
-import type { RuntimeState } from '../protocol/state.ts';
+import type { RuntimeState, ScheduleState } from '../protocol/state.ts';
 import { HttpError } from './api/error.ts';
 import type { EventSources } from './api/event-stream.ts';
+import { WorkspaceFiles } from './api/workspace-files.ts';
 import { BackgroundTasks } from './background/background-tasks.ts';
 import { Checkpointer } from './checkpoint/checkpointer.ts';
 import { folderName } from './checkpoint/manifest.ts';
@@ -19,6 +20,8 @@ import { McpServers } from './mcp/servers.ts';
 import type { Model } from './model/model-client.ts';
 import { PatientModel } from './model/patient-model.ts';
 import { type Recovered, recover } from './recover.ts';
+import { beginRewind } from './rewind/begin.ts';
+import { Scheduler } from './schedule/scheduler.ts';
 import type { SessionHost } from './session/host.ts';
 import { Sessions } from './session/sessions.ts';
 import { Slots } from './session/slots.ts';
@@ -59,6 +62,7 @@ export class Agent {
   readonly checkpointer: Checkpointer;
   readonly metrics: Metrics;
   readonly terminals: Terminals;
+  readonly files: WorkspaceFiles;
   readonly eventSources: EventSources;
   readonly #options: AgentOptions;
   readonly #bootId = randomUUID();
@@ -70,7 +74,9 @@ export class Agent {
   readonly #background: BackgroundTasks;
   readonly #mcp: McpServers;
   readonly #watch: ToolsWatch;
+  readonly #scheduler: Scheduler;
   readonly #restore: RuntimeState['restore'];
+  readonly #rewound: RewindTarget | undefined;
   readonly #wakeNote = new WakeNote();
   #config: RuntimeConfig;
   #lastActivityAt: string;
@@ -84,18 +90,30 @@ export class Agent {
     const health = new StorageHealth(options.stateFolder);
     const checkpoints = new CheckpointStore(layout.checkpoints);
     const fork = await beginFork(layout, checkpoints, options.mounted.config.source);
+    const rewind = await beginRewind(layout, checkpoints, options.mounted.config);
     const recovered = await recover(
       layout,
       health,
       checkpoints,
-      fork,
+      { fork, rewind },
       options.mounted.config.workspace,
       options.log,
     );
-    const events = await EventLog.open(layout.events, health, recovered.verified.cursor);
+    const cursor = Math.max(recovered.verified.cursor, rewind?.record.cursor ?? 0);
+    const events = await EventLog.open(layout.events, health, cursor);
     const { birthtime } = await stat(layout.inbox);
     const approvals = await McpApprovals.open(layout.mcpApprovals);
-    return new Agent(options, layout, health, checkpoints, recovered, events, birthtime, approvals);
+    return new Agent(
+      options,
+      layout,
+      health,
+      checkpoints,
+      recovered,
+      events,
+      birthtime,
+      approvals,
+      rewind?.record,
+    );
   }
 
   private constructor(
@@ -107,7 +125,9 @@ export class Agent {
     events: EventLog,
     created: Date,
     approvals: McpApprovals,
+    rewound: RewindTarget | undefined,
   ) {
+    this.#rewound = rewound && { id: rewound.id, sequence: rewound.sequence };
     this.#options = options;
     this.#config = options.mounted.config;
     this.#health = health;
@@ -124,6 +144,7 @@ export class Agent {
     events.subscribe(touch);
     this.#client = new ToolsClient(options.socketPath);
     this.terminals = new Terminals(this.#client);
+    this.files = new WorkspaceFiles(this.#client, options.home);
     const backgroundLog = new AppendLog(layout.background, health, recovered.background.scan);
     this.#background = new BackgroundTasks(
       backgroundLog,
@@ -172,6 +193,11 @@ export class Agent {
       home: options.home,
       readable: options.readable,
       config: () => this.#config,
+      scheduled: () => {
+        this.#scheduler.look();
+        touch();
+      },
+      schedules: () => this.#scheduler.list(),
       held: () => this.checkpointer.holding || this.#watch.restoring || this.#stopping,
       emit: (event) => events.emit(event),
       delta: (session, text) => deltas.send(session, text),
@@ -179,6 +205,14 @@ export class Agent {
     };
     this.subagents = new Subagents(recovered.subagents, layout, host, () => this.sessions);
     this.sessions = new Sessions(recovered.sessions, layout, health, { ...host, subagents: this.subagents });
+    this.#scheduler = new Scheduler({
+      sessions: () => this.sessions.all(),
+      minInterval: () => this.#config.schedules.minIntervalSeconds * 1000,
+      held: () => this.checkpointer.holding || this.#watch.restoring || this.#stopping,
+      now: Date.now,
+      changed: touch,
+      log: options.log,
+    });
     this.checkpointer = new Checkpointer(
       {
         store: checkpoints,
@@ -230,6 +264,10 @@ export class Agent {
     ]);
   }
 
+  get schedules(): ScheduleState[] {
+    return this.#scheduler.list();
+  }
+
   get stopping(): boolean {
     return this.#stopping;
   }
@@ -264,6 +302,7 @@ export class Agent {
     this.#config = config;
     this.#board.touch();
     this.#model.nudge();
+    this.#scheduler.look();
     this.sessions.reconsiderAll();
     this.subagents.reconsiderAll();
     if (servicesChanged) await this.#watch.applyServices();
@@ -275,6 +314,7 @@ export class Agent {
     const { problem: modelProblem } = this.#model;
     const { problem: storageProblem } = this.#health;
     const { state: checkpoint } = this.checkpointer;
+    const { next: nextWakeAt } = this.#scheduler;
     return {
       bootId: this.#bootId,
       workspace: this.#config.workspace,
@@ -294,6 +334,7 @@ export class Agent {
         .map(({ id, session, command, status, restartable, ignorable, startedAt }) => {
           return { id, session, command, status, restartable, ignorable, startedAt };
         }),
+      ...(nextWakeAt !== undefined && { nextWakeAt }),
       services: this.#watch.services(),
       tools: this.#watch.ready ? 'ready' : 'unavailable',
       ...(modelProblem !== undefined && { modelProblem }),
@@ -301,12 +342,14 @@ export class Agent {
       ...(checkpoint !== undefined && { checkpoint }),
       lastSequence: this.checkpointer.lastSequence,
       restore: this.#restore,
+      ...(this.#rewound !== undefined && { rewound: this.#rewound }),
     };
   }
 
   /** Ends turns where they stand, without settling them; what is on disk is where the next start goes on. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#scheduler.stop();
     this.terminals.close();
     this.#client.close();
     await Promise.all([
@@ -362,6 +405,7 @@ export class Agent {
   #goOn(): void {
     this.sessions.kickAll();
     this.subagents.kickAll();
+    this.#scheduler.look();
   }
 
   /**

@@ -9,6 +9,7 @@ import { ConfigError, readMountedConfig } from './config/files.ts';
 import { ForkError } from './fork/begin.ts';
 import { GatewayToken } from './model/gateway-token.ts';
 import { MessagesModel } from './model/model-client.ts';
+import { RewindError } from './rewind/begin.ts';
 
 /** Where things are; each can be moved by a variable, for tests and for running outside a pod. */
 const { env } = process;
@@ -73,6 +74,7 @@ async function main(): Promise<void> {
 function fail(error: unknown): void {
   if (error instanceof ConfigError) log.fatal({ reason: error.message }, 'configuration cannot be used');
   else if (error instanceof ForkError) log.fatal({ reason: error.message }, 'the fork cannot begin');
+  else if (error instanceof RewindError) log.fatal({ reason: error.message }, 'the workspace cannot go back');
   else log.fatal({ err: error }, 'failed');
   process.exit(1);
 }

@@ -5,6 +5,7 @@ import { folderName } from './checkpoint/manifest.ts';
 import type { CheckpointStore, FoundCheckpoint } from './checkpoint/store.ts';
 import { type Verified, verifyCheckpoints } from './checkpoint/verify.ts';
 import type { Fork } from './fork/begin.ts';
+import type { Rewind } from './rewind/begin.ts';
 import type { SessionLogs } from './session/logs.ts';
 import { openSessions, type ScannedLog } from './session/open-sessions.ts';
 import { DailyUsage } from './session/usage.ts';
@@ -32,7 +33,7 @@ export async function recover(
   layout: Layout,
   health: StorageHealth,
   store: CheckpointStore,
-  fork: Fork | undefined,
+  { fork, rewind }: { fork: Fork | undefined; rewind: Rewind | undefined },
   owner: { namespace: string; name: string },
   log: Logger,
 ): Promise<Recovered> {
@@ -71,16 +72,23 @@ export async function recover(
     lastActivityAt: activity.sort().at(-1),
     restore: {
       ...(verified.sequence !== undefined && { sequence: verified.sequence }),
-      outcome: fork?.fresh ? 'Forked' : outcomeOf(verified, scanned),
+      outcome: fork?.fresh ? 'Forked' : rewind?.fresh ? 'Rewound' : outcomeOf(verified, scanned),
       processes: 'None',
       restored: [],
       ...(verified.manifest?.withoutImages && { problem: verified.manifest.withoutImages }),
+      ...(fork?.hadImages && { problem: imagesStay }),
       rejected: verified.rejected,
       restarted: [],
       ended: [],
     },
   };
 }
+
+const imagesStay = {
+  reason: 'Unsupported' as const,
+  message:
+    'the checkpoint has process images, which stay with its workspace: the processes would go on with its environment and its key',
+};
 
 function outcomeOf(verified: Verified, scanned: readonly ScannedLog[]): RuntimeState['restore']['outcome'] {
   if (verified.sequence !== undefined && !verified.grown) return 'Checkpoint';

@@ -23,6 +23,8 @@ export const approvalDecision = z.object({
   decision: z.enum(['allow', 'deny']),
   /** Makes it idempotent: the answer of the same key again is taken as the first was. The UID of an `AgentMessage`. */
   key: z.string().min(1).max(128).optional(),
+  /** With `allow`, where the request has questions: what is answered to each, in their order. */
+  answers: z.array(z.string().min(1).max(4096)).min(1).max(4).optional(),
   /** Shown to the model with a denial. */
   reason: z.string().max(4096).optional(),
 });
@@ -48,3 +50,12 @@ export const apiError = z.object({
   }),
 });
 export type ApiError = z.infer<typeof apiError>;
+
+/** Lines of a text file of the workspace, as `GET /v1/files` answers them. */
+export const fileRead = z.object({
+  path: z.string(),
+  content: z.string(),
+  totalLines: z.int().min(0),
+  /** There are lines after the last one. */
+  truncated: z.boolean(),
+});

@@ -8,6 +8,13 @@ export const forkSource = z.object({
 });
 export type ForkSource = z.infer<typeof forkSource>;
 
+/** A rewind: `id` is the UID of the AgentCheckpoint that asked for it, `sequence` the checkpoint that it goes back to. */
+export const rewindTarget = z.object({ id: z.string().min(1), sequence: z.int().min(1) });
+export type RewindTarget = z.infer<typeof rewindTarget>;
+
+export const permissionMode = z.enum(['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions']);
+export type PermissionMode = z.infer<typeof permissionMode>;
+
 /** What the operator tells `agentd`: mounted as `config.json`, and sent again by `PUT /v1/config` when it changes. */
 export const runtimeConfig = z.object({
   /** SHA-256 over the rest of the document, by the operator; `GET /v1/state` echoes it. */
@@ -21,10 +28,14 @@ export const runtimeConfig = z.object({
     maxTokensPerDay: z.int().min(1).optional(),
     /** Model requests for one message; absent: no limit. */
     maxTurns: z.int().min(1).optional(),
+    /** Tokens of a conversation from which it is summarized before the model is asked on. */
+    compactAt: z.int().min(1).default(150_000),
   }),
   systemPrompt: z.string().optional(),
   permissions: z.object({
-    mode: z.enum(['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions']),
+    mode: permissionMode,
+    /** Of those that the class allows, the one that follows `plan` when a plan is approved. Absent: none, so plan mode does not end. */
+    afterPlan: permissionMode.optional(),
     allow: z.array(z.string()),
     ask: z.array(z.string()).default([]),
     deny: z.array(z.string()),
@@ -37,6 +48,10 @@ export const runtimeConfig = z.object({
       restart: z.enum(['Always', 'OnFailure', 'Never']),
     }),
   ),
+  /** What sessions may schedule for themselves. */
+  schedules: z
+    .object({ most: z.int().min(0), minIntervalSeconds: z.int().min(1) })
+    .default({ most: 20, minIntervalSeconds: 60 }),
   checkpoint: z.object({
     keep: z.int().min(1),
     /** What the pod is made for: where the class has no process images, `Restart`. */
@@ -44,6 +59,8 @@ export const runtimeConfig = z.object({
     /** When processes cannot be dumped again and again: stay awake, or sleep and start them afresh. */
     onDumpFailure: z.enum(['StayAwake', 'Restart']).default('StayAwake'),
   }),
+  /** Of a workspace that was rewound: the volume is a copy from that checkpoint of its own. Looked at by the first start on it alone. */
+  rewind: rewindTarget.optional(),
   /** Absent where the operator is older. */
   mcp: mcpConfig.optional(),
   /** Of a fork: looked at by the first start alone. */

@@ -21,7 +21,13 @@ export const mcpServer = z.object({
   headersHelper: text.min(1).optional(),
   /** Client credentials; the secret is asked for in the environment where it is absent. */
   oauth: z
-    .object({ clientId: text.min(1), clientSecret: text.optional(), scopes: text.optional() })
+    .object({
+      clientId: text.min(1),
+      clientSecret: text.optional(),
+      scopes: text.optional(),
+      /** The one authorization server that is shown the secret. Absent: the one that the MCP server names. */
+      issuer: text.optional(),
+    })
     .optional(),
   /** Milliseconds that a call may take without a sign of progress. */
   timeoutMs: z.int().min(1000).max(86_400_000).optional(),

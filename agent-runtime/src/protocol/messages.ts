@@ -22,6 +22,15 @@ export const messageRequest = z.object({
 });
 export type MessageRequest = z.infer<typeof messageRequest>;
 
+/** One part of what an agent asks: a person chooses of the options, or says something else. */
+export const askedQuestion = z.object({
+  question: z.string(),
+  options: z.array(z.object({ label: z.string(), description: z.string().optional() })),
+  /** Whether several may be chosen. */
+  several: z.boolean(),
+});
+export type AskedQuestion = z.infer<typeof askedQuestion>;
+
 export const approvalRequest = z.object({
   id: z.string(),
   session: z.string(),
@@ -29,6 +38,10 @@ export const approvalRequest = z.object({
   tool: z.string(),
   /** One line for a person: the command, the path. */
   summary: z.string(),
+  /** What to answer, where to allow is not enough: one answer for each. */
+  questions: z.array(askedQuestion).optional(),
+  /** The plan to be approved, cut at 16,000 characters; the whole is in the transcript. */
+  plan: z.string().optional(),
   requestedAt: z.iso.datetime(),
 });
 export type ApprovalRequest = z.infer<typeof approvalRequest>;

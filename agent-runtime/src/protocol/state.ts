@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { approvalRequest } from './messages.ts';
+import { rewindTarget } from './config.ts';
+import { approvalRequest, tokenUsage } from './messages.ts';
 
 /** Why a workspace must not sleep now. */
 export const busyReason = z.object({
@@ -14,6 +15,27 @@ export const sessionState = z.object({
   queued: z.int().min(0),
   entries: z.int().min(0),
 });
+
+/** Answer of `GET /v1/sessions`, an element: what a person wants to know of a session. */
+export const sessionDetail = sessionState.extend({
+  /** What a person called it. */
+  title: z.string().optional(),
+  /** When somebody last wrote to it, or it worked. */
+  lastActivityAt: z.iso.datetime().optional(),
+  /** Tokens since it began, without what a fork took over. */
+  usage: tokenUsage,
+  /** Tokens that the last answer was made from, and its own. */
+  contextTokens: z.int().min(0),
+  /** The session that it was forked from. */
+  forkedFrom: z.string().optional(),
+});
+export type SessionDetail = z.infer<typeof sessionDetail>;
+
+/** Body of `PATCH /v1/sessions/:id`. */
+export const sessionChange = z.object({ title: z.string().trim().min(1).max(200) });
+
+/** Body of `POST /v1/sessions/:id/rewind`: the conversation is again as it was before this message. */
+export const sessionRewind = z.object({ message: z.string().min(1).max(253) });
 
 export const checkpointState = z.object({
   sequence: z.int().min(1),
@@ -41,8 +63,8 @@ export type CheckpointState = z.infer<typeof checkpointState>;
 export const restoreState = z.object({
   /** The checkpoint that was verified and used; absent on a first start. */
   sequence: z.int().min(1).optional(),
-  /** `Recovered`: after a crash without a checkpoint in between. `Forked`: the volume became that of a fork just now. */
-  outcome: z.enum(['Fresh', 'Checkpoint', 'Recovered', 'Forked']),
+  /** `Recovered`: after a crash without a checkpoint in between. `Forked`: the volume became that of a fork just now. `Rewound`: it was just rewound. */
+  outcome: z.enum(['Fresh', 'Checkpoint', 'Recovered', 'Forked', 'Rewound']),
   /** `Restored`: at least one; what was not is in `problem`. */
   processes: z.enum(['None', 'Restarted', 'Restored']),
   /** One line each for what runs on with its memory. */
@@ -58,6 +80,17 @@ export const restoreState = z.object({
   ended: z.array(z.string()),
 });
 export type RestoreState = z.infer<typeof restoreState>;
+
+/** A prompt that a session is to be given later: an element of `GET /v1/schedules`. */
+export const scheduleState = z.object({
+  id: z.string(),
+  session: z.string(),
+  prompt: z.string(),
+  /** `every 5m`, `once at …`, `by cron 0 9 * * * (UTC)`. */
+  rhythm: z.string(),
+  nextAt: z.iso.datetime(),
+});
+export type ScheduleState = z.infer<typeof scheduleState>;
 
 /** Answer of `GET /v1/state` and data of `state` events. */
 export const runtimeState = z.object({
@@ -75,6 +108,8 @@ export const runtimeState = z.object({
   /** Messages that are not Completed or Failed. */
   openMessages: z.int().min(0),
   approvals: z.array(approvalRequest),
+  /** When the workspace must be awake for the next prompt that it scheduled; perhaps in the past. */
+  nextWakeAt: z.iso.datetime().optional(),
   background: z.array(
     z.object({
       id: z.string(),
@@ -137,5 +172,7 @@ export const runtimeState = z.object({
   /** The highest sequence on the volume, whole or not. */
   lastSequence: z.int().min(0),
   restore: restoreState,
+  /** The last rewind that this volume is the outcome of. */
+  rewound: rewindTarget.optional(),
 });
 export type RuntimeState = z.infer<typeof runtimeState>;

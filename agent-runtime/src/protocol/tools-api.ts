@@ -13,6 +13,7 @@
  * | `GET /background/ID/output?offset=BYTES&limit=BYTES` | - | `outputSlice` |
  * | `DELETE /background/ID` | - | `backgroundTask`, after its process group has ended |
  * | `POST /files/read` `…/write` `…/edit` `…/glob` `…/grep` | `…Request` | `…Result`, or 4xx `toolError` |
+ * | `POST /files/resolve` | `resolveRequest` | `resolveResult` |
  * | `POST /files/bytes` | `bytesRequest` | `bytesResult`: a whole file, such as an image |
  * | `POST /files/collect` | `collectRequest` | `collectResult`: many small files in one answer; what is not there is left out |
  * | `POST /fetch` | `fetchRequest` | `fetchResult`: a page from outside as text, by the proxy of the workspace |
@@ -100,6 +101,9 @@ export const readResult = z.object({
   hash: z.string(),
 });
 
+/** Where paths really lead: links followed, also of what is not there yet. */
+export const resolveRequest = z.object({ paths: z.array(z.string()).min(1).max(8) });
+export const resolveResult = z.object({ paths: z.array(z.string().max(8192)) });
 /** A whole file that is no text. */
 export const bytesRequest = z.object({ path: z.string(), maxBytes: z.int().min(1) });
 export const bytesResult = z.object({

@@ -16,6 +16,7 @@ import { Gate } from './gate.ts';
 import { Criu } from './images/criu.ts';
 import { DirectLauncher } from './images/direct-launcher.ts';
 import { ProcessImages } from './images/process-images.ts';
+import { preloadsIn, withRemedies } from './images/remedies.ts';
 import { emptyScratch } from './images/scratch.ts';
 import { jsonLog } from './log.ts';
 import { Outbound } from './outbound/send.ts';
@@ -68,13 +69,15 @@ async function main(): Promise<void> {
   const serviceChanged = (service: ServiceStatus) => listeners.tell({ type: 'service', service });
   const bootId = randomUUID();
   const criu = await findCriu();
+  const declared = declaredEnvironment(env);
   const launch = {
     home,
-    declared: declaredEnvironment(env),
+    // For commands too: shared memory is to be the same for all.
+    declared: criu === undefined ? declared : withRemedies(declared, await preloadsOf(criu)),
     ...(makesImages ? { prefix: withoutRights } : {}),
   };
   const gate = new Gate(criu !== undefined);
-  const launcher = criu === undefined ? pipedLauncher : await directLauncher(criu, gate);
+  const launcher = criu === undefined ? pipedLauncher : new DirectLauncher(() => gate.closed, log);
   const background = new BackgroundTasks({
     ...launch,
     launcher,
@@ -102,7 +105,7 @@ async function main(): Promise<void> {
     ...launch,
     program: terminalHost,
     lines: dirname(socketPath),
-    ...(launcher instanceof DirectLauncher ? { prepare: (own) => launcher.prepare(own) } : {}),
+    ...(launcher instanceof DirectLauncher ? { prepare: () => launcher.prepare() } : {}),
     limits: terminalLimits,
   });
   const folder = join(processes, 'images');
@@ -170,10 +173,8 @@ async function findCriu(): Promise<Criu | undefined> {
   return (await criu.available()) ? criu : undefined;
 }
 
-async function directLauncher({ program }: Criu, gate: Gate): Promise<DirectLauncher> {
-  const preload = join(dirname(program), 'no-io-uring.so');
-  const found = await stat(preload).catch(absent);
-  return new DirectLauncher({ frozen: () => gate.closed, preload: found && preload, log });
+function preloadsOf({ program }: Criu): Promise<string[]> {
+  return preloadsIn(dirname(program), async (path) => (await stat(path).catch(absent)) !== undefined);
 }
 
 function fail(error: unknown): void {

@@ -53,6 +53,27 @@ describe('approve', () => {
     expect(answers()).toHaveLength(1);
   });
 
+  it('shows questions and plans, and answers what is asked', async () => {
+    const [request] = asks('q1').requests;
+    const questions = [{ question: 'Which colour?\x1b[2J', options: ['Ochre', 'Umber'], several: true }];
+    const requests = [
+      { ...request, questions },
+      { ...request, id: 'q2', plan: '# Plan\nWrite it.' },
+    ];
+    status({ phase: 'Suspended', approvals: { waiting: 2, requests } });
+    const { out } = await person.run('approve', 'ada');
+    expect(out).toMatch(/\nq1:\n {2}Which colour\?\P{Cc}+\n {4}- Ochre\n {4}- Umber\n/u);
+    expect(out).toContain('\nq2:\n  # Plan\n  Write it.\n');
+    expect(await person.run('approve', 'ada', 'q1')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('Ochre | Umber'),
+    });
+    expect((await person.run('approve', 'ada', 'q2', '--answer', 'x')).code).toBe(2);
+    expect(answers()).toEqual([]);
+    expect((await person.run('approve', 'ada', 'q1', '--answer', 'Umber')).code).toBe(0);
+    expect(answers()).toMatchObject([['agent/approvals/q1', { decision: 'allow', answers: ['Umber'] }]]);
+  });
+
   it('asks a workspace that runs for what its status does not tell yet', async () => {
     status({ phase: 'Running' });
     const question = { id: 'q2', session: 'default', toolUseId: 't', tool: 'Bash', summary: 'make' };

@@ -1,3 +1,4 @@
+import type { ApprovalRequest } from '@dormouse/agent-runtime/protocol';
 import type { AgentWorkspace } from '@dormouse/crds';
 import { Command, Option } from 'commander';
 import { within } from '../deadline.ts';
@@ -19,6 +20,7 @@ interface Options {
   allow?: true;
   deny?: true;
   reason?: string;
+  answer?: string[];
   timeout: number;
   output?: 'json' | 'yaml';
 }
@@ -36,12 +38,17 @@ export function approveCommand(around: Surroundings): Command {
     .addOption(new Option('--allow', 'allow it; so it is, too, where only the id is given').conflicts('deny'))
     .option('--deny', 'deny it')
     .option('--reason <text>', 'why it is denied, as the agent shall read it')
+    .addOption(
+      new Option('--answer <text...>', 'the answer to each question of the agent, in their order').conflicts(
+        'deny',
+      ),
+    )
     .addOption(timeoutOption())
     .addOption(formatOption(['json', 'yaml']));
   for (const option of gatewayOptions()) command.addOption(option);
   command.action((name: string, id: string | undefined, options: Options, self: Command) => {
-    const answers = id !== undefined || options.allow === true || options.deny === true;
-    mustFit(answers, options);
+    const answers = id !== undefined || options.allow || options.deny || options.answer !== undefined;
+    mustFit(Boolean(answers), options);
     if (!answers) return withAccess(around, self, (access) => list(around, access, name, options.output));
     return withGateway(around, self, async (opened, access) => {
       await mustBeWakeable(access, name, around.signal);
@@ -53,6 +60,7 @@ export function approveCommand(around: Surroundings): Command {
     ['dormouse approve ada', 'what waits for an answer'],
     ['dormouse approve ada --allow', 'allow the one call that waits'],
     ['dormouse approve ada 4f1c', 'allow this one'],
+    ['dormouse approve ada 4f1c --answer Blue', 'answer the question that it asks'],
     ['dormouse approve ada 4f1c --deny --reason "not on a Friday"', 'deny it, and say why'],
   ]);
 }
@@ -74,9 +82,20 @@ async function list(
   const { requests, waiting } = asked(await findWorkspace(access, name, around.signal));
   if (output !== undefined) around.out(data(requests, output));
   else if (requests.length === 0) around.err(`nothing of ${name} waits for an answer\n`);
-  else around.out(table(columns(around.clock.now()), requests));
+  else around.out(`${table(columns(around.clock.now()), requests)}${requests.map(details).join('')}`);
   const more = waiting - requests.length;
   if (more > 0) around.err(`and ${more} more, which are shown once these are answered\n`);
+}
+
+/** What one line has no room for. */
+function details({ id, questions = [], plan }: Question): string {
+  const choices = questions.flatMap(({ question, options, several }) => [
+    oneLine(question),
+    ...options.map((option) => `  - ${oneLine(option)}`),
+    ...(several ? ['  (several may be chosen)'] : []),
+  ]);
+  const lines = [...choices, ...(plan === undefined ? [] : plan.split('\n').map((line) => oneLine(line)))];
+  return lines.length === 0 ? '' : `\n${id}:\n${lines.map((line) => `  ${line}\n`).join('')}`;
 }
 
 function asked({ status }: AgentWorkspace): { requests: readonly Question[]; waiting: number } {
@@ -119,9 +138,20 @@ async function questionOf(
     // The status is a moment behind, and has not room for all.
     const { approvals } = await wakeThrough(around, opened, access, name, timeout);
     const found = approvals.find((each) => each.id === id);
-    if (found !== undefined) return { ...found, since: found.requestedAt };
+    if (found !== undefined) return asInStatus(found);
   }
   throw new Failure('notFound', `no question "${id}" of workspace "${name}" waits for an answer`, list);
+}
+
+function asInStatus({ requestedAt, questions, plan, ...request }: ApprovalRequest): Question {
+  return {
+    ...request,
+    since: requestedAt,
+    ...(plan !== undefined && { plan }),
+    ...(questions !== undefined && {
+      questions: questions.map((each) => ({ ...each, options: each.options.map(({ label }) => label) })),
+    }),
+  };
 }
 
 async function answer(
@@ -130,8 +160,9 @@ async function answer(
   { namespace }: Access,
   name: string,
   question: Question,
-  { deny, reason, timeout }: Options,
+  { deny, reason, answer: answers, timeout }: Options,
 ): Promise<void> {
+  mustAnswer(question, answers, deny);
   const { clock } = around;
   const decision = deny ? 'deny' : 'allow';
   const shown = progress(around);
@@ -147,7 +178,13 @@ async function answer(
     const taken = await within(around, timeout, late, (signal) => {
       const workspace = { namespace, name };
       const attachment = new Attachment({ gateway, workspace, session: question.session, clock, signal });
-      return attachment.answer(question, { decision, key, ...(reason !== undefined && { reason }) }, told);
+      const given = {
+        decision,
+        key,
+        ...(reason !== undefined && { reason }),
+        ...(answers !== undefined && { answers }),
+      } as const;
+      return attachment.answer(question, given, told);
     });
     if (!taken)
       throw new Failure('refused', `question "${question.id}" has been answered already, or waits no longer`);
@@ -156,4 +193,22 @@ async function answer(
   }
   const done = decision === 'allow' ? 'allowed' : 'denied';
   around.out(`${done}: ${oneLine(`${question.tool} ${question.summary}`)}\n`);
+}
+
+/** @throws Failure `usage` where an answer is missing, or answers nothing */
+function mustAnswer(
+  { id, questions = [] }: Question,
+  answers: string[] | undefined,
+  deny: true | undefined,
+): void {
+  if (deny || (answers?.length ?? 0) === questions.length) return;
+  if (questions.length === 0)
+    throw new Failure('usage', `"${id}" asks nothing, it wants to do something: --allow or --deny`);
+  throw new Failure(
+    'usage',
+    `"${id}" asks ${questions.length === 1 ? 'something' : `${questions.length} things`}: answer each with --answer`,
+    questions.map(
+      ({ question, options }) => `${oneLine(question)}  ${options.map((each) => oneLine(each)).join(' | ')}`,
+    ),
+  );
 }

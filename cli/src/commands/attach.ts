@@ -41,7 +41,7 @@ export function attachCommand(around: Surroundings): Command {
         '\nKeys:',
         '  Enter sends; Alt-Enter breaks the line',
         '  Esc stops the turn',
-        '  /allow or /deny [why] answers the oldest question',
+        '  /allow, /deny [why] or /answer TEXT answers the oldest question',
         '  Ctrl-D detaches, and the work goes on; Ctrl-C clears the line, and detaches when pressed twice',
       ].join('\n'),
     );

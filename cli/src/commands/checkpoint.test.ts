@@ -109,15 +109,84 @@ describe('checkpoints', () => {
         },
       } as { metadata: { name: string } });
     }
+    fork('eva', 'c0');
+    fork('ida', 'c0', { forkedFrom: { workspaceUID: uidOf('ada'), checkpoint: 'c0' } });
     const { out } = await person.run('checkpoints', 'ada');
     expect(out).toBe(
       [
-        'NAME   TRIGGER   PHASE       SEQUENCE   SESSIONS   BYTES     SNAPSHOT   ARCHIVE   AGE',
-        'c2     Idle      Completed   7          1          2.0 KiB   -          -         3h',
-        'c0     Idle      Completed   9          1          2.0 KiB   ready      -         60m',
+        'NAME   TRIGGER   PHASE       SEQUENCE   SESSIONS   PROCESSES   BYTES     SNAPSHOT   ARCHIVE   FORKS     AGE',
+        'c2     Idle      Completed   7          1          -           2.0 KiB   -          -         -         3h',
+        'c0     Idle      Completed   9          1          -           2.0 KiB   ready      -         eva,ida   60m',
         '',
       ].join('\n'),
     );
     expect((await person.run('checkpoints', 'ada', '-o', 'wide')).out).toContain('sha256:abc');
+  });
+});
+
+const uidOf = (workspace: string) =>
+  person.server.objects.get(collections.workspaces, `team/${workspace}`)?.metadata.uid;
+const fork = (name: string, checkpoint: string, status: object = {}) =>
+  person.workspace(name, { spec: { source: { checkpointRef: { name: checkpoint } } }, status });
+
+describe('checkpoints --delete', () => {
+  const there = (which: string) =>
+    person.server.objects.get(collections.checkpoints, `team/${which}`) !== undefined;
+  function checkpoint(sequence: number, which = `ada-${sequence}`): void {
+    person.server.objects.put(collections.checkpoints, `team/${which}`, {
+      metadata: { name: which, namespace: 'team' },
+      spec: { workspaceRef: { name: 'ada' }, trigger: 'Idle' },
+      status: { phase: 'Completed', sequence, volumeSnapshot: { name: `ada-${sequence}`, readyToUse: true } },
+    } as { metadata: { name: string } });
+  }
+
+  it('deletes one that nothing needs, and says what goes with it', async () => {
+    checkpoint(3);
+    expect(await person.run('checkpoints', 'ada', '--delete', '3')).toEqual({
+      code: 0,
+      out: 'agentcheckpoint.dormouse.dev/ada-3 deleted\n',
+      err: 'With it goes VolumeSnapshot ada-3: the files of that moment.\n',
+    });
+    expect(there('ada-3')).toBe(false);
+  });
+
+  it.each([
+    ['the newest', { checkpoint: { name: 'ada-3' } }, 'what the next wake starts from'],
+    [
+      'the way back',
+      { rewind: { phase: 'Completed', checkpoint: 'ada-3', to: { checkpoint: 'ada-1' } } },
+      'the way back from the last rewind',
+    ],
+    [
+      'where a rewind goes',
+      { rewind: { phase: 'Restoring', checkpoint: 'ada-4', to: { checkpoint: 'ada-3' } } },
+      'needed by the rewind under way',
+    ],
+  ])('refuses to delete %s', async (_story, status, words) => {
+    checkpoint(3);
+    person.workspace('ada', { status: { phase: 'Running', ...status } });
+    const { code, err } = await person.run('checkpoints', 'ada', '--delete', 'ada-3');
+    expect(code).toBe(1);
+    expect(err).toContain(words);
+    expect(there('ada-3')).toBe(true);
+  });
+
+  it('refuses to delete what a fork is being made from, and not what one began with', async () => {
+    checkpoint(3);
+    fork('eva', 'ada-3');
+    expect((await person.run('checkpoints', 'ada', '--delete', '3')).err).toContain(
+      'the fork eva is being made from',
+    );
+    fork('eva', 'ada-3', { forkedFrom: { workspaceUID: uidOf('ada'), checkpoint: 'ada-3' } });
+    expect((await person.run('checkpoints', 'ada', '--delete', '3')).code).toBe(0);
+  });
+
+  it('asks for a name where a number means two', async () => {
+    checkpoint(3);
+    checkpoint(3, 'by-hand');
+    const { code, err } = await person.run('checkpoints', 'ada', '--delete', '3');
+    expect(code).toBe(1);
+    expect(err).toContain('by-hand');
+    expect(there('ada-3')).toBe(true);
   });
 });

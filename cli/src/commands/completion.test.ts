@@ -31,7 +31,7 @@ describe('the completion for bash', () => {
   });
 
   it('offers commands, then names of workspaces, then nothing', () => {
-    expect(offered('s')).toEqual(['send', 'shell', 'suspend']);
+    expect(offered('s')).toEqual(['send', 'sessions', 'schedules', 'shell', 'suspend']);
     expect(offered('send', '')).toEqual(['ada', 'bob']);
     expect(offered('-n', 'team', 'send', 'a')).toEqual(['ada']);
     expect(offered('send', 'ada', '')).toEqual([]);

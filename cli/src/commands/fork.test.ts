@@ -16,10 +16,12 @@ afterEach(async () => {
   await person[Symbol.asyncDispose]();
 });
 
+const usage = { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 };
+
 it('makes a session that begins with the conversation of another', async () => {
   gateway.intercept = ({ path }, response) => {
     if (path !== 'agent/sessions/review/fork') return false;
-    answer(response, 201, { id: 'other', status: 'idle', queued: 0, entries: 4 });
+    answer(response, 201, { id: 'other', status: 'idle', queued: 0, entries: 4, usage, contextTokens: 0 });
     return true;
   };
   const { code, out } = await person.run('fork', 'ada', 'other', '--session', 'review', '--at', 'e4');

@@ -1,4 +1,4 @@
-import { sessionState } from '@dormouse/agent-runtime/protocol';
+import { sessionDetail } from '@dormouse/agent-runtime/protocol';
 import { Command } from 'commander';
 import { pathAt } from '../gateway/gateway.ts';
 import type { Opened } from '../gateway/open.ts';
@@ -45,6 +45,6 @@ async function fork(
 ): Promise<void> {
   const path = pathAt({ namespace, name }, `agent/sessions/${encodeURIComponent(session)}/fork`);
   const body = { session: fresh, ...(at !== undefined && { at }) };
-  const made = await gateway.json(sessionState, path, { method: 'POST', body, signal: around.signal });
+  const made = await gateway.json(sessionDetail, path, { method: 'POST', body, signal: around.signal });
   around.out(`session ${made.id} begins with ${made.entries} entries of ${session}\n`);
 }

@@ -51,6 +51,22 @@ describe('new --from', () => {
     expect(made()).toBeUndefined();
   });
 
+  it('forks one of another namespace', async () => {
+    person.server.objects.put(collections.workspaces, 'other/ida', {
+      metadata: { namespace: 'other', name: 'ida' },
+      spec: { storage: { size: '7Gi' } },
+    } as { metadata: { name: string } });
+    person.server.objects.put(collections.checkpoints, 'other/ida-4', {
+      metadata: { namespace: 'other', name: 'ida-4', creationTimestamp: '2029-12-31T23:50:00Z' },
+      spec: { workspaceRef: { name: 'ida' }, trigger: 'Idle' },
+      status: { phase: 'Completed', sequence: 4, volumeSnapshot: ready('ida-4') },
+    } as { metadata: { name: string } });
+    expect(await person.run('new', 'eva', '--from', 'other/ida')).toMatchObject({ code: 0 });
+    expect(made()).toMatchObject({
+      spec: { source: { checkpointRef: { name: 'ida-4', namespace: 'other' } }, storage: { size: '7Gi' } },
+    });
+  });
+
   it('says how to have something to fork from', async () => {
     checkpoint(1);
     const { code, err } = await person.run('new', 'eva', '--from', 'ada', '--checkpoint', '1');

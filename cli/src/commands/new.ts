@@ -38,7 +38,7 @@ export function newCommand(around: Surroundings): Command {
     .addOption(
       new Option(
         '--from <workspace>',
-        'fork this one: begin with its spec, its files and its conversations, as a checkpoint has them',
+        'fork this one, or NAMESPACE/NAME: begin with its spec, its files and its conversations, as a checkpoint has them',
       ).conflicts('file'),
     )
     .option('--checkpoint <which>', 'number or name of the checkpoint to fork from; by default the newest')
@@ -68,6 +68,7 @@ export function newCommand(around: Surroundings): Command {
       'dormouse new eva --from ada --checkpoint 3',
       'a fork: what ada was at its checkpoint 3, on its own from there',
     ],
+    ['dormouse new eva --from team-a/ada', 'likewise, of one in another namespace, whose people permit it'],
     ['dormouse new ada --env LANG=de_DE.UTF-8 --dry-run > ada.yaml', 'a manifest to go on from'],
   ]);
 }

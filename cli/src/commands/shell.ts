@@ -16,7 +16,7 @@ import { printable } from '../output/printable.ts';
 import { type Column, table } from '../output/table.ts';
 import { exitCodeOf } from '../shell/exit.ts';
 import { useTerminal } from '../shell/use.ts';
-import type { Surroundings } from '../surroundings.ts';
+import type { Access, Surroundings } from '../surroundings.ts';
 import { phaseOf } from '../workspace/columns.ts';
 import { findWorkspace } from '../workspace/find.ts';
 import { formatOption, timeoutOption, withExamples } from './command.ts';
@@ -56,11 +56,7 @@ export function shellCommand(around: Surroundings): Command {
   for (const option of gatewayOptions()) command.addOption(option);
   command.action((name: string, words: string[], options: Options, self: Command) =>
     withGateway(around, self, async (opened, access) => {
-      // No terminal outlives a sleep.
-      if (options.list && phaseOf(await findWorkspace(access, name, around.signal)) === 'Suspended') {
-        if (options.output !== undefined) return around.out(data([], options.output));
-        return around.err(`no terminal of ${name} is open: it sleeps\n`);
-      }
+      if (options.list && (await sleeps(around, access, name, options.output))) return;
       await wakeThrough(around, opened, access, name, options.timeout);
       const at = { namespace: access.namespace, name };
       if (options.list) await list(around, opened, at, options.output);
@@ -72,6 +68,22 @@ export function shellCommand(around: Surroundings): Command {
     ['dormouse shell ada -- make test', 'one command; ends with its exit code'],
     ['dormouse shell ada --attach t1-8c0f2e', 'go on where you left'],
   ]);
+}
+
+/** Says of a workspace that sleeps what can be said of its terminals, and does not wake it for more. */
+async function sleeps(
+  around: Surroundings,
+  access: Access,
+  name: string,
+  output: Options['output'],
+): Promise<boolean> {
+  const workspace = await findWorkspace(access, name, around.signal);
+  if (phaseOf(workspace) !== 'Suspended') return false;
+  if (output !== undefined) around.out(data([], output));
+  const restored = workspace.spec.checkpoint.processes === 'Restore';
+  const more = restored ? '; which come back, shows once it is awake' : '';
+  around.err(`no terminal of ${name} is open: it sleeps${more}\n`);
+  return true;
 }
 
 async function list(

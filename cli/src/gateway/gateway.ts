@@ -20,7 +20,7 @@ export interface GatewayOptions {
 }
 
 export interface GatewayRequest {
-  method?: 'GET' | 'POST' | 'DELETE';
+  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** Sent as JSON. */
   body?: object;
   headers?: Record<string, string>;

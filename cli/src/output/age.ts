@@ -23,6 +23,12 @@ export function age(instant: string | undefined, now: number): string {
   return Number.isNaN(at) ? '' : span(now - at);
 }
 
+/** `in 5m`, or `now` for what is due. */
+export function until(instant: string, now: number): string {
+  const left = Date.parse(instant) - now;
+  return left <= 0 ? 'now' : `in ${span(left)}`;
+}
+
 function two(left: number, unit: number, name: string, smaller: number, smallerName: string): string {
   const rest = Math.floor((left % unit) / smaller);
   return `${Math.floor(left / unit)}${name}${rest === 0 ? '' : `${rest}${smallerName}`}`;

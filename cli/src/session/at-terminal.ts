@@ -90,10 +90,19 @@ function actions({ view, conversation, attachment, newKey, signal }: TerminalOpt
     conversation.typed(key, text);
     await attachment.send(key, text, hindered());
   };
-  const answer = async (decision: 'allow' | 'deny', reason: string) => {
+  const answer = async (word: 'allow' | 'deny' | 'answer', text: string) => {
     const [question] = conversation.questions;
     if (question === undefined) return note('nothing waits for an answer');
-    const given = { decision, ...(reason !== '' && { reason }) };
+    const parts = question.questions?.length ?? 0;
+    const answers = parts > 1 ? text.split('|').map((each) => each.trim()) : [text];
+    const fits = answers.length === parts && !answers.includes('');
+    if (word !== 'deny' && (word === 'answer') !== parts > 0)
+      return note(parts > 0 ? 'it asks something: /answer TEXT' : 'it asks nothing: /allow or /deny [why]');
+    if (word === 'answer' && !fits) return note(`it asks ${parts} things: put | between the answers`);
+    const given =
+      word === 'answer'
+        ? ({ decision: 'allow', answers } as const)
+        : ({ decision: word, ...(text !== '' && word === 'deny' && { reason: text }) } as const);
     if (!(await attachment.answer(question, given, hindered()))) note('it has been answered already');
   };
   const interrupt = async () => {
@@ -103,8 +112,9 @@ function actions({ view, conversation, attachment, newKey, signal }: TerminalOpt
     const again = cancelled;
     cancelled = meant.kind === 'cancel';
     if (meant.kind === 'send') {
-      const [, decision, reason = ''] = /^\/(allow|deny)(?:\s+(.*))?$/s.exec(meant.text.trim()) ?? [];
-      attempt(decision === 'allow' || decision === 'deny' ? answer(decision, reason) : send(meant.text));
+      const [, word, text = ''] = /^\/(allow|deny|answer)(?:\s+(.*))?$/s.exec(meant.text.trim()) ?? [];
+      const answers = word === 'allow' || word === 'deny' || word === 'answer';
+      attempt(answers ? answer(word, text) : send(meant.text));
     } else if (meant.kind === 'stop') attempt(interrupt());
     else if (meant.kind === 'leave' || again) leave();
     else note('Ctrl-C again, or Ctrl-D, detaches; Esc stops the turn');

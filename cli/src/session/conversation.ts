@@ -168,7 +168,10 @@ export class Conversation {
     if (request.session !== this.#options.session || this.#toldOf.has(request.id)) return;
     this.#toldOf.add(request.id);
     this.#asked.set(request.id, request);
-    this.#tell(`waits for approval: ${request.tool} ${request.summary}\n/allow or /deny [why] answers`);
+    const { tool, summary, questions = [], plan } = request;
+    const chosen = questions.length === 1 ? 'TEXT' : questions.map(() => 'TEXT').join(' | ');
+    const how = questions.length > 0 ? `/answer ${chosen} or /deny [why]` : '/allow or /deny [why]';
+    this.#tell(`waits for approval: ${tool} ${plan === undefined ? summary : `\n${plan}`}\n${how} answers`);
   }
 
   #approval({ id, decision }: { id: string; decision: 'pending' | 'allow' | 'deny' }): void {

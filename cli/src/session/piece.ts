@@ -19,6 +19,12 @@ export function piecesOf(entry: TranscriptEntry): Piece[] {
   if (entry.contextFiles !== undefined && !isPrompt) {
     return [{ kind: 'note', text: `instructions: ${entry.contextFiles.map(({ path }) => path).join(', ')}` }];
   }
+  if (entry.compaction !== undefined) {
+    const text = blocksOf(entry)
+      .map(({ text, content }) => String(text ?? content ?? ''))
+      .join('\n');
+    return [{ kind: 'note', text: `summarized, from about ${entry.compaction.preTokens} tokens: ${text}` }];
+  }
   return blocksOf(entry).flatMap((block): Piece[] => {
     if (block.type === 'text' && typeof block.text === 'string') {
       if (block.text.trim() === '') return [];

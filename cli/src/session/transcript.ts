@@ -15,6 +15,10 @@ const transcriptEntry = z.looseObject({
   messageKey: z.string().optional(),
   /** With a reminder of the runtime: the files of the workspace that it holds. */
   contextFiles: z.array(z.looseObject({ path: z.string() })).optional(),
+  /** A summary takes the place of what was said before. */
+  compaction: z.looseObject({ preTokens: z.number() }).optional(),
+  /** What was said since this message is taken back. */
+  rewind: z.looseObject({ message: z.string() }).optional(),
   message: z.looseObject({
     role: z.enum(['user', 'assistant']),
     content: z.union([z.string(), z.array(block)]),

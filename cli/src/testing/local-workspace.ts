@@ -57,9 +57,10 @@ export class LocalWorkspace implements AsyncDisposable {
     const config: RuntimeConfig = {
       revision: '1',
       workspace: { ...name, uid },
-      model: { name: 'scripted', baseUrl: this.#model.url },
+      model: { name: 'scripted', baseUrl: this.#model.url, compactAt: 150_000 },
       permissions,
       services: [],
+      schedules: { most: 20, minIntervalSeconds: 60 },
       checkpoint: { keep: 2, processes: 'Restart', onDumpFailure: 'StayAwake' },
     };
     await this.#write('secrets/config.json', JSON.stringify(config));

@@ -2,7 +2,7 @@ import type { AgentCheckpoint, AgentMessage, AgentWorkspace } from '@dormouse/cr
 import type { Event } from '@dormouse/operator/kube';
 import { approvalLines } from '../message/conversation.ts';
 import { whatItSays } from '../message/says.ts';
-import { age } from '../output/age.ts';
+import { age, until } from '../output/age.ts';
 import { bytes } from '../output/bytes.ts';
 import type { Style } from '../output/style.ts';
 import { aligned, oneLine } from '../output/table.ts';
@@ -47,7 +47,7 @@ function section(title: string, text: string, { bold }: Style): string {
 function summary(workspace: AgentWorkspace, now: number, { bold }: Style): string {
   const { metadata, spec, status } = workspace;
   const since = age(status?.suspendedSince ?? status?.startedAt, now);
-  const { checkpoint, forkedFrom } = status ?? {};
+  const { checkpoint, forkedFrom, rewind } = status ?? {};
   const kept = spec.storage.retain === 'Retain' ? 'kept when it is deleted' : 'deleted with it';
   const { model, permissionMode } = spec.agent;
   return aligned([
@@ -57,7 +57,10 @@ function summary(workspace: AgentWorkspace, now: number, { bold }: Style): strin
     ['Run policy:', `${spec.runPolicy}, idle after ${spec.idle.after}`],
     ['Class:', status?.className ?? spec.classRef?.name ?? 'the default one'],
     ['Agent:', `model ${model ?? 'of the class'}, permission mode ${permissionMode ?? 'of the class'}`],
-    ['Files:', `claim ${metadata.name}, ${spec.storage.size}, ${kept}`],
+    ['Files:', `claim ${status?.claimName ?? metadata.name}, ${spec.storage.size}, ${kept}`],
+    ...(status?.nextWakeAt === undefined
+      ? []
+      : [['Next wake:', `${until(status.nextWakeAt, now)}, for a prompt that its agent scheduled`]]),
     ...(checkpoint === undefined
       ? []
       : [
@@ -68,7 +71,22 @@ function summary(workspace: AgentWorkspace, now: number, { bold }: Style): strin
         ]),
     ...(forkedFrom === undefined
       ? []
-      : [['Forked from:', `${forkedFrom.workspace}, checkpoint ${forkedFrom.checkpoint}`]]),
+      : [
+          [
+            'Forked from:',
+            `${forkedFrom.namespace === undefined ? '' : `${forkedFrom.namespace}/`}${forkedFrom.workspace}, checkpoint ${forkedFrom.checkpoint}`,
+          ],
+        ]),
+    ...(rewind === undefined
+      ? []
+      : [
+          [
+            'Rewind:',
+            oneLine(
+              `to ${rewind.to.checkpoint}, ${rewind.phase}; what was before is ${rewind.checkpoint}${rewind.message === undefined ? '' : `: ${rewind.message}`}`,
+            ),
+          ],
+        ]),
     ['Age:', age(metadata.creationTimestamp, now)],
   ]);
 }

@@ -2,7 +2,7 @@ import type { Right } from '../auth/index.ts';
 
 /** One operation of agentd that people may reach, and the right that it takes. */
 export interface AgentRoute {
-  method: 'GET' | 'POST' | 'DELETE';
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** As agentd has it, with `:name` for one segment; also the label in logs and metrics. */
   path: string;
   right: Right;
@@ -22,10 +22,15 @@ const agentRoutes: readonly AgentRoute[] = [
   { method: 'GET', path: '/v1/sessions', right: 'attach' },
   { method: 'GET', path: '/v1/sessions/:id/transcript', right: 'attach' },
   { method: 'GET', path: '/v1/messages/:key', right: 'attach' },
+  { method: 'GET', path: '/v1/files', right: 'attach' },
   { method: 'POST', path: '/v1/messages', right: 'message' },
+  { method: 'PATCH', path: '/v1/sessions/:id', right: 'message' },
   { method: 'POST', path: '/v1/sessions/:id/fork', right: 'message' },
+  { method: 'POST', path: '/v1/sessions/:id/rewind', right: 'message' },
   { method: 'POST', path: '/v1/sessions/:id/interrupt', right: 'approve' },
   { method: 'POST', path: '/v1/approvals/:id', right: 'approve' },
+  { method: 'GET', path: '/v1/schedules', right: 'attach' },
+  { method: 'DELETE', path: '/v1/schedules/:id', right: 'message' },
   { method: 'GET', path: '/v1/terminals', right: 'attach' },
   { method: 'POST', path: '/v1/terminals', right: 'attach' },
   { method: 'GET', path: '/v1/terminals/:id', right: 'attach', terminal: true },

@@ -16,6 +16,8 @@ export interface Target {
   route: string;
   /** Whether it only watches; see `AgentRoute`. */
   watches: boolean;
+  /** The gateway answers by itself, as an MCP server. */
+  mcp?: true;
   /** Where it can be a WebSocket: which messages of its client are what somebody typed. */
   webSocket?: { typed: Typed };
 }
@@ -24,12 +26,13 @@ const label = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 /**
  * The routes: `/v1/namespaces/NS/workspaces/NAME/agent/…` for what agentd has under `/v1/`, and `…/ports/SERVICE/…` for a
- * declared service.
+ * declared service; `…/mcp` is the workspace as an MCP server.
  *
  * @throws Refusal `invalid`, `not_found` or `method_not_allowed`
  */
 export function targetOf(method: string, url: string | undefined): Target {
   const { workspace, kind, rest, query } = placeOf(url);
+  if (kind === 'mcp') return mcpTarget(workspace, method, rest);
   return kind === 'agent'
     ? agentTarget(workspace, method, rest, query)
     : serviceTarget(workspace, rest, query);
@@ -43,6 +46,7 @@ export function targetOf(method: string, url: string | undefined): Target {
  */
 export function crossOriginTermsOf(url: string | undefined): CrossOriginTerms {
   const { kind, rest } = placeOf(url);
+  if (kind === 'mcp') return { methods: ['POST'], headers: mcpHeaders };
   if (kind === 'ports') return { methods: ['*'], headers: ['authorization', '*'] };
   const methods = methodsOf(agentPath(rest));
   if (methods.length === 0) throw nothingHere();
@@ -57,7 +61,7 @@ function placeOf(url: string | undefined) {
   const [version, namespaces, namespace = '', workspaces, name = '', kind, ...rest] = segments;
   if (version !== 'v1' || namespaces !== 'namespaces' || workspaces !== 'workspaces') throw nothingHere();
   if (!label.test(namespace) || !label.test(name)) throw nothingHere();
-  if (kind !== 'agent' && kind !== 'ports') throw nothingHere();
+  if (kind !== 'agent' && kind !== 'ports' && kind !== 'mcp') throw nothingHere();
   return { workspace: { namespace, name }, kind, rest, query };
 }
 
@@ -84,6 +88,27 @@ function agentTarget(workspace: WorkspaceName, method: string, rest: string[], q
   };
 }
 
+/** What a client of MCP sends besides its message. */
+const mcpHeaders = [
+  ...['authorization', 'content-type', 'mcp-protocol-version', 'mcp-session-id', 'mcp-method', 'mcp-name'],
+  ...['last-event-id', 'traceparent', 'tracestate'],
+];
+
+/** To be let in takes what it takes to look; what a tool takes besides is asked when it is called. */
+function mcpTarget(workspace: WorkspaceName, method: string, rest: string[]): Target {
+  if (rest.length > 0) throw nothingHere();
+  if (method !== 'POST') throw new Refusal('method_not_allowed', 'This path takes POST.', { allow: 'POST' });
+  return {
+    workspace,
+    right: 'attach',
+    to: { kind: 'agent' },
+    path: '/mcp',
+    route: 'mcp',
+    watches: false,
+    mcp: true,
+  };
+}
+
 function serviceTarget(workspace: WorkspaceName, rest: string[], query: string): Target {
   const [service = '', ...path] = rest;
   if (!label.test(service)) throw nothingHere();
@@ -104,6 +129,6 @@ function serviceTarget(workspace: WorkspaceName, rest: string[], query: string):
 function nothingHere(): Refusal {
   return new Refusal(
     'not_found',
-    'There is no such route. Workspaces are at /v1/namespaces/NAMESPACE/workspaces/NAME/agent/… and …/ports/SERVICE/….',
+    'There is no such route. Workspaces are at /v1/namespaces/NAMESPACE/workspaces/NAME/agent/…, …/ports/SERVICE/… and …/mcp.',
   );
 }

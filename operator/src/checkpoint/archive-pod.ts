@@ -15,6 +15,7 @@ import {
   workspaceLabel,
 } from '@dormouse/crds';
 import type { Desired, Pod } from '../kube/index.ts';
+import { claimNameOf } from '../workspace/claim.ts';
 import type { EffectiveSpec } from '../workspace/class.ts';
 import { componentLabel, confined, gatewayToken, ownerReference, requirements } from '../workspace/pod.ts';
 import { archiveSecretName } from './archive-secret.ts';
@@ -168,7 +169,7 @@ export function buildArchivePod(
       initContainers: [half('state')],
       containers: [half('home')],
       volumes: [
-        { name: volume.claim, persistentVolumeClaim: { claimName: name } },
+        { name: volume.claim, persistentVolumeClaim: { claimName: claimNameOf(workspace) } },
         ...archiveVolumes({ secretName: archiveSecretName(name) }),
       ],
     },

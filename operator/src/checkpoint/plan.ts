@@ -1,13 +1,10 @@
 import type { CheckpointState } from '@dormouse/agent-runtime/protocol';
 import type { AgentCheckpoint, AgentCheckpointStatus, CheckpointReason } from '@dormouse/crds';
+import { checkpointsHeldByRewind } from '../rewind/needs.ts';
 import type { Action } from '../workspace/actions.ts';
 import { instant } from '../workspace/instant.ts';
 import type { Situation } from '../workspace/situation.ts';
-
-/** The name of the AgentCheckpoint of a sleep. */
-export function checkpointName(workspace: string, sequence: number): string {
-  return `${workspace}-${sequence}`;
-}
+import { upgradeName } from './name.ts';
 
 /** A number that no checkpoint of the workspace ever had: not in status, not on the volume, not as an object. */
 export function nextSequence({ name, status, checkpoints, runtime, memory }: Situation): number {
@@ -16,6 +13,7 @@ export function nextSequence({ name, status, checkpoints, runtime, memory }: Sit
     status.checkpointing?.sequence ?? 0,
     runtime.state?.lastSequence ?? 0,
     runtime.state?.checkpoint?.sequence ?? 0,
+    status.rewind?.sequence ?? 0,
     memory.checkpointRefused?.sequence ?? 0,
   );
   const prefix = `${name.name}-`;
@@ -60,21 +58,21 @@ export function completed(
   };
 }
 
-/** AgentCheckpoints that wait for the operator, oldest first. */
+/** Whether an AgentCheckpoint waits for the operator. */
+export function isWaiting({ metadata, status }: AgentCheckpoint): boolean {
+  return (
+    metadata.deletionTimestamp === undefined && status?.phase !== 'Completed' && status?.phase !== 'Failed'
+  );
+}
+
+/** AgentCheckpoints that wait to be taken, oldest first; those that ask for a rewind are not among them. */
 export function requested(checkpoints: readonly AgentCheckpoint[]): AgentCheckpoint[] {
-  return checkpoints
-    .filter(
-      ({ metadata, status }) =>
-        metadata.deletionTimestamp === undefined &&
-        status?.phase !== 'Completed' &&
-        status?.phase !== 'Failed',
-    )
-    .sort((a, b) =>
-      `${a.metadata.creationTimestamp} ${a.metadata.name}` <
-      `${b.metadata.creationTimestamp} ${b.metadata.name}`
-        ? -1
-        : 1,
-    );
+  return oldestFirst(checkpoints.filter((each) => isWaiting(each) && each.spec.rewindTo === undefined));
+}
+
+export function oldestFirst(checkpoints: AgentCheckpoint[]): AgentCheckpoint[] {
+  const key = ({ metadata }: AgentCheckpoint) => `${metadata.creationTimestamp} ${metadata.name}`;
+  return checkpoints.sort((a, b) => (key(a) < key(b) ? -1 : 1));
 }
 
 /** Those of them that are taken from an agent which is awake: an archive is made of a workspace that sleeps. */
@@ -126,8 +124,9 @@ const noneAsleep: Pick<AgentCheckpointStatus, 'reason' | 'message'> = {
 
 /** A workspace that sleeps has its newest checkpoint already: what is asked for is what there is. */
 export function answerAsleep(situation: Situation): Action[] {
-  const { checkpoints, status } = situation;
-  const waiting = requested(checkpoints);
+  const { checkpoints, status, name } = situation;
+  const upgrade = upgradeName(name.name, status);
+  const waiting = requested(checkpoints).filter(({ metadata }) => metadata.name !== upgrade);
   if (waiting.length === 0) return [];
   const newest = status.checkpoint;
   if (newest === undefined)
@@ -155,10 +154,11 @@ export function answerAsleep(situation: Situation): Action[] {
 }
 
 /**
- * Removes the oldest AgentCheckpoints that sleeps made, beyond `keep`; agentd does the same on the volume. One that a fork is being
- * made from stays until the next look after that.
+ * Removes the oldest AgentCheckpoints that nobody made by hand, beyond `keep`; agentd does the same on the volume. The newest one
+ * with files stays, whatever came after it; so does one that a fork is being made from, or that a rewind needs, until the look
+ * after that.
  */
-export function prune({ checkpoints, status, effective, awaited }: Situation): Action[] {
+export function prune({ name, checkpoints, status, effective, awaited }: Situation): Action[] {
   const keep = effective?.keep;
   if (keep === undefined) return [];
   const ours = checkpoints.filter(
@@ -166,9 +166,21 @@ export function prune({ checkpoints, status, effective, awaited }: Situation): A
       metadata.deletionTimestamp === undefined && spec.trigger !== 'Manual' && own?.phase === 'Completed',
   );
   if (ours.length <= keep) return [];
+  const bySequence = (a: AgentCheckpoint, b: AgentCheckpoint) =>
+    (b.status?.sequence ?? 0) - (a.status?.sequence ?? 0);
+  const withFiles = [...checkpoints]
+    .sort(bySequence)
+    .find((each) => each.status?.volumeSnapshot !== undefined || each.status?.archive?.phase === 'Completed');
+  const needed = new Set([
+    status.checkpoint?.name,
+    upgradeName(name.name, status),
+    withFiles?.metadata.name,
+    ...awaited,
+    ...checkpointsHeldByRewind(status),
+  ]);
   return ours
-    .sort((a, b) => (b.status?.sequence ?? 0) - (a.status?.sequence ?? 0))
+    .sort(bySequence)
     .slice(keep)
-    .filter(({ metadata }) => metadata.name !== status.checkpoint?.name && !awaited.has(metadata.name))
+    .filter(({ metadata }) => !needed.has(metadata.name))
     .map(({ metadata }) => ({ do: 'deleteCheckpoint', name: metadata.name, uid: metadata.uid ?? '' }));
 }

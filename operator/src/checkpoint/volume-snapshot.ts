@@ -1,9 +1,14 @@
 import { type AgentCheckpoint, type AgentCheckpointStatus, workspaceLabel } from '@dormouse/crds';
 import type { Desired, VolumeSnapshot } from '../kube/index.ts';
+import { isHeldByRewind } from '../rewind/needs.ts';
 import type { Action } from '../workspace/actions.ts';
+import { claimNameOf } from '../workspace/claim.ts';
 import { conditionOf, type Finding } from '../workspace/conditions.ts';
+import { importedSnapshot } from '../workspace/fork.ts';
 import { isOwnedBy, ownerReference } from '../workspace/pod.ts';
 import type { Situation } from '../workspace/situation.ts';
+import { checkpointName, upgradeName } from './name.ts';
+import { isWaiting } from './plan.ts';
 
 /** Milliseconds for which a snapshot that the controller could not take is tried again by it, before the sleep goes on without. */
 const patience = 15_000;
@@ -52,7 +57,7 @@ export function snapshotStep(situation: Situation, name: string, expires: number
         ownerReferences: [ownerReference(workspace)],
       },
       spec: {
-        source: { persistentVolumeClaimName: situation.name.name },
+        source: { persistentVolumeClaimName: claimNameOf(workspace) },
         volumeSnapshotClassName: className,
       },
     },
@@ -72,21 +77,36 @@ function statusOf({
 }
 
 /** A label alone proves nothing: whoever may label a VolumeSnapshot must not have it taken for a checkpoint's. */
-function own({ volumeSnapshots = [], uid }: Situation): VolumeSnapshot[] {
+export function own({ volumeSnapshots = [], uid }: Situation): VolumeSnapshot[] {
   return volumeSnapshots.filter((each) => isOwnedBy(each, uid));
 }
 
 /** Keeps what checkpoints say of their snapshots current, and removes the snapshots that no checkpoint names. */
 export function snapshotUpkeep(situation: Situation): Action[] {
-  const { checkpoints, status } = situation;
+  const { checkpoints, status, workspace, claim } = situation;
   return own(situation).flatMap((snapshot): Action[] => {
     const { name, uid = '', deletionTimestamp } = snapshot.metadata;
+    // What a fork came from is of no use once it has its volume.
+    if (status.forkedFrom?.namespace !== undefined && name === importedSnapshot(workspace))
+      return claim?.status?.phase === 'Bound' && deletionTimestamp === undefined
+        ? [{ do: 'dropImport' }]
+        : [];
     if (deletionTimestamp !== undefined || name === status.checkpointing?.name) return [];
+    if (isHeldByRewind(workspace, name) || isHeldByUpgrade(situation, name)) return [];
     if (checkpoints.some((each) => each.metadata.name === name && isUnderWay(each))) return [];
     const named = checkpoints.filter((each) => namesSnapshot(each, name));
     if (named.length > 0) return named.flatMap((each) => update(each, snapshot));
     return [{ do: 'deleteVolumeSnapshot', name, uid }];
   });
+}
+
+/** Whether the checkpoint before a wake with another image waits for it: nobody names it until it is cut. */
+function isHeldByUpgrade({ checkpoints, status, name: { name } }: Situation, snapshot: string): boolean {
+  const upgrade = upgradeName(name, status);
+  const waits = checkpoints.some((each) => each.metadata.name === upgrade && isWaiting(each));
+  return (
+    waits && status.checkpoint !== undefined && snapshot === checkpointName(name, status.checkpoint.sequence)
+  );
 }
 
 /** Whether a checkpoint, one that stays, says that this is its snapshot. */
@@ -135,5 +155,5 @@ export function snapshotFinding({ workspace, volumeSnapshots, checkpoints, statu
 }
 
 function wasToHaveOne({ trigger, volumeSnapshot }: AgentCheckpoint['spec']): boolean {
-  return trigger !== 'Manual' || volumeSnapshot === true;
+  return (trigger !== 'Manual' && trigger !== 'Schedule') || volumeSnapshot === true;
 }

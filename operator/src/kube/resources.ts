@@ -31,8 +31,13 @@ export type SubjectAccessReview = WireObject<V1SubjectAccessReview>;
 
 /** A snapshot of a claim's volume, as the snapshot controller defines it; only what is read or written here. */
 export interface VolumeSnapshot extends KubeObject {
-  spec: { source: { persistentVolumeClaimName?: string }; volumeSnapshotClassName?: string };
+  spec: {
+    source: { persistentVolumeClaimName?: string; volumeSnapshotContentName?: string };
+    volumeSnapshotClassName?: string;
+  };
   status?: {
+    /** What the storage knows it by. */
+    boundVolumeSnapshotContentName?: string;
     /** The instant that the snapshot shows. Absent: not cut yet, the volume must not change. */
     creationTime?: string;
     /** Whether a volume can be made from it. */
@@ -42,6 +47,19 @@ export interface VolumeSnapshot extends KubeObject {
     /** Of the last try; it is tried again. */
     error?: { message?: string };
   };
+}
+
+/** The storage's side of a VolumeSnapshot; only what is read or written here. */
+export interface VolumeSnapshotContent extends KubeObject {
+  spec: {
+    driver: string;
+    deletionPolicy: 'Delete' | 'Retain';
+    source: { snapshotHandle?: string; volumeHandle?: string };
+    volumeSnapshotClassName?: string;
+    sourceVolumeMode?: string;
+    volumeSnapshotRef: { apiVersion?: string; kind?: string; namespace?: string; name?: string };
+  };
+  status?: { snapshotHandle?: string };
 }
 
 /** One kind of the API: where its objects live, and of which type they are. */
@@ -92,6 +110,12 @@ export const resources = {
     'snapshot.storage.k8s.io/v1',
     'volumesnapshots',
     'VolumeSnapshot',
+  ),
+  volumeSnapshotContents: resource<VolumeSnapshotContent>(
+    'snapshot.storage.k8s.io/v1',
+    'volumesnapshotcontents',
+    'VolumeSnapshotContent',
+    'Cluster',
   ),
   secrets: resource<Secret>('v1', 'secrets', 'Secret'),
   events: resource<Event>('v1', 'events', 'Event'),

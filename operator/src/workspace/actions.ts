@@ -25,11 +25,15 @@ export type Action =
   | { do: 'createClaim'; claim: Desired<PersistentVolumeClaim> }
   | { do: 'growClaim'; uid: string; size: string }
   /** Without a UID: the one that the API server has under the name, where it is the workspace's. */
-  | { do: 'deleteClaim'; uid?: string }
+  | { do: 'deleteClaim'; claim: string; uid?: string }
+  /** The one that a rewind left. Refused where the workspace is not as it was seen. */
+  | { do: 'deleteLeftoverClaim'; claim: string; uid: string }
   /** One that was made for a workspace which then was gone; kept where another workspace has the name. */
   | { do: 'deleteStrayClaim'; uid: string }
   /** Why a claim has no volume. */
   | { do: 'readClaimEvents'; uid: string }
+  /** Asks the API server, not a cache, whether the pod is gone. */
+  | { do: 'confirmPodGone' }
   | { do: 'createPod'; pod: Desired<Pod> }
   /** `grace` in seconds; absent: what the pod says. */
   | { do: 'deletePod'; uid: string; grace?: number }
@@ -62,6 +66,8 @@ export type Action =
   | {
       do: 'recordCheckpoint';
       name: string;
+      /** Somebody made the object, to ask for it: it is not made again where it is gone. */
+      asked: boolean;
       trigger: Trigger;
       state: CheckpointState;
       /** What became of its VolumeSnapshot, where one was asked for. */
@@ -69,11 +75,17 @@ export type Action =
       /** Whether it is to be archived during the sleep. */
       archive: boolean;
     }
+  /** One that the operator asks for itself; nothing where it is there already. */
+  | { do: 'createCheckpoint'; name: string; trigger: Trigger; volumeSnapshot: boolean }
   | { do: 'writeCheckpoint'; name: string; status: AgentCheckpointStatus }
   | { do: 'deleteCheckpoint'; name: string; uid: string }
   | { do: 'createVolumeSnapshot'; snapshot: Desired<VolumeSnapshot> }
   /** Of one that no checkpoint names; refused where the server knows one that does. */
   | { do: 'deleteVolumeSnapshot'; name: string; uid: string }
+  /** Makes what the claim of a fork from another namespace comes from: a snapshot of this one, of the same data. */
+  | { do: 'importSnapshot'; from: NonNullable<AgentWorkspaceStatus['forkedFrom']> }
+  /** Removes that. The data stays: it is the origin's. */
+  | { do: 'dropImport' }
   | { do: 'writeMessage'; name: string; status: AgentMessageStatus }
   | { do: 'deleteMessage'; name: string; uid: string }
   // What people and Prometheus see

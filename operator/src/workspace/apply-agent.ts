@@ -62,11 +62,16 @@ async function deliver(
   const { session, from, text = '', attachments, approval } = message.spec;
   const key = message.metadata.uid ?? '';
   if (approval !== undefined) {
-    const { id, reason } = approval;
+    const { id, reason, answers } = approval;
     const decision = approval.decision === 'Allow' ? 'allow' : 'deny';
     const answered = (refused?: AgentRefusedError) => recordOfAnswer(message, now, refused);
     try {
-      await client.answerApproval(id, { decision, key, ...(reason === undefined ? {} : { reason }) });
+      await client.answerApproval(id, {
+        decision,
+        key,
+        ...(reason === undefined ? {} : { reason }),
+        ...(answers === undefined ? {} : { answers }),
+      });
       return answered() as MessageRecord;
     } catch (error) {
       const failed = error instanceof AgentRefusedError ? answered(error) : undefined;
@@ -132,7 +137,9 @@ async function ask(
       return;
     }
     case 'requestCheckpoint': {
-      const { sequence, trigger, hold } = action;
+      const { sequence, hold } = action;
+      // To the agent it is one like any other; one that is older than rewinds takes it too, and says at the next start what it is.
+      const trigger = action.trigger === 'BeforeRewind' ? 'Manual' : action.trigger;
       try {
         const taken = await agent.client.requestCheckpoint({ sequence, trigger, hold });
         agent.note((state) => withAnsweredCheckpoint(state, taken));

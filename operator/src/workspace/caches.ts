@@ -27,10 +27,21 @@ export function referenceOf(object: AgentMessage | AgentCheckpoint): string {
   return `${object.metadata.namespace}/${object.spec.workspaceRef.name}`;
 }
 
-/** The key of the checkpoint that a workspace is made from. */
-export function sourceOf({ metadata, spec }: AgentWorkspace): string | undefined {
-  const name = spec.source?.checkpointRef?.name;
-  return name === undefined ? undefined : `${metadata.namespace}/${name}`;
+/** The key in {@link bySource} of a workspace: the checkpoint that it is made from, or the origin whose newest one it is to be. */
+export function sourceOf({ metadata, spec, status }: AgentWorkspace): string | undefined {
+  const { checkpointRef, workspaceRef } = spec.source ?? {};
+  const at = status?.forkedFrom ?? { ...checkpointRef, checkpoint: checkpointRef?.name };
+  if (at.checkpoint !== undefined) return `${at.namespace ?? metadata.namespace}/${at.checkpoint}`;
+  if (workspaceRef === undefined) return undefined;
+  return originKey({
+    namespace: workspaceRef.namespace ?? metadata.namespace ?? '',
+    name: workspaceRef.name,
+  });
+}
+
+/** The key in {@link bySource} of those that are to begin with the newest checkpoint of a workspace. */
+export function originKey({ namespace, name }: { namespace: string; name: string }): string {
+  return `newest of ${namespace}/${name}`;
 }
 
 /** Of a pod: whose it is, what it was made from, and how it does. */

@@ -3,12 +3,17 @@ import { type Desired, type PersistentVolumeClaim, resources } from '../kube/ind
 import type { EffectiveSpec } from './class.ts';
 import { quantityValue } from './quantity.ts';
 
+/** The claim that holds the files of a workspace now: a rewind puts another in place of the one that is named as the workspace. */
+export function claimNameOf({ metadata, status }: Pick<AgentWorkspace, 'metadata' | 'status'>): string {
+  return status?.claimName ?? metadata.name;
+}
+
 export type AccessMode = 'ReadWriteOncePod' | 'ReadWriteOnce';
 
 /**
  * The claim of a workspace. It has no owner reference: the garbage collector must never be the one that decides about
  * files. The finalizer of the workspace deletes it, where `storage.retain` is `Delete`.
- * @param volumeSnapshot what a fork's files come from
+ * @param volumeSnapshot what the files of a fork, or of a rewind, come from
  */
 export function buildClaim(
   workspace: AgentWorkspace,
@@ -20,7 +25,7 @@ export function buildClaim(
   const { storageClassName } = workspace.spec.storage;
   return {
     metadata: {
-      name,
+      name: claimNameOf(workspace),
       ...(namespace === undefined ? {} : { namespace }),
       labels: { [workspaceLabel]: name, 'app.kubernetes.io/name': 'dormouse' },
     },

@@ -2,7 +2,7 @@ import { type AgentWorkspace, type WorkspacePhase, workspaceLabel, workspacePhas
 import type { Change, Expectations, Informer } from '../cache/index.ts';
 import { type KubeObject, keyOf } from '../kube/index.ts';
 import type { Priority, WorkQueue } from '../queue/index.ts';
-import { bySource, type Caches, referenceOf } from './caches.ts';
+import { bySource, type Caches, originKey, referenceOf } from './caches.ts';
 import { sameValue } from './equality.ts';
 import type { Reconciler } from './reconciler.ts';
 
@@ -59,7 +59,11 @@ export function feed(
     }),
     informers.checkpoints.subscribe((change) => {
       // Forks wait for it to have a snapshot, whoever wrote that.
-      const forks = informers.workspaces.by(bySource, keyOf(change.object.metadata));
+      const { metadata, spec } = change.object;
+      const origin = { namespace: metadata.namespace ?? '', name: spec.workspaceRef.name };
+      const forks = [keyOf(metadata), originKey(origin)].flatMap((key) =>
+        informers.workspaces.by(bySource, key),
+      );
       for (const fork of forks) queue.add(keyOf(fork.metadata), priority(change));
       referring(change);
     }),

@@ -1,7 +1,7 @@
 import { archiveProgress } from '@dormouse/agent-runtime/protocol';
 import { workspaceLabel } from '@dormouse/crds';
 import type { PersistentVolumeClaim, Pod } from '../kube/index.ts';
-import { growth } from './claim.ts';
+import { claimNameOf, growth } from './claim.ts';
 import type { Finding } from './conditions.ts';
 import { millisecondsAt } from './instant.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -99,10 +99,17 @@ export function claimEventsDue(
 
 /** How the claim does. `hadFiles`: the workspace has run, so that a missing claim means lost files. */
 export function diagnoseClaim(
-  { claim, expected, memory, name }: Pick<Snapshot, 'claim' | 'expected' | 'memory' | 'name'>,
+  {
+    claim,
+    expected,
+    memory,
+    name: { name },
+    workspace,
+  }: Pick<Snapshot, 'claim' | 'expected' | 'memory' | 'name' | 'workspace'>,
   hadFiles: boolean,
   wantedSize: string | undefined,
 ): Diagnosis<'StorageReady'> {
+  const claimName = workspace === undefined ? name : claimNameOf(workspace);
   const lost = (message: string): Diagnosis<'StorageReady'> => ({
     finding: { type: 'StorageReady', reason: 'ClaimLost', message },
     blocked: true,
@@ -114,18 +121,18 @@ export function diagnoseClaim(
     }
     if (hadFiles && expected.claim?.verb !== 'create')
       return lost(
-        `PersistentVolumeClaim ${name.name} is gone, and the files of the workspace with it. Bring the claim back under that name with the label ${workspaceLabel}=${name.name}, or delete the workspace.`,
+        `PersistentVolumeClaim ${claimName} is gone, and the files of the workspace with it. Bring the claim back under that name with the label ${workspaceLabel}=${name}, or delete the workspace.`,
       );
     return { finding: { type: 'StorageReady', reason: 'ClaimPending' }, blocked: false };
   }
-  if (claim.metadata.labels?.[workspaceLabel] !== name.name) {
-    const message = `PersistentVolumeClaim ${name.name} exists and belongs to something else. Delete or rename that claim, or rename the workspace.`;
+  if (claim.metadata.labels?.[workspaceLabel] !== name) {
+    const message = `PersistentVolumeClaim ${claimName} exists and belongs to something else. Delete or rename that claim, or rename the workspace.`;
     return { finding: { type: 'StorageReady', reason: 'ClaimConflict', message }, blocked: true };
   }
   if (claim.metadata.deletionTimestamp !== undefined)
-    return lost(`PersistentVolumeClaim ${name.name} is being deleted.`);
+    return lost(`PersistentVolumeClaim ${claimName} is being deleted.`);
   if (claim.status?.phase === 'Lost')
-    return lost(`The volume of PersistentVolumeClaim ${name.name} is gone.`);
+    return lost(`The volume of PersistentVolumeClaim ${claimName} is gone.`);
   if (claim.status?.phase === 'Bound') {
     const growing = wantedSize !== undefined && growth(claim, wantedSize) !== undefined;
     const refused = growing ? memory.growthRefused?.message : undefined;
@@ -143,6 +150,6 @@ export function diagnoseClaim(
     return { finding: { type: 'StorageReady', reason, message }, blocked: true };
   }
   const from = claim.spec?.storageClassName;
-  const message = `PersistentVolumeClaim ${name.name} waits for a volume${from === undefined ? '' : ` from StorageClass ${from}`}. If it stays so: kubectl describe pvc ${name.name}`;
+  const message = `PersistentVolumeClaim ${claimName} waits for a volume${from === undefined ? '' : ` from StorageClass ${from}`}. If it stays so: kubectl describe pvc ${claimName}`;
   return { finding: { type: 'StorageReady', reason: 'ClaimPending', message }, blocked: false };
 }

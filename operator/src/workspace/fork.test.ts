@@ -7,8 +7,8 @@ const fork = { source: { checkpointRef: { name: 'ada-3' } } };
 const storage = (world: World) =>
   world.workspace?.status?.conditions?.find((each) => each.type === 'StorageReady');
 
-function putCheckpoint(world: World, status: object): void {
-  const at = { namespace: 'team', name: 'ada-3' };
+function putCheckpoint(world: World, status: object, namespace = 'team'): void {
+  const at = { namespace, name: 'ada-3' };
   world.server.insert(resources.checkpoints, {
     metadata: at,
     spec: { workspaceRef: { name: 'ada' }, trigger: 'Idle' },
@@ -16,10 +16,10 @@ function putCheckpoint(world: World, status: object): void {
   world.server.changeStatus(resources.checkpoints, at, { phase: 'Completed', sequence: 3, ...status });
 }
 
-function putSnapshot(world: World): void {
+function putSnapshot(world: World, namespace = 'team'): void {
   const owner = { apiVersion, kind: 'AgentWorkspace', name: 'ada', uid: 'uid-of-ada', controller: true };
   world.server.insert(resources.volumeSnapshots, {
-    metadata: { namespace: 'team', name: 'snap', ownerReferences: [owner] },
+    metadata: { namespace, name: 'snap', ownerReferences: [owner] },
     spec: { source: { persistentVolumeClaimName: 'ada' } },
   });
 }
@@ -122,6 +122,23 @@ describe('a workspace that is made from a checkpoint', () => {
     expect(world.pod).toBeUndefined();
   });
 
+  it('of a workspace gets the newest checkpoint that has a snapshot, and waits for one', async () => {
+    const world = await begin(() => undefined, { source: { workspaceRef: { name: 'ada' } } });
+    expect(storage(world)).toMatchObject({
+      reason: 'SourceNotReady',
+      message: expect.stringContaining('dormouse checkpoint ada --snapshot --namespace team'),
+    });
+    putCheckpoint(world, ready);
+    putSnapshot(world);
+    await world.settle(8);
+    expect(world.workspace?.status?.forkedFrom).toMatchObject({
+      workspace: 'ada',
+      checkpoint: 'ada-3',
+      sequence: 3,
+    });
+    expect(world.claim?.spec?.dataSource).toMatchObject({ name: 'snap' });
+  });
+
   it('does not take up a claim that an earlier workspace of its name left', async () => {
     const labels = { 'dormouse.dev/workspace': 'hello' };
     const world = await begin((it) => {
@@ -137,5 +154,104 @@ describe('a workspace that is made from a checkpoint', () => {
       message: expect.stringContaining('exists already'),
     });
     expect(world.pod).toBeUndefined();
+  });
+});
+
+describe('a workspace that is made from a checkpoint of another namespace', () => {
+  const elsewhere = { source: { checkpointRef: { name: 'ada-3', namespace: 'shared' } } };
+  const imported = { namespace: 'team', name: 'hello-origin' };
+  const contentOf = (world: World) =>
+    world.server.read(resources.volumeSnapshotContents, {
+      name: `dormouse-fork-${world.workspace?.metadata.uid}`,
+    });
+
+  function prepare(world: World): void {
+    putCheckpoint(world, ready, 'shared');
+    putSnapshot(world, 'shared');
+    world.server.changeStatus(
+      resources.volumeSnapshots,
+      { namespace: 'shared', name: 'snap' },
+      { boundVolumeSnapshotContentName: 'content' },
+    );
+    world.server.insert(resources.volumeSnapshotContents, {
+      metadata: { name: 'content' },
+      spec: {
+        driver: 'csi',
+        deletionPolicy: 'Delete',
+        source: { volumeHandle: 'v' },
+        volumeSnapshotRef: { namespace: 'shared', name: 'snap' },
+      },
+    });
+    world.server.changeStatus(
+      resources.volumeSnapshotContents,
+      { name: 'content' },
+      { snapshotHandle: 'handle' },
+    );
+  }
+
+  it('gets a snapshot of its own of the same data, which goes when its claim is bound, whenever the operator dies', async () => {
+    for (let writes = 0; writes < 9; writes += 1) {
+      const world = new World();
+      prepare(world);
+      world.createWorkspace(elsewhere);
+      world.catchUp();
+      await world.reconcile({ writes, after: true });
+      if (world.claim !== undefined) expect(contentOf(world)).toBeDefined();
+      if (world.claim === undefined) await world.reconcile();
+      await world.settle(8);
+      expect(world.claim?.spec?.dataSource).toMatchObject({ name: 'hello-origin' });
+      expect(world.workspace?.status?.forkedFrom).toMatchObject({ namespace: 'shared', workspace: 'ada' });
+      expect(configOf(world).source.workspace).toEqual({
+        namespace: 'shared',
+        name: 'ada',
+        uid: 'uid-of-ada',
+      });
+      expect(world.workspace?.status?.phase).toBe('Running');
+      expect(world.server.read(resources.volumeSnapshots, imported)).toBeUndefined();
+      expect(contentOf(world)).toBeUndefined();
+      expect(world.server.read(resources.volumeSnapshotContents, { name: 'content' })).toBeDefined();
+      expect(world.violations).toEqual([]);
+    }
+  });
+
+  it('gets nothing that its status names and its source does not', async () => {
+    const world = new World();
+    prepare(world);
+    world.server.insert(resources.checkpoints, {
+      metadata: { namespace: 'shared', name: 'secret-1' },
+      spec: { workspaceRef: { name: 'ada' }, trigger: 'Idle' },
+    });
+    const volumeSnapshot = { name: 'snap', readyToUse: true };
+    const secret = { namespace: 'shared', name: 'secret-1' };
+    world.server.changeStatus(resources.checkpoints, secret, {
+      phase: 'Completed',
+      sequence: 1,
+      volumeSnapshot,
+    });
+    world.createWorkspace(elsewhere);
+    const forged = { namespace: 'shared', workspace: 'ada', workspaceUID: 'uid-of-ada', sequence: 1 };
+    world.server.changeStatus(
+      resources.workspaces,
+      { namespace: 'team', name: 'hello' },
+      {
+        forkedFrom: { ...forged, checkpoint: 'secret-1', volumeSnapshot: 'snap' },
+      },
+    );
+    await world.settle(4);
+    expect(storage(world)?.message).toContain('is not what spec.source names');
+    expect(world.claim).toBeUndefined();
+    expect(contentOf(world)).toBeUndefined();
+  });
+
+  it('says what is gone where the data cannot be had any more', async () => {
+    const world = await begin((it) => {
+      prepare(it);
+      it.server.remove(resources.volumeSnapshotContents, { name: 'content' });
+    }, elsewhere);
+    expect(storage(world)).toMatchObject({
+      reason: 'ClaimRefused',
+      message: expect.stringContaining('VolumeSnapshot snap of namespace shared is gone'),
+    });
+    expect(world.claim).toBeUndefined();
   });
 });

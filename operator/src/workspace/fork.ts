@@ -25,12 +25,18 @@ export function beginningOf(
   size: string | undefined,
 ): Beginning {
   if (status?.forkedFrom !== undefined) return { with: 'snapshot', from: status.forkedFrom };
-  const imported = spec.source?.archive;
-  const wanted = imported === undefined ? spec.source?.checkpointRef?.name : imported.checkpoint;
-  if (wanted === undefined) return { with: 'nothing' };
+  const { checkpointRef, workspaceRef, archive: imported } = spec.source ?? {};
+  const reference = checkpointRef ?? workspaceRef ?? (imported && { name: imported.checkpoint });
+  if (reference === undefined) return { with: 'nothing' };
+  const namespace = ('namespace' in reference ? reference.namespace : undefined) ?? metadata.namespace;
+  const wanted = source?.checkpoint?.metadata.name ?? reference.name;
+  const what =
+    workspaceRef === undefined
+      ? `AgentCheckpoint ${wanted}`
+      : `a checkpoint of AgentWorkspace ${reference.name}`;
   const unusable = (why: string): Beginning => ({
     with: 'unusable',
-    message: `AgentWorkspace ${metadata.name} cannot begin with AgentCheckpoint ${wanted}: ${why}`,
+    message: `AgentWorkspace ${metadata.name} cannot begin with ${what}: ${why}`,
   });
   // Of one that was made for it the status would say so.
   if (claim !== undefined)
@@ -50,13 +56,22 @@ export function beginningOf(
   }
   const another = 'Delete this workspace, and make it from another checkpoint';
   const checkpoint = source?.checkpoint;
+  if (checkpoint === undefined && workspaceRef !== undefined)
+    return {
+      with: 'waiting',
+      message: `AgentWorkspace ${workspaceRef.name} of namespace ${namespace} has no checkpoint with a VolumeSnapshot yet. One comes with its next sleep where spec.checkpoint.volumeSnapshotClassName is set, or now: dormouse checkpoint ${workspaceRef.name} --snapshot --namespace ${namespace}`,
+    };
   if (checkpoint === undefined)
-    return unusable(`there is none of that name in namespace ${metadata.namespace}. ${another}.`);
+    return unusable(`there is none of that name in namespace ${namespace}. ${another}.`);
   const origin = checkpoint.spec.workspaceRef.name;
   const { phase, sequence, volumeSnapshot } = checkpoint.status ?? {};
   if (phase === 'Failed') return unusable(`it failed. ${another}.`);
   if (phase !== 'Completed' || sequence === undefined)
     return { with: 'waiting', message: `AgentCheckpoint ${wanted} is not complete yet.` };
+  if (volumeSnapshot === undefined && namespace !== metadata.namespace)
+    return unusable(
+      `it has no VolumeSnapshot, and an archive is read in its own namespace alone. ${another}, one with a VolumeSnapshot.`,
+    );
   if (volumeSnapshot === undefined && checkpoint.status?.archive !== undefined)
     return fromArchive(checkpoint.status.archive, { origin, wanted, sequence }, size, unusable);
   if (volumeSnapshot === undefined)
@@ -78,6 +93,7 @@ export function beginningOf(
   return {
     with: 'snapshot',
     from: {
+      ...(namespace === metadata.namespace || namespace === undefined ? {} : { namespace }),
       workspace: origin,
       workspaceUID,
       checkpoint: wanted,
@@ -124,4 +140,16 @@ function ownerOf(snapshot: VolumeSnapshot | undefined, { spec }: AgentCheckpoint
     ({ controller, kind, name }) =>
       controller === true && kind === 'AgentWorkspace' && name === spec.workspaceRef.name,
   )?.uid;
+}
+
+type Fork = Pick<AgentWorkspace, 'metadata'>;
+
+/** The VolumeSnapshot that a fork from another namespace has of its own, until its claim is bound. */
+export function importedSnapshot({ metadata }: Fork): string {
+  return `${metadata.name}-origin`;
+}
+
+/** What that is bound to. It belongs to no namespace, so its name says whose it is. */
+export function importedContent({ metadata }: Fork): string {
+  return `dormouse-fork-${metadata.uid}`;
 }

@@ -55,6 +55,14 @@ const happening = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ what: 'snapshot is ready' } as const) },
   { weight: 1, arbitrary: fc.constant({ what: 'snapshot fails' } as const) },
   { weight: 1, arbitrary: fc.constant({ what: 'checkpoint deleted' } as const) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      what: fc.constant('go back' as const),
+      to: fc.constantFrom('oldest', 'newest'),
+    }),
+  },
+  { weight: 1, arbitrary: fc.constant({ what: 'restored volume is bad' } as const) },
   { weight: 1, arbitrary: fc.constant({ what: 'pod deleted' } as const) },
   { weight: 1, arbitrary: fc.constant({ what: 'pod evicted' } as const) },
   { weight: 1, arbitrary: fc.constant({ what: 'operator restarts' } as const) },
@@ -79,7 +87,16 @@ const happening = fc.oneof(
 type Happening = typeof happening extends fc.Arbitrary<infer T> ? T : never;
 
 /** Where a history begins; most of what matters is several steps away from a new workspace. */
-const beginnings = ['new', 'running', 'working', 'checkpointing', 'snapshotting', 'asleep'] as const;
+const beginnings = [
+  'new',
+  'running',
+  'working',
+  'checkpointing',
+  'snapshotting',
+  'asleep',
+  'awake again',
+  'going back',
+] as const;
 const beginning = fc.constantFrom(...beginnings);
 const checkpoint = fc.constantFrom({}, { volumeSnapshotClassName: 'standard' });
 
@@ -87,6 +104,14 @@ async function begin(world: World, from: (typeof beginnings)[number]): Promise<v
   world.catchUp();
   if (from === 'new') return;
   if (from === 'asleep') return world.settle(80);
+  if (from === 'awake again' || from === 'going back') {
+    await world.settle(80);
+    world.send();
+    await world.settle(8);
+    if (from === 'awake again') return;
+    world.requestRewind('newest');
+    return look(world);
+  }
   await world.settle(8);
   if (from === 'running') return;
   if (from === 'working') {
@@ -147,6 +172,11 @@ async function happen(world: World, event: Happening): Promise<void> {
       return world.snapshotter('fails');
     case 'checkpoint deleted':
       return world.deleteCheckpoint();
+    case 'go back':
+      return world.requestRewind(event.to);
+    case 'restored volume is bad':
+      world.badRestore = true;
+      return;
     case 'pod deleted':
       return world.deletePod();
     case 'pod evicted':
@@ -175,6 +205,8 @@ describe('the histories', () => {
       checkpointing: 'Checkpointing',
       snapshotting: 'Checkpointing',
       asleep: 'Suspended',
+      'awake again': 'Running',
+      'going back': 'Checkpointing',
     } as const;
     for (const from of beginnings) {
       const world = new World();
@@ -204,11 +236,19 @@ describe('whatever happens to a workspace', () => {
           world.editWorkspace({ spec: { runPolicy: 'Auto' } });
           await world.settle();
           expect(world.violations).toEqual([]);
-          expect(world.messages.map((each) => each.status?.phase)).toEqual(
-            world.messages.map(() => 'Completed'),
-          );
+          for (const { status } of world.messages)
+            expect([status?.phase, status?.reason]).toEqual(
+              status?.phase === 'Failed' ? ['Failed', 'WorkspaceRewound'] : ['Completed', undefined],
+            );
           expect(world.workspace?.status?.phase).toBe('Suspended');
           expect(world.pod).toBeUndefined();
+          // A rewind ended in one of two states, and left nothing.
+          const { rewind } = world.workspace?.status ?? {};
+          if (rewind !== undefined) {
+            expect(['Completed', 'Failed']).toContain(rewind.phase);
+            expect(world.volume.rewound?.id === rewind.uid).toBe(rewind.phase === 'Completed');
+          }
+          expect(world.server.all(resources.persistentVolumeClaims)).toEqual([world.claim]);
           // Every snapshot that is left is named, and the last sleep has one where it was to.
           for (const { metadata } of world.volumeSnapshots) expect(world.named).toContain(metadata.name);
         },

@@ -4,7 +4,7 @@ import { type EffectiveSpec, findClass, narrow } from './class.ts';
 import { mergePatch } from './patch.ts';
 import { podSpec, templateDifference, templateHashes } from './pod.ts';
 import { quantityValue } from './quantity.ts';
-import { buildSecret } from './runtime-config.ts';
+import { buildRuntimeConfig, buildSecret } from './runtime-config.ts';
 
 const aClass = (name: string, change: object = {}, annotations: Record<string, string> = {}) =>
   ({
@@ -58,6 +58,22 @@ describe('the class of a workspace', () => {
       maxTurns: 100,
     });
     expect(clamped).toHaveLength(6);
+  });
+});
+
+describe('what the agent is told', () => {
+  it.each([
+    [undefined, 'default'],
+    [['plan', 'bypassPermissions', 'acceptEdits'], 'acceptEdits'],
+    [['plan', 'bypassPermissions'], undefined],
+  ])('of %o the mode after plan mode is %s', (allowedModes, after) => {
+    const found = aClass('c', {
+      permissions: { defaultMode: 'plan', allowedModes, ask: ['Bash(git push:*)'] },
+    });
+    const of = workspace();
+    const { permissions } = buildRuntimeConfig(of, narrow(of.spec, found), 'http://gateway');
+    expect(permissions.afterPlan).toBe(after);
+    expect(permissions.ask).toEqual(['Bash(git push:*)']);
   });
 });
 

@@ -1,10 +1,12 @@
 import { archivePodName } from '@dormouse/agent-runtime/protocol';
-import type { AgentWorkspace } from '@dormouse/crds';
+import type { AgentCheckpoint, AgentWorkspace } from '@dormouse/crds';
 import type { Expectation, Expectations } from '../cache/index.ts';
 import { keyOf, type ObjectName } from '../kube/index.ts';
 import { byCreation } from '../message/order.ts';
+import { leftoverClaimOf } from '../rewind/needs.ts';
 import type { RuntimeView } from '../runtime/index.ts';
-import { byReference, bySource, type Caches } from './caches.ts';
+import { byReference, bySource, type Caches, originKey } from './caches.ts';
+import { claimNameOf } from './claim.ts';
 import { findClass } from './class.ts';
 import type { Memory, Settings, Snapshot } from './snapshot.ts';
 import type { Written } from './written.ts';
@@ -33,8 +35,10 @@ export function observe(
           (className) => caches.classes.get({ name: className }),
           () => caches.classes.list(),
         );
+  const claimName = workspace === undefined ? name : { ...name, name: claimNameOf(workspace) };
+  const leftover = leftoverClaimOf(workspace?.status);
   const pod = expected.pods.pending(name);
-  const claim = expected.claims.pending(name);
+  const claim = expected.claims.pending(claimName);
   const archiveName = { namespace: name.namespace, name: archivePodName(name.name) };
   const archivePod = expected.pods.pending(archiveName);
   const checkpoints = written.checkpoints(caches.checkpoints.by(byReference, key));
@@ -44,7 +48,8 @@ export function observe(
     workspace,
     class: lookup,
     pod: caches.pods.get(name),
-    claim: caches.claims.get(name),
+    claim: caches.claims.get(claimName),
+    leftover: leftover === undefined ? undefined : caches.claims.get({ ...name, name: leftover }),
     archivePod: caches.pods.get(archiveName),
     expected: {
       ...expectation('pod', pod),
@@ -57,9 +62,7 @@ export function observe(
       ? written.others(caches.volumeSnapshots.ofWorkspace(name))
       : undefined,
     source: sourceOf(caches, workspace),
-    awaited: new Set(
-      checkpoints.flatMap(({ metadata }) => (isAwaited(caches, metadata) ? [metadata.name] : [])),
-    ),
+    awaited: new Set(checkpoints.flatMap((each) => (isAwaited(caches, each) ? [each.metadata.name] : []))),
     runtime,
     memory,
     settings,
@@ -77,11 +80,15 @@ function sourceOf(
   { checkpoints, volumeSnapshots }: Caches,
   workspace: AgentWorkspace | undefined,
 ): Snapshot['source'] {
-  const name = workspace?.spec.source?.checkpointRef?.name;
-  if (workspace === undefined || name === undefined)
+  const { checkpointRef, workspaceRef } = workspace?.spec.source ?? {};
+  const reference = checkpointRef ?? workspaceRef;
+  if (workspace === undefined || reference === undefined)
     return { checkpoint: undefined, volumeSnapshot: undefined };
-  const { namespace = '' } = workspace.metadata;
-  const checkpoint = checkpoints.get({ namespace, name });
+  const { namespace = workspace.metadata.namespace ?? '', name } = reference;
+  const checkpoint =
+    checkpointRef === undefined
+      ? newestWithSnapshot(checkpoints.by(byReference, keyOf({ namespace, name })))
+      : checkpoints.get({ namespace, name });
   const snapshot = checkpoint?.status?.volumeSnapshot?.name;
   return {
     checkpoint,
@@ -89,13 +96,29 @@ function sourceOf(
   };
 }
 
-/** Whether a workspace is being made from the checkpoint: until its claim is bound, the snapshot is needed, and until that is filled, the archive. */
-function isAwaited({ workspaces, claims }: Caches, checkpoint: ObjectName): boolean {
-  return workspaces
-    .by(bySource, keyOf(checkpoint))
-    .some(
+function newestWithSnapshot(checkpoints: readonly AgentCheckpoint[]): AgentCheckpoint | undefined {
+  return checkpoints
+    .filter(
       ({ metadata, status }) =>
         metadata.deletionTimestamp === undefined &&
-        (claims.get(metadata)?.status?.phase !== 'Bound' || status?.forkedFrom?.archive?.restored === false),
+        status?.phase === 'Completed' &&
+        status.volumeSnapshot !== undefined,
+    )
+    .reduce<AgentCheckpoint | undefined>(
+      (newest, each) => ((each.status?.sequence ?? 0) >= (newest?.status?.sequence ?? 0) ? each : newest),
+      undefined,
+    );
+}
+
+/** Whether a workspace is being made from the checkpoint: until its claim is bound, the snapshot is needed, and until that is filled, the archive. */
+function isAwaited({ workspaces, claims }: Caches, { metadata, spec }: AgentCheckpoint): boolean {
+  const origin = { namespace: metadata.namespace ?? '', name: spec.workspaceRef.name };
+  return [keyOf(metadata), originKey(origin)]
+    .flatMap((key) => workspaces.by(bySource, key))
+    .some(
+      (fork) =>
+        fork.metadata.deletionTimestamp === undefined &&
+        (claims.get({ ...fork.metadata, name: claimNameOf(fork) })?.status?.phase !== 'Bound' ||
+          fork.status?.forkedFrom?.archive?.restored === false),
     );
 }

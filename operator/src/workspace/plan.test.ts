@@ -95,6 +95,53 @@ describe('falling asleep', () => {
   });
 });
 
+describe('a prompt that an agent scheduled', () => {
+  async function asleepUntil(after: number): Promise<World> {
+    const world = await awake();
+    world.volume.wakeAt = world.now + after;
+    await look(world);
+    world.now += 20_000;
+    await look(world);
+    world.agent?.progress('Completed');
+    await look(world);
+    await look(world);
+    expect(world.workspace?.status?.phase).toBe('Suspended');
+    return world;
+  }
+
+  it('wakes the workspace when it is due, and not before', async () => {
+    const world = await asleepUntil(3_600_000);
+    expect(Date.parse(world.workspace?.status?.nextWakeAt ?? '')).toBe(world.volume.wakeAt);
+    world.now = (world.volume.wakeAt ?? 0) - 1;
+    await look(world);
+    expect(world.workspace?.status?.phase).toBe('Suspended');
+    world.now += 1;
+    await look(world);
+    expect(world.workspace?.status?.phase).toBe('Starting');
+    await world.settle(8);
+    expect(world.volume.wakeAt).toBeUndefined();
+    expect(world.workspace?.status?.nextWakeAt).toBeUndefined();
+    expect(world.workspace?.status?.phase).not.toBe('Failed');
+  });
+
+  it('does not wake one whose runPolicy is Suspended', async () => {
+    const world = await asleepUntil(3_600_000);
+    world.editWorkspace({ spec: { runPolicy: 'Suspended' } });
+    world.now += 7_200_000;
+    await world.settle(3);
+    expect(world.workspace?.status?.phase).toBe('Suspended');
+  });
+
+  it('keeps the workspace awake where it is due in a moment', async () => {
+    const world = await awake();
+    world.volume.wakeAt = world.now + 25_000;
+    world.now += 20_000;
+    await look(world);
+    expect(world.workspace?.status?.phase).toBe('Running');
+    expect(condition(world, 'Asleep')?.reason).toBe('Demand');
+  });
+});
+
 describe('run policy Suspended', () => {
   it('never starts a workspace that never ran', async () => {
     const world = new World();

@@ -8,8 +8,14 @@ import { planArchive } from '../checkpoint/archive.ts';
 import { answerAsleep, postpone, prune, requested } from '../checkpoint/plan.ts';
 import { snapshotUpkeep } from '../checkpoint/volume-snapshot.ts';
 import { expire, failed, statusFromRecord, waiting, writeMessage } from '../message/plan.ts';
+import { removeLeftover } from '../rewind/leftover.ts';
+import { isUnderWay } from '../rewind/needs.ts';
+import { rewindAsleep } from '../rewind/prepare.ts';
+import { requestOf, rewindUpdates } from '../rewind/request.ts';
+import { rewinding } from '../rewind/restore.ts';
 import type { Action, Plan } from './actions.ts';
 import { approvalsOf } from './approvals.ts';
+import { withoutPod } from './asleep.ts';
 import { conditionsAfter } from './conditions.ts';
 import type { Decision } from './decision.ts';
 import { diagnosePod } from './diagnosis.ts';
@@ -17,7 +23,7 @@ import { sameValue } from './equality.ts';
 import { millisecondsAt } from './instant.ts';
 import { run } from './run.ts';
 import { isPending, isTerminal, type Situation, situationOf } from './situation.ts';
-import { fallAsleep, withoutPod } from './sleep.ts';
+import { fallAsleep } from './sleep.ts';
 import type { Snapshot } from './snapshot.ts';
 import { leaving, starting } from './start.ts';
 import { planTermination, planWithoutWorkspace } from './terminate.ts';
@@ -46,13 +52,16 @@ export function plan(snapshot: Snapshot): Plan {
   const status = nextStatus(situation, decision);
   const write = statusWrite(situation, status, decision.unhurried ?? false);
   const { actions: expiring, deadline: nextExpiry } = expire(snapshot.messages, snapshot.now);
-  const archive = planArchive(situation, decision.phase);
+  // The claim that a rewind puts in place, or takes away again, is not one to archive.
+  const archive = planArchive(situation, isUnderWay(situation.status.rewind) ? 'Starting' : decision.phase);
   const upkeep: Action[] = [
     ...messageUpdates(situation, decision),
     ...checkpointUpdates(situation, decision),
+    ...rewindUpdates(situation, decision),
     ...expiring,
     ...prune(situation),
     ...snapshotUpkeep(situation),
+    ...removeLeftover(situation),
     ...archive.writes,
   ];
 
@@ -90,9 +99,11 @@ export function plan(snapshot: Snapshot): Plan {
 
 /** The state machine. */
 function decide(situation: Situation): Decision {
+  const { rewind } = situation.status;
+  if (rewind?.phase === 'Restoring' || rewind?.phase === 'Returning') return rewinding(situation);
   switch (situation.podState) {
     case 'absent':
-      return withoutPod(situation);
+      return rewindAsleep(situation) ?? withoutPod(situation);
     case 'expected':
       return starting(situation);
     case 'going':
@@ -117,6 +128,7 @@ function suspendedTooLong({ status, workspace, now, wanted }: Situation): number
   const ttl = workspace.spec.ttlAfterSuspended;
   const since = millisecondsAt(status.suspendedSince);
   if (ttl === undefined || since === undefined || status.phase !== 'Suspended' || wanted) return false;
+  if (isUnderWay(status.rewind)) return false;
   const due = since + milliseconds(ttl);
   return due <= now ? true : due;
 }
@@ -126,6 +138,7 @@ function nextStatus(situation: Situation, decision: Decision): AgentWorkspaceSta
   const generation = workspace.metadata.generation ?? 1;
   const next = {
     ...status,
+    ...abandoned(situation),
     ...decision.changes,
     phase: decision.phase,
     observedGeneration: generation,
@@ -147,6 +160,13 @@ function nextStatus(situation: Situation, decision: Decision): AgentWorkspaceSta
   return Object.fromEntries(
     Object.entries(next).filter(([, value]) => value !== undefined),
   ) as AgentWorkspaceStatus;
+}
+
+/** A rewind that was about to begin, and that nobody asks for any more. */
+function abandoned(situation: Situation): Partial<Record<'rewind', undefined>> {
+  if (situation.status.rewind?.phase !== 'Preparing') return {};
+  const request = requestOf(situation);
+  return request === undefined || request.status?.phase === 'Failed' ? { rewind: undefined } : {};
 }
 
 /**
@@ -174,6 +194,7 @@ function statusWrite(
 /** What transitions are made of. */
 function essence(status: AgentWorkspaceStatus): unknown {
   const { phase, observedGeneration, podUID, checkpointing, checkpoint, suspendedSince, conditions } = status;
+  const { rewind } = status;
   return {
     phase,
     // Somebody may wait for a question to answer it.
@@ -183,6 +204,7 @@ function essence(status: AgentWorkspaceStatus): unknown {
     checkpointing,
     checkpoint,
     suspendedSince,
+    rewind,
     ready: conditions?.find((each) => each.type === 'Ready')?.reason,
   };
 }
@@ -201,9 +223,18 @@ function details(status: AgentWorkspaceStatus): unknown {
 function messageUpdates(situation: Situation, decision: Decision): Action[] {
   const { messages, runtime, memory, now, runPolicy, name } = situation;
   const actions: Action[] = [];
+  const to = decision.changes?.rewind?.phase === 'Completed' ? decision.changes.rewind.to : undefined;
+  const rewound =
+    to &&
+    `AgentWorkspace ${name.name} was rewound to checkpoint ${to.checkpoint} before an answer was known. Send the message again if it still matters.`;
   for (const each of messages) {
     if (isTerminal(each) || each.metadata.deletionTimestamp !== undefined) continue;
     const uid = each.metadata.uid ?? '';
+    // It may have begun after that moment, and must not be worked on twice.
+    if (rewound !== undefined && !isPending(each)) {
+      actions.push(...writeMessage(each, failed(each, 'WorkspaceRewound', rewound, now)));
+      continue;
+    }
     const record = runtime.records.get(uid);
     if (record !== undefined) {
       actions.push(...writeMessage(each, statusFromRecord(each, record, now)));

@@ -8,6 +8,7 @@ import {
   workspaceLabel,
 } from '@dormouse/crds';
 import type { Desired, Pod } from '../kube/index.ts';
+import { claimNameOf } from './claim.ts';
 import type { EffectiveSpec } from './class.ts';
 import { egressEnvironment, isEgressVariable } from './egress-environment.ts';
 
@@ -178,7 +179,7 @@ export function podSpec(workspace: AgentWorkspace, effective: EffectiveSpec): No
       },
     ],
     volumes: [
-      { name: volume.claim, persistentVolumeClaim: { claimName: name } },
+      { name: volume.claim, persistentVolumeClaim: { claimName: claimNameOf(workspace) } },
       { name: volume.secret, secret: { secretName: secretName(name), defaultMode: 0o440 } },
       { name: volume.token, projected: { sources: [{ serviceAccountToken: gatewayToken }] } },
       { name: volume.socket, emptyDir: {} },

@@ -28,7 +28,8 @@ export function restoredFinding(
       'CheckpointRejected',
       `Checkpoint ${worst.sequence} on the volume was not whole (${worst.reason}); ${sequence === undefined ? 'the files as they are' : `checkpoint ${sequence}`} was used instead.`,
     );
-  if (outcome === 'Forked') return say('Forked', told);
+  if (outcome === 'Forked') return say('Forked', [problem?.message, told].filter(Boolean).join('; '));
+  if (outcome === 'Rewound' && problem === undefined) return say('Rewound', told);
   if (outcome === 'Recovered') return say('RecoveredAfterCrash', told);
   if (outcome === 'Fresh' && status.checkpoint === undefined) return say('NeverSlept', '');
   const now = `Now: ${told === '' ? 'nothing runs' : told}`;

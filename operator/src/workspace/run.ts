@@ -1,9 +1,12 @@
 import { wantsArchive } from '../checkpoint/archive.ts';
 import { isHeldByHand, type ManualStep, planManual } from '../checkpoint/manual.ts';
-import { checkpointName, nextSequence } from '../checkpoint/plan.ts';
+import { checkpointName } from '../checkpoint/name.ts';
+import { nextSequence } from '../checkpoint/plan.ts';
+import { scheduled } from '../checkpoint/schedule.ts';
 import { snapshotFinding } from '../checkpoint/volume-snapshot.ts';
+import { begun, nextRewind, requestOf } from '../rewind/request.ts';
 import type { Action } from './actions.ts';
-import { growth } from './claim.ts';
+import { claimNameOf, growth } from './claim.ts';
 import type { Finding } from './conditions.ts';
 import { conditionOf } from './conditions.ts';
 import type { Decision } from './decision.ts';
@@ -16,6 +19,9 @@ import { classFinding } from './start.ts';
 
 /** Milliseconds of silence after which the agent of a running pod is said to be unreachable. */
 const silence = 3_000;
+
+/** Milliseconds before a scheduled prompt within which a workspace does not fall asleep any more. */
+const wakeLead = 10_000;
 
 /** The agent answers: deliver, configure, take checkpoints that were asked for, and sleep when both signals agree. */
 export function run(situation: Situation): Decision {
@@ -50,6 +56,7 @@ export function run(situation: Situation): Decision {
   if (manual.ask.length > 0) after.push(manual.ask);
   const { verified, underWay } = manual;
 
+  const schedule = scheduled(situation);
   const base: Decision = {
     phase: 'Running',
     ready:
@@ -60,12 +67,16 @@ export function run(situation: Situation): Decision {
             message: `The container workspace of pod ${ownPod.metadata.name} does not answer the agent. Look at: kubectl logs ${ownPod.metadata.name} -c workspace`,
           },
     asleep: { reason: 'Demand' },
-    findings: [...running(situation), ...findings],
+    findings: [...running(situation), ...findings, ...schedule.findings],
     changes: {
       podUID: uid,
+      agentImage: runsImage(situation),
+      ...schedule.changes,
       checkpointing: undefined,
       suspendedSince: undefined,
+      nextWakeAt: agent.nextWakeAt && instant(Date.parse(agent.nextWakeAt)),
       ...(status.startedAt === undefined ? { startedAt: instant(now) } : {}),
+      ...overtaken(situation),
       ...restored(status),
       ...(verified !== undefined && verified.sequence > (status.checkpoint?.sequence ?? 0)
         ? { checkpoint: verified }
@@ -73,6 +84,7 @@ export function run(situation: Situation): Decision {
     },
     before: [
       ...before,
+      ...(schedule.create.length > 0 ? [schedule.create] : []),
       ...(woke && startedAt !== undefined
         ? [[{ do: 'measure', what: 'wake', seconds: Math.max(0, now - startedAt) / 1000 } as const]]
         : []),
@@ -80,7 +92,22 @@ export function run(situation: Situation): Decision {
     after,
   };
   const decision = restOrSleep(situation, base, settled && !underWay && manual.ask.length === 0);
-  return { ...decision, deadlines: [...(decision.deadlines ?? []), manual.until] };
+  return { ...decision, deadlines: [...(decision.deadlines ?? []), manual.until, schedule.until] };
+}
+
+/** The image of the agent that runs: that of the class, unless the pod is older than that. */
+function runsImage(situation: Situation): string | undefined {
+  const { status, effective } = situation;
+  const older = outdated(situation).includes('images');
+  return older ? status.agentImage : (effective?.class.spec.images.agent ?? status.agentImage);
+}
+
+/** The present was recorded for a rewind, and then the agent went on all the same: what is kept is no longer the present. */
+function overtaken(situation: Situation): Decision['changes'] {
+  const { status, now } = situation;
+  if (status.rewind === undefined || requestOf(situation)?.status?.phase !== 'Completed') return {};
+  const message = `The agent went on after checkpoint ${status.rewind.checkpoint} was taken. Ask for the rewind again.`;
+  return { rewind: { ...status.rewind, phase: 'Failed', completedAt: instant(now), message } };
 }
 
 /** An agent that answers has its volume: it is not filled again. */
@@ -145,7 +172,7 @@ function running(situation: Situation): Finding[] {
       : {
           type: 'StorageReady',
           reason: 'VolumeFailing',
-          message: `The volume of PersistentVolumeClaim ${situation.name.name} refuses writes: ${agent.storageProblem.message}. Raise spec.storage.size, or free space.`,
+          message: `The volume of PersistentVolumeClaim ${claimNameOf(situation.workspace)} refuses writes: ${agent.storageProblem.message}. Raise spec.storage.size, or free space.`,
         },
   );
   const model = agent.modelProblem;
@@ -214,19 +241,8 @@ function unreachable(situation: Situation): Decision {
 
 /** Whether the workspace stays as it is, and until when, or takes the checkpoint before its sleep. */
 function restOrSleep(situation: Situation, base: Decision, settled: boolean): Decision {
-  const {
-    runPolicy,
-    agent,
-    pending,
-    open,
-    attached,
-    attachedUntil,
-    effective,
-    now,
-    memory,
-    workspace,
-    status,
-  } = situation;
+  const { runPolicy, agent, pending, open, attached, attachedUntil, effective, now, memory, workspace } =
+    situation;
   if (agent === undefined) return base;
   const replace =
     workspace.spec.updatePolicy === 'Immediate' && outdated(situation).length > 0 && effective !== undefined;
@@ -243,16 +259,41 @@ function restOrSleep(situation: Situation, base: Decision, settled: boolean): De
   if (agent.busy) return stay('Busy', agent.busyReasons.map((each) => each.detail).join('; ') || undefined);
   if (unparked.length > 0) return stay('Demand');
   const forced = runPolicy === 'Suspended' || replace;
+  const rewind = nextRewind(situation);
+  if (rewind.is === 'ready') {
+    if (!settled) return stay('IdleTooShort');
+    if (now < memory.checkpointNotBefore)
+      return stay('CheckpointFailed', memory.checkpointProblem?.message, memory.checkpointNotBefore);
+    const decision = beginSleep(situation, base, 'BeforeRewind', rewind.request.metadata.name);
+    return { ...decision, changes: { ...decision.changes, rewind: begun(situation, rewind) } };
+  }
   if (runPolicy !== 'Suspended' && pending.length > 0) return stay('Demand');
   if (!forced && runPolicy === 'Always') return stay('RunPolicyAlways');
   if (!forced && attached) return stay('Demand', undefined, attachedUntil);
   const patience = wantsArchive(situation) ? 0 : effective?.idleAfter;
   const due = quiet + (patience ?? Number.POSITIVE_INFINITY);
   if (!forced && now < due) return stay('IdleTooShort', undefined, Number.isFinite(due) ? due : undefined);
+  // To sleep and to wake again would take as long.
+  const soon = situation.wakeAt !== undefined && situation.wakeAt - now < wakeLead;
+  if (!forced && soon) return stay('Demand', undefined, situation.wakeAt);
   if (!settled) return stay('IdleTooShort');
   if (now < memory.checkpointNotBefore)
     return stay('CheckpointFailed', memory.checkpointProblem?.message, memory.checkpointNotBefore);
 
+  return beginSleep(situation, { ...base, changes: idle }, replace ? 'BeforeUpgrade' : 'Idle');
+}
+
+/**
+ * The checkpoint before a sleep is begun.
+ * @param name of its AgentCheckpoint; absent: after its number
+ */
+function beginSleep(
+  situation: Situation,
+  base: Decision,
+  trigger: 'Idle' | 'BeforeUpgrade' | 'BeforeRewind',
+  name?: string,
+): Decision {
+  const { now, status } = situation;
   const sequence = nextSequence(situation);
   return {
     ...base,
@@ -260,15 +301,15 @@ function restOrSleep(situation: Situation, base: Decision, settled: boolean): De
     ready: { reason: 'Checkpointing' },
     asleep: { reason: 'Checkpointing' },
     changes: {
-      ...idle,
+      ...base.changes,
       checkpointing: {
         sequence,
-        name: checkpointName(situation.name.name, sequence),
+        name: name ?? checkpointName(situation.name.name, sequence),
         startedAt: instant(now),
       },
       ...(status.podUID === undefined ? {} : { podUID: status.podUID }),
     },
-    after: [[{ do: 'requestCheckpoint', sequence, trigger: replace ? 'BeforeUpgrade' : 'Idle', hold: true }]],
+    after: [[{ do: 'requestCheckpoint', sequence, trigger, hold: true }]],
     deadlines: [now + situation.settings.checkpointTimeout],
   };
 }

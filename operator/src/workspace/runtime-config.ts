@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto';
 import { egressProxyEntry, type RuntimeConfig } from '@dormouse/agent-runtime/protocol';
-import { type AgentWorkspace, type AgentWorkspaceStatus, workspaceLabel } from '@dormouse/crds';
+import {
+  type AgentWorkspace,
+  type AgentWorkspaceStatus,
+  milliseconds,
+  type PermissionMode,
+  workspaceLabel,
+} from '@dormouse/crds';
 import type { Desired, Secret } from '../kube/index.ts';
 import type { EffectiveSpec } from './class.ts';
 import { mcpOf } from './mcp-config.ts';
@@ -21,6 +27,7 @@ export function buildRuntimeConfig(
 ): RuntimeConfig {
   const { name, namespace = '', uid = '' } = workspace.metadata;
   const { spec } = effective.class;
+  const { rewind } = workspace.status ?? {};
   const config: Omit<RuntimeConfig, 'revision'> = {
     workspace: { namespace, name, uid },
     model: {
@@ -28,12 +35,14 @@ export function buildRuntimeConfig(
       baseUrl: modelUrl,
       ...(effective.maxTokensPerDay === undefined ? {} : { maxTokensPerDay: effective.maxTokensPerDay }),
       ...(effective.maxTurns === undefined ? {} : { maxTurns: effective.maxTurns }),
+      compactAt: workspace.spec.agent.compactAt,
     },
     ...(workspace.spec.agent.systemPrompt === undefined
       ? {}
       : { systemPrompt: workspace.spec.agent.systemPrompt }),
     permissions: {
       mode: effective.permissionMode,
+      ...(effective.permissionMode === 'plan' ? afterPlan(spec.permissions.allowedModes) : {}),
       allow: spec.permissions.allow ?? [],
       ask: spec.permissions.ask ?? [],
       deny: spec.permissions.deny ?? [],
@@ -45,6 +54,10 @@ export function buildRuntimeConfig(
       restart,
     })),
     ...mcpOf(workspace, effective),
+    schedules: {
+      most: spec.schedules.most,
+      minIntervalSeconds: Math.ceil(milliseconds(spec.schedules.minInterval) / 1000),
+    },
     checkpoint: {
       keep: effective.keep,
       processes: effective.processes,
@@ -56,16 +69,27 @@ export function buildRuntimeConfig(
           source: {
             workspace: {
               // Of an archive from elsewhere it may be another.
-              namespace: forkedFrom.archive?.repository.split('/')[0] ?? namespace,
+              namespace: forkedFrom.namespace ?? forkedFrom.archive?.repository.split('/')[0] ?? namespace,
               name: forkedFrom.workspace,
               uid: forkedFrom.workspaceUID,
             },
             sequence: forkedFrom.sequence,
           },
         }),
+    // Looked at by the first start on that volume alone; it stays, so that a rewind that is completed changes nothing.
+    ...(rewind?.phase === 'Restoring' || rewind?.phase === 'Completed'
+      ? { rewind: { id: rewind.uid, sequence: rewind.to.sequence } }
+      : {}),
   };
   const revision = createHash('sha256').update(JSON.stringify(config)).digest('hex');
   return { revision, ...config };
+}
+
+/** An approved plan is carried out in the most careful mode that the class allows. */
+function afterPlan(allowed: readonly PermissionMode[] | undefined): { afterPlan?: PermissionMode } {
+  const careful: PermissionMode[] = ['default', 'acceptEdits', 'dontAsk'];
+  const mode = careful.find((each) => allowed === undefined || allowed.includes(each));
+  return mode === undefined ? {} : { afterPlan: mode };
 }
 
 /** The Secret that is mounted into the container `agent`. `egressProxy` is the one thing in it that the container `workspace` sees. */

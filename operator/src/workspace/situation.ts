@@ -37,6 +37,8 @@ export interface Situation extends Snapshot {
   /** When the attachment ends or ended (milliseconds). */
   attachedUntil: number | undefined;
   attached: boolean;
+  /** When the agent must be awake for a prompt that it scheduled (milliseconds), perhaps in the past. */
+  wakeAt: number | undefined;
   /** Messages that agentd does not have yet, in order. */
   pending: AgentMessage[];
   /** Messages that it has and has not completed. */
@@ -67,6 +69,9 @@ export function situationOf(snapshot: Snapshot, workspace: AgentWorkspace): Situ
       : undefined;
   const attachedUntil = millisecondsAt(workspace.metadata.annotations?.[attachedUntilAnnotation]);
   const attached = attachedUntil !== undefined && attachedUntil > snapshot.now;
+  // An agent that answers knows better than the status, which is a moment behind.
+  const wakeAt = millisecondsAt(agent === undefined ? status.nextWakeAt : agent.nextWakeAt);
+  const scheduled = wakeAt !== undefined && wakeAt <= snapshot.now;
   const pending = snapshot.messages.filter((each) => isPending(each));
   const open = snapshot.messages.filter((each) => !isPending(each) && !isTerminal(each));
   return {
@@ -81,9 +86,10 @@ export function situationOf(snapshot: Snapshot, workspace: AgentWorkspace): Situ
     agent,
     attachedUntil,
     attached,
+    wakeAt,
     pending,
     open,
-    wanted: runPolicy === 'Always' || (runPolicy === 'Auto' && (pending.length > 0 || attached)),
+    wanted: runPolicy === 'Always' || (runPolicy === 'Auto' && (pending.length > 0 || attached || scheduled)),
     beginning: beginningOf(snapshot, workspace, effective?.storageSize),
     asleep:
       status.phase === 'Suspended' || (status.phase === 'Failed' && status.suspendedSince !== undefined),
@@ -173,6 +179,8 @@ export function quietSince({ runtime, messages, attachedUntil, status, now }: Si
 
 /** Whether the volume ever held files of this workspace. */
 export function hadFiles({ status }: Situation): boolean {
+  // Until its agent answered, the claim of a rewind can be made again from the snapshot.
+  if (status.rewind?.phase === 'Restoring') return false;
   if (status.checkpoint !== undefined) return true;
   const storage = conditionOf(status.conditions, 'StorageReady');
   return (

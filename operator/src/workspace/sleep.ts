@@ -1,11 +1,11 @@
-import { recordOf } from '../checkpoint/plan.ts';
-import { snapshotFinding, snapshotOutcome, snapshotStep } from '../checkpoint/volume-snapshot.ts';
+import { checkpointName } from '../checkpoint/name.ts';
+import { recordOf, say } from '../checkpoint/plan.ts';
+import { snapshotOutcome, snapshotStep } from '../checkpoint/volume-snapshot.ts';
+import { requestOf } from '../rewind/request.ts';
 import type { Action } from './actions.ts';
 import type { Decision } from './decision.ts';
-import { instant } from './instant.ts';
 import { run } from './run.ts';
 import { isParked, outdated, type Situation } from './situation.ts';
-import { start } from './start.ts';
 
 interface CheckpointProblem {
   reason: 'CheckpointFailed' | 'CheckpointTimedOut' | 'DigestMismatch';
@@ -18,6 +18,7 @@ export function fallAsleep(situation: Situation): Decision {
   const { checkpointing } = status;
   if (checkpointing === undefined) return run(situation);
   const { sequence } = checkpointing;
+  const { records } = situation.runtime;
   const expires = Date.parse(checkpointing.startedAt) + settings.checkpointTimeout;
   const upgrade = workspace.spec.updatePolicy === 'Immediate' && outdated(situation).length > 0;
 
@@ -34,9 +35,25 @@ export function fallAsleep(situation: Situation): Decision {
   const failed = (reason: CheckpointProblem['reason'], message: string): Decision =>
     turnBack(situation, { reason, message });
 
-  // Somebody needs the workspace. (A replacement of the pod serves attached people too: it goes on.)
+  const rewind = status.rewind?.phase === 'Preparing' && status.rewind.checkpoint === checkpointing.name;
+  const request = requestOf(situation);
+  if (rewind && (request === undefined || request.status?.phase === 'Failed')) return turnBack(situation);
+  const trigger = rewind ? 'BeforeRewind' : upgrade ? 'BeforeUpgrade' : 'Idle';
+
+  // Somebody needs the workspace. (A replacement of the pod serves attached people too, and what is written after a rewind
+  // was asked for is meant for the workspace as it is then: both go on.)
   const messageCame = situation.runPolicy !== 'Suspended' && situation.pending.length > 0;
-  if (messageCame || (wanted && !upgrade)) return turnBack(situation);
+  if (!rewind && (messageCame || (wanted && !upgrade))) return turnBack(situation);
+
+  // A connection that is new has not told of them: an answer that there is must be in the cluster before the workspace goes back.
+  const untold = rewind ? situation.open.filter(({ metadata }) => !records.has(metadata.uid ?? '')) : [];
+  if (untold.length > 0)
+    return {
+      ...waiting,
+      after: untold.map(({ metadata }) => [
+        { do: 'deliver', message: metadata.name, uid: metadata.uid ?? '' },
+      ]),
+    };
 
   if (taken?.sequence !== sequence) {
     if (memory.checkpointRefused?.sequence === sequence) return turnBack(situation);
@@ -46,9 +63,7 @@ export function fallAsleep(situation: Situation): Decision {
     if (agent.busy || open || effective === undefined) return turnBack(situation);
     return {
       ...waiting,
-      after: [
-        [{ do: 'requestCheckpoint', sequence, trigger: upgrade ? 'BeforeUpgrade' : 'Idle', hold: true }],
-      ],
+      after: [[{ do: 'requestCheckpoint', sequence, trigger, hold: true }]],
     };
   }
   switch (taken.phase) {
@@ -75,23 +90,31 @@ export function fallAsleep(situation: Situation): Decision {
 
   const recorded = recordOf(situation)?.status?.digest === digest;
   const { name } = checkpointing;
-  const step = recorded ? ({ is: 'none' } as const) : snapshotStep(situation, name, expires);
+  // A rewind may be tried again under its name: each try has a snapshot of its own.
+  const snapshotName = checkpointName(situation.name.name, sequence);
+  const step = recorded ? ({ is: 'none' } as const) : snapshotStep(situation, snapshotName, expires);
+  if (rewind && request !== undefined && !recorded && (step.is === 'none' || step.is === 'failed')) {
+    const why = step.is === 'failed' ? step.message : 'no VolumeSnapshot is taken.';
+    const message = `The present cannot be kept: ${why} The workspace goes on as it was.`;
+    return turnBack(situation, undefined, say(request, 'Failed', 'RewindRefused', message));
+  }
   if (step.is === 'missing')
     return { ...waiting, after: [[{ do: 'createVolumeSnapshot', snapshot: step.snapshot }]] };
   if (step.is === 'waited for')
     return {
       ...waiting,
-      asleep: { reason: 'Checkpointing', message: `VolumeSnapshot ${name} is being taken.` },
+      asleep: { reason: 'Checkpointing', message: `VolumeSnapshot ${snapshotName} is being taken.` },
       deadlines: [step.until],
     };
   const record: Action = {
     do: 'recordCheckpoint',
     name,
-    trigger: upgrade ? 'BeforeUpgrade' : 'Idle',
+    asked: rewind,
+    trigger,
     state: taken,
     snapshot: snapshotOutcome(step),
-    // One that is replaced at once does not sleep.
-    archive: workspace.spec.checkpoint.archive === true && !upgrade,
+    // One that is replaced or rewound at once does not sleep.
+    archive: workspace.spec.checkpoint.archive === true && !upgrade && !rewind,
   };
   return {
     ...waiting,
@@ -107,7 +130,7 @@ export function fallAsleep(situation: Situation): Decision {
 }
 
 /** Back to `Running`. The status says so first: a hold that outlives a crash in between is released by `run`. */
-function turnBack(situation: Situation, problem?: CheckpointProblem): Decision {
+function turnBack(situation: Situation, problem?: CheckpointProblem, first: Action[] = []): Decision {
   const decision = run(situation);
   const stays: Decision =
     decision.phase === 'Checkpointing'
@@ -121,8 +144,15 @@ function turnBack(situation: Situation, problem?: CheckpointProblem): Decision {
           deadlines: [situation.now + 1],
         }
       : decision;
-  const changes = { ...stays.changes, checkpointing: undefined };
-  if (problem === undefined) return { ...stays, changes };
+  const changes = {
+    ...stays.changes,
+    checkpointing: undefined,
+    // What asked for a rewind still does: it is begun again, unless it was refused.
+    ...(situation.status.rewind?.phase === 'Preparing' && stays.changes?.rewind === undefined
+      ? { rewind: undefined }
+      : {}),
+  };
+  if (problem === undefined) return { ...stays, changes, before: [first, ...(stays.before ?? [])] };
   const { reason, message } = problem;
   return {
     ...stays,
@@ -136,116 +166,5 @@ function turnBack(situation: Situation, problem?: CheckpointProblem): Decision {
         { do: 'event', note: { type: 'Warning', reason: 'CheckpointFailed', message } },
       ],
     ],
-  };
-}
-
-/** There is no pod object. */
-export function withoutPod(situation: Situation): Decision {
-  const { status, asleep, wanted, runPolicy, now, workspace } = situation;
-  if (status.phase === 'Checkpointing' && status.checkpointing !== undefined) {
-    const record = recordOf(situation);
-    const { sequence, name, startedAt } = status.checkpointing;
-    const digest = record?.status?.digest;
-    if (record !== undefined && digest !== undefined) {
-      const checkpoint = {
-        sequence,
-        name,
-        digest,
-        completedAt: record.status?.completedAt ?? instant(now),
-      };
-      const measure: Action[] = [
-        { do: 'measure', what: 'sleep', seconds: Math.max(0, now - Date.parse(startedAt)) / 1000 },
-      ];
-      if (wanted || (record.spec.trigger === 'BeforeUpgrade' && runPolicy !== 'Suspended')) {
-        const decision = start(situation, { checkpoint });
-        return decision.phase === 'Starting'
-          ? { ...decision, before: [measure, ...(decision.before ?? [])] }
-          : // It cannot start, but it did sleep well.
-            {
-              ...decision,
-              changes: {
-                ...decision.changes,
-                checkpoint,
-                suspendedSince: instant(now),
-                podUID: undefined,
-                checkpointing: undefined,
-              },
-            };
-      }
-      const sleeping = suspended(situation);
-      return {
-        ...sleeping,
-        changes: {
-          ...sleeping.changes,
-          checkpoint,
-          suspendedSince: instant(now),
-          checkpointing: undefined,
-        },
-        before: [measure],
-        after: [
-          [
-            {
-              do: 'event',
-              note: {
-                type: 'Normal',
-                reason: 'Suspended',
-                message: `Asleep with checkpoint ${name}.`,
-              },
-            },
-          ],
-        ],
-      };
-    }
-  }
-  if (asleep && !wanted) return suspended(situation);
-  const neverRan = status.startedAt === undefined && status.checkpoint === undefined && !asleep;
-  if (runPolicy === 'Suspended' && neverRan && status.phase !== 'Starting' && status.phase !== 'Running') {
-    return {
-      phase: 'Pending',
-      ready: { reason: 'Suspended', message: 'spec.runPolicy is Suspended and the workspace never ran.' },
-      asleep: { reason: 'NeverStarted' },
-      findings: [{ type: 'PodRunning', reason: 'Asleep' }],
-    };
-  }
-  if (!asleep) return start(situation);
-  const decision = start(situation);
-  const why =
-    runPolicy === 'Always'
-      ? 'spec.runPolicy is Always'
-      : situation.pending.length > 0
-        ? `message ${situation.pending[0]?.metadata.name}`
-        : `${workspace.metadata.name} is attached to`;
-  return decision.phase === 'Starting'
-    ? {
-        ...decision,
-        after: [
-          ...(decision.after ?? []),
-          [{ do: 'event', note: { type: 'Normal', reason: 'Waking', message: `Waking up: ${why}.` } }],
-        ],
-      }
-    : decision;
-}
-
-function suspended(situation: Situation): Decision {
-  const { runPolicy, memory } = situation;
-  return {
-    phase: 'Suspended',
-    ready: {
-      reason: 'Suspended',
-      message:
-        runPolicy === 'Suspended'
-          ? 'The workspace sleeps until spec.runPolicy is no longer Suspended.'
-          : 'The workspace sleeps. A message or an attachment wakes it.',
-    },
-    asleep: { reason: 'Suspended' },
-    findings: [
-      { type: 'PodRunning', reason: 'Asleep' },
-      { type: 'UpToDate', reason: 'Current' },
-      ...(memory.checkpointProblem === undefined
-        ? [{ type: 'CheckpointVerified', reason: 'Verified' } as const]
-        : []),
-      ...snapshotFinding(situation),
-    ],
-    changes: { podUID: undefined, idleSince: undefined, startedAt: undefined },
   };
 }

@@ -89,6 +89,8 @@ export interface Snapshot {
   /** As the cache shows it; whether it belongs to the workspace is for the plan to see. */
   pod: Pod | undefined;
   claim: PersistentVolumeClaim | undefined;
+  /** The claim that a rewind left and that is to go. */
+  leftover: PersistentVolumeClaim | undefined;
   /** The pod that archives the workspace, or another of that name. */
   archivePod: Pod | undefined;
   /** A write that was accepted and that the cache does not show yet. */

@@ -5,6 +5,7 @@ import { buildClaim } from './claim.ts';
 import type { Finding } from './conditions.ts';
 import type { Decision } from './decision.ts';
 import { claimEventsDue, diagnoseClaim, diagnosePod, mayLackVolume } from './diagnosis.ts';
+import { importedSnapshot } from './fork.ts';
 import { instant } from './instant.ts';
 import { buildPod } from './pod.ts';
 import { hadFiles, outdated, type Situation, wantedConfig } from './situation.ts';
@@ -111,13 +112,18 @@ export function start(situation: Situation, changes: Decision['changes'] = {}): 
   const first = archive && restoring(workspace, effective, settings.gatewayHost, archive);
   const pod: Action = { do: 'createPod', pod: buildPod(workspace, effective, first) };
   const secret: Action = { do: 'applySecret', config };
+  const rewinding = status.rewind?.phase === 'Restoring';
   const haveClaim = claim !== undefined || situation.expected.claim?.verb === 'create';
+  const elsewhere = forkedFrom?.namespace !== undefined && !rewinding;
+  const ofOrigin = elsewhere ? importedSnapshot(workspace) : forkedFrom?.volumeSnapshot;
+  const filesFrom = rewinding ? status.rewind?.to.volumeSnapshot : ofOrigin;
+  const imports: Action[] = elsewhere && !haveClaim ? [{ do: 'importSnapshot', from: forkedFrom }] : [];
   const newClaim: Action[] = haveClaim
     ? []
     : [
         {
           do: 'createClaim',
-          claim: buildClaim(workspace, effective, settings.accessMode, forkedFrom?.volumeSnapshot),
+          claim: buildClaim(workspace, effective, settings.accessMode, filesFrom),
         },
       ];
   // The pod comes last: it must run under the policy, find each entry of the Secret that its environment names (the kubelet would
@@ -126,7 +132,11 @@ export function start(situation: Situation, changes: Decision['changes'] = {}): 
     archive === undefined || archive.passwordSecretRef !== undefined
       ? []
       : [{ do: 'applyArchiveSecret', source: archive.repository }];
-  const creates: Action[][] = [[{ do: 'ensureNetworkPolicy' }, secret, ...password, ...newClaim], [pod]];
+  const creates: Action[][] = [
+    imports,
+    [{ do: 'ensureNetworkPolicy' }, secret, ...password, ...newClaim],
+    [pod],
+  ];
   const refused = podProblem !== undefined || retryClaim;
   // Of a fork the status comes first: what its volume is made from must be known when its agent starts on it.
   const isNew =

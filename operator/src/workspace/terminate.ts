@@ -1,7 +1,9 @@
 import { type AgentWorkspace, workspaceFinalizer, workspaceLabel } from '@dormouse/crds';
-import { refuse, requested } from '../checkpoint/plan.ts';
+import { isWaiting, refuse } from '../checkpoint/plan.ts';
 import { expire, failed, waiting, writeMessage } from '../message/plan.ts';
+import { claimsOfRewind } from '../rewind/needs.ts';
 import type { Action, Plan } from './actions.ts';
+import { claimNameOf } from './claim.ts';
 import { conditionsAfter } from './conditions.ts';
 import { isOwnedBy } from './pod.ts';
 import { isPending, isTerminal, situationOf } from './situation.ts';
@@ -60,18 +62,19 @@ export function planTermination(snapshot: Snapshot, workspace: AgentWorkspace): 
 
   if (podState === 'absent') {
     const foreign = claim !== undefined && claim.metadata.labels?.[workspaceLabel] !== name.name;
-    // Also where no claim is known: a cache that lags behind may not show one that was made, so the server is asked.
-    if (
-      workspace.spec.storage.retain === 'Delete' &&
-      !foreign &&
-      claim?.metadata.deletionTimestamp === undefined
-    )
-      steps.push([
-        {
+    if (workspace.spec.storage.retain === 'Delete') {
+      const removed: Action[] = [];
+      // Also where no claim is known: a cache that lags behind may not show one that was made, so the server is asked.
+      if (!foreign && claim?.metadata.deletionTimestamp === undefined)
+        removed.push({
           do: 'deleteClaim',
+          claim: claimNameOf(workspace),
           ...(claim?.metadata.uid === undefined ? {} : { uid: claim.metadata.uid }),
-        },
-      ]);
+        });
+      for (const other of claimsOfRewind(workspace)) removed.push({ do: 'deleteClaim', claim: other });
+      if (removed.length > 0) steps.push(removed);
+    }
+    if (status.forkedFrom?.namespace !== undefined) steps.push([{ do: 'dropImport' }]);
     steps.push([{ do: 'removeFinalizer' }]);
   }
   return { steps, connectTo: undefined, deadline: podState === 'expected' ? now + 1_000 : undefined };
@@ -100,7 +103,7 @@ export function planWithoutWorkspace({ messages, checkpoints, now, name, memory 
       ),
     );
   }
-  actions.push(...refuse(requested(checkpoints), 'WorkspaceNotFound', text));
+  actions.push(...refuse(checkpoints.filter(isWaiting), 'WorkspaceNotFound', text));
   const { claimMade } = memory;
   if (claimMade !== undefined && now - claimMade.at < overtaken)
     actions.push({ do: 'deleteStrayClaim', uid: claimMade.uid });

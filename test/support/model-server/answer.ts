@@ -4,6 +4,7 @@ import { type Turn, turnsOf } from './conversation.ts';
 import { type Attempt, type Fault, isActive } from './fault.ts';
 import type { ContentBlock, MessagesRequest } from './request.ts';
 import { type Instruction, isScript, parseScript, understood } from './script.ts';
+import { openingSummary, readSummary, writeSummary } from './summary.ts';
 import { tokens } from './usage.ts';
 
 /** Text that takes `overMs` milliseconds to stream. */
@@ -20,10 +21,18 @@ export interface ToolCall {
   input: Record<string, unknown>;
 }
 
+export interface Compaction {
+  kind: 'compaction';
+  content: string;
+  signature: string;
+}
+
+export type Part = Speech | ToolCall | Compaction;
+
 export interface Answer {
   id: string;
-  parts: (Speech | ToolCall)[];
-  stopReason: 'end_turn' | 'tool_use' | 'max_tokens' | 'stop_sequence';
+  parts: Part[];
+  stopReason: 'end_turn' | 'tool_use' | 'max_tokens' | 'stop_sequence' | 'compaction';
   stopSequence: string | null;
   outputTokens: number;
   /** The fault that the script asks for at this point. */
@@ -32,21 +41,21 @@ export interface Answer {
 
 type ToolResult = Extract<ContentBlock, { type: 'tool_result' }>;
 
-/** The last prompt, and the results of the tool calls that it has led to so far. */
+/** The last prompt, and what the tool calls that it has led to so far came to. */
 interface Progress {
-  script: Instruction[];
-  results: ToolResult[];
+  prompt: string;
+  results: string[];
 }
 
 /** What to say or do next. A script with several tool calls goes on after each result; the last answer tells it all. */
 export function answer(request: MessagesRequest, attempt: Attempt): Answer {
   const turns = turnsOf(request.messages);
-  const { script, results } = progress(turns);
+  const { prompt, results } = progress(turns);
   const stage = new Stage(request, results.length, attempt);
   const said: string[] = [];
   let calls = 0;
   let current = results.length === 0;
-  for (const instruction of script) {
+  for (const instruction of parseScript(prompt)) {
     if (instruction.kind !== 'tool') {
       said.push(...stage.perform(instruction, current, turns));
       continue;
@@ -60,7 +69,7 @@ export function answer(request: MessagesRequest, attempt: Attempt): Answer {
     if (result === undefined) return stage.call(instruction.name, instruction.input);
     calls += 1;
     current = calls === results.length;
-    said.push(resultText(result));
+    said.push(result);
   }
   return stage.finish(said);
 }
@@ -92,6 +101,8 @@ class Stage {
         return [`I will remember: ${instruction.text}`];
       case 'recall':
         return [recall(turns)];
+      case 'summarize':
+        return [summarize(turns.map(withoutSummaryRequest))];
       case 'unknown':
         return [understood];
       case 'wait': {
@@ -129,8 +140,10 @@ class Stage {
   }
 }
 
-const partTokens = (part: Speech | ToolCall) =>
-  part.kind === 'text' ? tokens(part.text) : tokens({ name: part.name, input: part.input });
+function partTokens(part: Part): number {
+  if (part.kind === 'text') return tokens(part.text);
+  return part.kind === 'tool_use' ? tokens({ name: part.name, input: part.input }) : tokens(part.content);
+}
 
 function toolRefusal(request: MessagesRequest, name: string): string | undefined {
   if (request.tool_choice?.type === 'none') return `No tool may be called now, so ${name} was not.`;
@@ -140,32 +153,60 @@ function toolRefusal(request: MessagesRequest, name: string): string | undefined
 
 /**
  * The last block of user text that is a script is the prompt. Text beside tool results that is none is a notice of the
- * agent and does not end the script under way; other text is a prompt, which gets told what is understood.
+ * agent and does not end the script under way; other text is a prompt, which gets told what is understood. Where only a notice
+ * follows a summary, the script that was under way then goes on.
  */
-function progress(turns: Turn[]): Progress {
-  const later: ToolResult[] = [];
+function progress(turns: readonly Turn[]): Progress {
+  const later: string[] = [];
   for (const turn of turns.toReversed()) {
     if (turn.role !== 'user') continue;
     const blocks = turn.blocks.map(({ block }) => block);
     const texts = blocks.flatMap((block) => (block.type === 'text' ? [block.text] : []));
     const prompt = texts.findLast(isScript);
-    if (prompt !== undefined) return { script: parseScript(prompt), results: later };
+    if (prompt !== undefined) return { prompt, results: later };
     const results = blocks.filter((block) => block.type === 'tool_result');
-    if (results.length === 0) return { script: parseScript(texts.join('\n')), results: later };
-    later.unshift(...results);
+    const prompts = texts.join('\n');
+    if (results.length === 0 && (parseScript(prompts).length > 0 || turn !== turns.find(isUser)))
+      return { prompt: prompts, results: later };
+    later.unshift(...results.map(resultText));
   }
-  return { script: [], results: [] };
+  const before = readSummary(openingSummary(turns) ?? '').underWay;
+  return { prompt: before?.prompt ?? '', results: [...(before?.results ?? []), ...later] };
+}
+
+const isUser = (turn: Turn) => turn.role === 'user';
+
+/** The summary of a conversation, for the next one to begin with. */
+export function summarize(turns: readonly Turn[]): string {
+  const script =
+    turns.findLast((turn) => turn.blocks.length > 0)?.role === 'user' ? progress(turns) : undefined;
+  return writeSummary({
+    remembered: remembered(turns),
+    underWay: script === undefined || script.prompt === '' ? undefined : script,
+  });
+}
+
+function withoutSummaryRequest(turn: Turn): Turn {
+  const asks = (block: ContentBlock) =>
+    block.type === 'text' && parseScript(block.text).some((instruction) => instruction.kind === 'summarize');
+  return { ...turn, blocks: turn.blocks.filter(({ block }) => !asks(block)) };
 }
 
 /** Every remembered text of the conversation, in order. */
-function recall(turns: Turn[]): string {
-  const remembered = turns
-    .filter((turn) => turn.role === 'user')
+function recall(turns: readonly Turn[]): string {
+  const texts = remembered(turns);
+  return texts.length === 0 ? 'There is nothing to recall.' : texts.join('\n');
+}
+
+function remembered(turns: readonly Turn[]): string[] {
+  const summary = openingSummary(turns);
+  const said = turns
+    .filter(isUser)
     .flatMap((turn) =>
       turn.blocks.flatMap(({ block }) => (block.type === 'text' ? parseScript(block.text) : [])),
     )
     .flatMap((instruction) => (instruction.kind === 'remember' ? [instruction.text] : []));
-  return remembered.length === 0 ? 'There is nothing to recall.' : remembered.join('\n');
+  return [...readSummary(summary ?? '').remembered, ...said];
 }
 
 function resultText(result: ToolResult): string {
@@ -199,7 +240,7 @@ function stopAt(whole: Answer, sequences: string[]): Answer {
 
 function limit(whole: Answer, maximum: number): Answer {
   if (whole.outputTokens <= maximum) return whole;
-  const parts: (Speech | ToolCall)[] = [];
+  const parts: Part[] = [];
   let left = maximum;
   for (const part of whole.parts) {
     const size = partTokens(part);

@@ -37,7 +37,7 @@ export function turnsOf(messages: Message[]): Turn[] {
 
 /** Throws {@link ApiError} 400 in the words of the API for the first rule that does not hold. */
 export function checkConversation(request: CountRequest): void {
-  checkOrder(request.messages);
+  checkOrder(request);
   request.messages.forEach(checkContent);
   checkSystem(request.system);
   const turns = turnsOf(request.messages);
@@ -46,13 +46,20 @@ export function checkConversation(request: CountRequest): void {
   checkBreakpoints(request);
 }
 
-function checkOrder(messages: Message[]): void {
-  if (messages[0]?.role !== 'user') throw invalid('messages: first message must use the "user" role');
+function checkOrder({ messages, compaction }: CountRequest): void {
+  if (messages[0]?.role !== 'user' && !beginsWithCompaction(messages[0]))
+    throw invalid('messages: first message must use the "user" role');
+  // A compaction request may end with a finished answer; one that is not has calls without results.
+  if (compaction != null) return;
   if (messages.findLast((message) => message.role !== 'system')?.role !== 'user') {
     throw invalid(
       'This model does not support assistant message prefill. The conversation must end with a user message.',
     );
   }
+}
+
+function beginsWithCompaction(message: Message | undefined): boolean {
+  return message?.role === 'assistant' && blocksOf(message)[0]?.type === 'compaction';
 }
 
 function checkContent(message: Message, at: number): void {
@@ -78,6 +85,9 @@ function checkContent(message: Message, at: number): void {
     // It never thinks aloud, so no signature can be its own.
     if (block.type === 'thinking' || block.type === 'redacted_thinking') {
       throw invalid(`${place}: Invalid \`signature\` in \`${block.type}\` block`);
+    }
+    if (block.type === 'compaction' && (at > 0 || index > 0 || message.role !== 'assistant')) {
+      throw invalid(`${place}: a \`compaction\` block must be the first block of the conversation`);
     }
     if (message.role === 'system' && block.type !== 'text') {
       throw invalid(`${place}: \`system\` messages hold text blocks only`);

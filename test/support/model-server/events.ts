@@ -1,5 +1,5 @@
 /** The wire forms of an answer: one message, or the documented sequence of events. */
-import type { Answer, Speech, ToolCall } from './answer.ts';
+import type { Answer, Part } from './answer.ts';
 import type { InputUsage } from './usage.ts';
 
 /** One server-sent event; `afterMs` is how long it waits for its predecessor. */
@@ -43,9 +43,7 @@ export function wholeMessage(answer: Answer, model: string, input: InputUsage) {
     type: 'message',
     role: 'assistant',
     model,
-    content: answer.parts.map((part) =>
-      part.kind === 'text' ? { ...start(part), text: part.text } : { ...start(part), input: part.input },
-    ),
+    content: answer.parts.map(whole),
     stop_reason: answer.stopReason,
     stop_sequence: answer.stopSequence,
     stop_details: null,
@@ -94,20 +92,33 @@ export function* streamEvents(answer: Answer, model: string, input: InputUsage):
   yield event('message_stop', {});
 }
 
-/** A content block before its first delta. */
-function start(part: Speech | ToolCall) {
-  return part.kind === 'text'
-    ? { type: 'text', text: '', citations: null }
-    : { type: 'tool_use', id: part.id, name: part.name, input: {}, caller: { type: 'direct' } };
+/** A content block at its end. */
+function whole(part: Part) {
+  if (part.kind === 'text') return { ...start(part), text: part.text };
+  if (part.kind === 'tool_use') return { ...start(part), input: part.input };
+  return { ...start(part), content: part.content };
 }
 
-function* deltas(part: Speech | ToolCall): Generator<{ delta: object; afterMs: number }> {
+/** A content block before its first delta. */
+function start(part: Part) {
+  if (part.kind === 'text') return { type: 'text', text: '', citations: null };
+  if (part.kind === 'tool_use')
+    return { type: 'tool_use', id: part.id, name: part.name, input: {}, caller: { type: 'direct' } };
+  const { signature } = part;
+  return { type: 'compaction', content: null, encrypted_content: null, signature, tool_changes: [] };
+}
+
+function* deltas(part: Part): Generator<{ delta: object; afterMs: number }> {
   if (part.kind === 'tool_use') {
     // The first delta of a tool's input is empty, as in the documented example.
     yield { delta: { type: 'input_json_delta', partial_json: '' }, afterMs: 0 };
     for (const piece of pieces(JSON.stringify(part.input), chunkCharacters)) {
       yield { delta: { type: 'input_json_delta', partial_json: piece }, afterMs: 0 };
     }
+    return;
+  }
+  if (part.kind === 'compaction') {
+    yield { delta: { type: 'compaction_delta', content: part.content, encrypted_content: null }, afterMs: 0 };
     return;
   }
   const characters = Array.from(part.text).length;

@@ -66,6 +66,15 @@ const thinkingBlock = z.strictObject({
   thinking: z.string(),
   signature: z.string(),
 });
+/** What a compaction request was answered with, sent back as it came. */
+const compactionBlock = z.strictObject({
+  type: z.literal('compaction'),
+  content: z.string().min(1).nullable(),
+  encrypted_content: z.string().nullish(),
+  signature: z.string().nullish(),
+  tool_changes: z.array(z.looseObject({ type: z.string() })).nullish(),
+  ...optionalCacheControl,
+});
 const redactedThinkingBlock = z.strictObject({ type: z.literal('redacted_thinking'), data: z.string() });
 
 const contentBlock = z.discriminatedUnion('type', [
@@ -76,6 +85,7 @@ const contentBlock = z.discriminatedUnion('type', [
   toolResultBlock,
   thinkingBlock,
   redactedThinkingBlock,
+  compactionBlock,
 ]);
 export type ContentBlock = z.infer<typeof contentBlock>;
 
@@ -112,6 +122,7 @@ const shared = {
   thinking: thinkingConfig.optional(),
   cache_control: cacheControl.nullish(),
   output_config: z.looseObject({}).optional(),
+  compaction: z.strictObject({ type: z.literal('summarize'), instructions: z.string().nullish() }).nullish(),
 };
 
 const countRequest = z.strictObject(shared);

@@ -6,6 +6,7 @@ export type Instruction =
   | { kind: 'say'; text: string }
   | { kind: 'remember'; text: string }
   | { kind: 'recall' }
+  | { kind: 'summarize' }
   | { kind: 'wait'; seconds: number }
   | { kind: 'fail'; fault: Fault }
   | { kind: 'unknown'; line: string };
@@ -25,6 +26,8 @@ const forms: [RegExp, (first: string, second: string) => Instruction | undefined
   [/^read (\S+)$/, (path) => ({ kind: 'tool', name: 'Read', input: { file_path: path } })],
   [/^remember: *(\S.*)$/, (text) => ({ kind: 'remember', text })],
   [/^recall$/, () => ({ kind: 'recall' })],
+  // How an agent asks for a summary where the API makes none.
+  [/^summarize the conversation\.?$/i, () => ({ kind: 'summarize' })],
   [/^say: *(\S.*)$/, (text) => ({ kind: 'say', text })],
   [/^wait: *(\d+(?:\.\d+)?)s?$/, (seconds) => ({ kind: 'wait', seconds: Number(seconds) })],
   [/^tool ([a-zA-Z0-9_-]+) *(\{.*\})$/, toolCall],

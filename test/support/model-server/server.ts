@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { type Answer, answer } from './answer.ts';
 import { ApiError, errorBody, invalid } from './api-error.ts';
 import { type ApiVersion, apiVersion, checkVersion } from './api-version.ts';
+import { compact } from './compaction.ts';
 import { checkConversation } from './conversation.ts';
 import { EventStream } from './event-stream.ts';
 import { durationMs, streamEvents, wholeMessage } from './events.ts';
@@ -17,6 +18,7 @@ import {
   parseMessagesRequest,
 } from './request.ts';
 import { readJson } from './request-body.ts';
+import { checkSignature, compactionBeta } from './summary.ts';
 import { inputUsage, totalInput } from './usage.ts';
 
 export interface ModelServerOptions {
@@ -30,6 +32,10 @@ export interface ModelServerOptions {
   maxBodyBytes?: number;
   /** Tokens of the largest prompt. */
   contextWindow?: number;
+  /** Whether it compacts when asked to, as the API does. Default: yes. */
+  compaction?: boolean;
+  /** What it signs summaries with: another server with the same one takes them. */
+  signingKey?: string;
   /** A fault for every request that names none. */
   fault?: Fault;
   /** For tests in the same process: one entry for each request to `/v1/messages`, used up in order; `undefined` is none. */
@@ -56,7 +62,7 @@ export interface ModelServer {
   close(): Promise<void>;
 }
 
-const defaults = { maxBodyBytes: 32 * 1024 * 1024, contextWindow: 1_000_000 };
+const defaults = { maxBodyBytes: 32 * 1024 * 1024, contextWindow: 1_000_000, signingKey: 'scripted' };
 /** The most output that a request may ask for. */
 const maximumOutput = 128_000;
 
@@ -169,10 +175,11 @@ class Exchange {
 
   async #messages(request: MessagesRequest, version: ApiVersion): Promise<void> {
     checkVersion(request, version);
+    this.#checkBetas(request);
     checkConversation(request);
     this.#checkSizes(request);
     const attempt = this.#attempt();
-    const reply = answer(request, attempt);
+    const reply = request.compaction == null ? answer(request, attempt) : compact(request, this.#signingKey);
     const asked = this.#requestedFault() ?? reply.fault;
     const fault = asked !== undefined && isActive(asked, attempt) ? asked : undefined;
     if (fault?.kind === 'status') {
@@ -180,6 +187,27 @@ class Exchange {
     }
     if (request.stream === true) await this.#stream(request, reply, fault);
     else await this.#whole(request, reply, fault);
+  }
+
+  get #signingKey(): string {
+    return this.#options.signingKey ?? defaults.signingKey;
+  }
+
+  /** What only a beta offers is an unknown field without its header, and without the beta. */
+  #checkBetas(request: MessagesRequest): void {
+    const asked = String(this.#request.headers['anthropic-beta'] ?? '').split(/ *, */);
+    const offered = asked.includes(compactionBeta) && this.#options.compaction !== false;
+    if (!offered && request.compaction != null) throw invalid('compaction: Extra inputs are not permitted');
+    const block = request.messages.some(
+      (message) =>
+        typeof message.content !== 'string' && message.content.some((it) => it.type === 'compaction'),
+    );
+    if (!offered && block) {
+      throw invalid(
+        "messages.0.content.0.type: Input tag 'compaction' does not match any of the expected tags",
+      );
+    }
+    checkSignature(request, this.#signingKey);
   }
 
   #checkSizes(request: MessagesRequest): void {

@@ -24,7 +24,7 @@ export type RouteAnswer = { status: number; body: unknown } | undefined;
 
 /** One operation of the API; the router serves it and the OpenAPI document describes it from the same words. */
 export interface Route {
-  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** `/v1/sessions/:id/fork`. */
   path: string;
   summary: string;

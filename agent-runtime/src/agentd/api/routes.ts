@@ -3,13 +3,21 @@ import { approvalDecision, checkpointRequest } from '../../protocol/agent-api.ts
 import { configUpdate } from '../../protocol/config.ts';
 import { runtimeEvent } from '../../protocol/events.ts';
 import { messageRecord, messageRequest } from '../../protocol/messages.ts';
-import { checkpointState, runtimeState } from '../../protocol/state.ts';
+import {
+  checkpointState,
+  runtimeState,
+  scheduleState,
+  sessionChange,
+  sessionDetail,
+  sessionRewind,
+} from '../../protocol/state.ts';
 import { FileRefused } from '../../regular-file/regular-file.ts';
 import type { Agent } from '../agent.ts';
 import { transcriptEntry } from '../session/entry.ts';
 import type { Session } from '../session/session.ts';
 import { HttpError } from './error.ts';
 import { streamEvents } from './event-stream.ts';
+import { fileRoutes, wholeNumber } from './file-routes.ts';
 import { openApiDocument } from './openapi.ts';
 import { type Route, route } from './route.ts';
 import { terminalRoutes } from './terminal-routes.ts';
@@ -21,7 +29,7 @@ const forkRequest = z.object({
   /** The UUID of the last entry to take over; absent: all. */
   at: z.string().max(64).optional(),
 });
-const sessions = z.array(runtimeState.shape.sessions.element);
+const session = { description: 'The session.', schema: sessionDetail };
 
 /** Everything `agentd` answers. */
 export function routesOf(agent: Agent): Route[] {
@@ -29,6 +37,8 @@ export function routesOf(agent: Agent): Route[] {
     ...probes(agent),
     ...workspace(agent),
     ...conversation(agent),
+    ...fileRoutes(agent),
+    ...schedules(agent),
     ...terminalRoutes(agent),
     ...checkpoints(agent),
   ];
@@ -155,8 +165,8 @@ function conversation(agent: Agent): Route[] {
       method: 'GET',
       path: '/v1/sessions',
       summary: 'All sessions.',
-      answers: { 200: { description: 'Sessions.', schema: sessions } },
-      handle: () => ({ status: 200, body: agent.sessions.all().map((session) => session.state()) }),
+      answers: { 200: { description: 'Sessions.', schema: z.array(sessionDetail) } },
+      handle: () => ({ status: 200, body: agent.sessions.all().map((session) => session.detail()) }),
     }),
     route({
       method: 'GET',
@@ -193,21 +203,54 @@ function conversation(agent: Agent): Route[] {
       },
     }),
     route({
+      method: 'PATCH',
+      path: '/v1/sessions/:id',
+      summary: 'Names a session.',
+      body: sessionChange,
+      answers: { 200: session },
+      handle: async ({ params, body }) => {
+        agent.mustTakeWork();
+        const named = sessionOf(agent, params);
+        await named.rename(body.title);
+        return { status: 200, body: named.detail() };
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/v1/sessions/:id/rewind',
+      summary:
+        'Takes back a message and what followed it: the conversation goes on from before it. Files stay as they are.',
+      body: sessionRewind,
+      answers: { 200: session },
+      handle: async ({ params, body }) => {
+        agent.mustTakeWork();
+        const rewound = sessionOf(agent, params);
+        const result = await rewound.rewind(body.message);
+        if (result === 'busy')
+          throw new HttpError(
+            'conflict',
+            `Session ${params.id} works on a message: stop it, or wait for its end.`,
+          );
+        if (result === 'unknown')
+          throw new HttpError('not_found', `Session ${params.id} has no message ${body.message}.`);
+        return { status: 200, body: rewound.detail() };
+      },
+    }),
+    route({
       method: 'POST',
       path: '/v1/sessions/:id/fork',
       summary: 'Makes a new session that begins with the transcript of this one.',
       body: forkRequest,
-      answers: { 201: { description: 'The new session.', schema: sessions.element } },
+      answers: { 201: session },
       handle: async ({ params, body }) => {
         agent.mustTakeWork();
         const from = sessionOf(agent, params);
         if (agent.sessions.find(body.session) !== undefined) {
           throw new HttpError('conflict', `There is a session ${body.session} already.`);
         }
-        const session = await agent.sessions.fork(from, body.session, body.at);
-        if (session === undefined)
-          throw new HttpError('not_found', `The transcript has no entry ${body.at}.`);
-        return { status: 201, body: session.state() };
+        const forked = await agent.sessions.fork(from, body.session, body.at);
+        if (forked === undefined) throw new HttpError('not_found', `The transcript has no entry ${body.at}.`);
+        return { status: 201, body: forked.detail() };
       },
     }),
     route({
@@ -219,6 +262,7 @@ function conversation(agent: Agent): Route[] {
       handle: async ({ params, body }) => {
         agent.mustTakeWork();
         const result = await agent.sessions.decide(params.id ?? '', body);
+        if (typeof result === 'object') throw new HttpError('invalid', misfit(result.answersWanted));
         if (result === 'unknown') throw new HttpError('not_found', `There is no approval ${params.id}.`);
         if (result === 'decided-before') throw new HttpError('conflict', 'This question has been answered.');
         if (result === 'expired') {
@@ -228,6 +272,32 @@ function conversation(agent: Agent): Route[] {
           );
         }
         return { status: 200, body };
+      },
+    }),
+  ];
+}
+
+function schedules(agent: Agent): Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/v1/schedules',
+      summary: 'Prompts that sessions are to be given later, the next one first.',
+      answers: { 200: { description: 'Schedules.', schema: z.array(scheduleState) } },
+      handle: () => ({ status: 200, body: agent.schedules }),
+    }),
+    route({
+      method: 'DELETE',
+      path: '/v1/schedules/:id',
+      summary: 'Ends a schedule.',
+      answers: { 200: { description: 'It has ended.', schema: scheduleState } },
+      handle: async ({ params }) => {
+        agent.mustTakeWork();
+        const ended = agent.schedules.find(({ id }) => id === params.id);
+        if (ended === undefined) throw new HttpError('not_found', `There is no schedule ${params.id}.`);
+        const at = new Date().toISOString();
+        await agent.sessions.find(ended.session)?.record({ type: 'unschedule', id: ended.id, at });
+        return { status: 200, body: ended };
       },
     }),
   ];
@@ -277,13 +347,13 @@ function checkpoints(agent: Agent): Route[] {
   ];
 }
 
+function misfit(wanted: number): string {
+  if (wanted === 0) return 'This is no question that takes answers: allow or deny it.';
+  return `This takes ${wanted === 1 ? 'an answer' : `${wanted} answers, one for each question`}, or a denial.`;
+}
+
 function sessionOf(agent: Agent, params: Record<string, string>): Session {
   const session = agent.sessions.find(params.id ?? '');
   if (session === undefined) throw new HttpError('not_found', `There is no session ${params.id}.`);
   return session;
-}
-
-function wholeNumber(name: string, text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new HttpError('invalid', `${name} must be a whole number.`);
-  return Number(text);
 }

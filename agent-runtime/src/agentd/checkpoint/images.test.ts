@@ -122,7 +122,12 @@ describe('a checkpoint with process images', () => {
       });
     }
     expect((await agent.state()).background).toHaveLength(1);
-    await work(agent, 'm2', 'say: on');
+    // It is said before turns may begin again.
+    await eventually(
+      () => agent.call('POST', '/v1/messages', { key: 'm2', session: 'main', text: 'say: on' }),
+      ({ status }) => status !== 409,
+    );
+    expect((await agent.settled('m2')).reply?.text).toBe('on');
   });
 
   it('gives up on the third failure where the class puts sleep first, and the next wake says so', async () => {

@@ -9,7 +9,7 @@ import type { AgentDefinition } from './agents/definition.ts';
 import { describeMemory, describeProblems } from './memory/describe.ts';
 import { hashOf, isFor } from './memory/file.ts';
 import { loadMemory, type Memory } from './memory/load.ts';
-import { foldersBelow, foldersDownTo, projectOf } from './memory/places.ts';
+import { foldersBelow, foldersDownTo } from './memory/places.ts';
 import { reminder } from './reminder.ts';
 import { loadCatalogue } from './skills/catalogue.ts';
 import { listSkills } from './skills/listing.ts';
@@ -29,14 +29,14 @@ export class SessionContext {
   readonly #source: ContextSource;
   readonly #log: Logger;
   readonly #mayDelegate: boolean;
-  /** The first working directory of the session. */
+  /** The folder that the session began in. */
   readonly #project: string;
   #opening: Promise<ContentBlock[]> | undefined;
   #memory: Memory | undefined;
 
   constructor(
     source: ContextSource,
-    entries: readonly TranscriptEntry[],
+    project: string,
     log: Logger,
     /** Whether it has the tool that calls subagents. */
     mayDelegate = true,
@@ -44,7 +44,7 @@ export class SessionContext {
     this.#source = source;
     this.#mayDelegate = mayDelegate;
     this.#log = log;
-    this.#project = projectOf(entries, source.home);
+    this.#project = project;
   }
 
   /**

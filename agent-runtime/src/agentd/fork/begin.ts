@@ -7,7 +7,7 @@ import type { CheckpointStore } from '../checkpoint/store.ts';
 import { replaceDurably, syncFolder } from '../storage/durable-file.ts';
 import type { Layout } from '../storage/layout.ts';
 import { type ForkRecord, readForkRecord } from './record.ts';
-import { cutToPrefix, Ending, endWithFork } from './transcript.ts';
+import { cutToPrefix, Ending, endTranscript, type LastWords } from './transcript.ts';
 
 /** The volume cannot be made that of a fork; the message says why. */
 export class ForkError extends Error {
@@ -18,6 +18,8 @@ export class ForkError extends Error {
 export interface Fork {
   record: ForkRecord;
   fresh: boolean;
+  /** Whether the origin's checkpoint has process images. They are not used: what was dumped knows the origin's environment and key. */
+  hadImages?: boolean;
 }
 
 /**
@@ -73,7 +75,7 @@ async function begin(
       cause: error,
     });
   }
-  return { record: begun, fresh: true };
+  return { record: begun, fresh: true, hadImages: (origin.images ?? []).length > 0 };
 }
 
 /** Of each log the prefix that the manifest names stays, and nothing of what it does not name or of any inbox. */
@@ -92,11 +94,21 @@ async function cutLogs(layout: Layout, { files }: Manifest, fork: ForkRecord): P
     const path = join(layout.root, log.path);
     const ending = new Ending();
     mustFit(log, await cutToPrefix(path, log, (record) => ending.add(record)));
-    await endWithFork(path, ending, fork);
+    await endTranscript(path, ending, lastWords(fork));
   }
   const background = logs.get('background.jsonl');
   if (background === undefined) await rm(layout.background, { recursive: true, force: true });
   else mustFit(background, await cutToPrefix(layout.background, background));
+}
+
+function lastWords({ from, at }: ForkRecord): LastWords {
+  const { namespace, name } = from.workspace;
+  return {
+    at,
+    result: 'The workspace was forked before this call had a result. It is not run here.',
+    text: `This workspace is a fork of workspace ${namespace}/${name}, made from its checkpoint ${from.sequence}. Files and conversation are as they were then; from here on each goes its own way.`,
+    mark: { forkedWorkspace: from },
+  };
 }
 
 function mustFit({ path }: { path: string }, fits: boolean): void {

@@ -145,6 +145,23 @@ describe('the first start on a copy of the volume of another workspace', () => {
     expect(await agent.settled('m3')).toMatchObject({ phase: 'Failed' });
   });
 
+  it('says that processes with images stay with the origin', async () => {
+    const workspace = await aWorkspace({
+      services: [{ name: 'web', command: ['serve'], restart: 'Always' }],
+      checkpoint: { processes: 'Restore' },
+    });
+    workspace.tools.images = 'whole';
+    const asleep = await workspace.start();
+    await asleep.stateWhen(({ tools }) => tools === 'ready');
+    await checkpoint(asleep, 2);
+    await asleep.stop();
+    const fork = await forkOf(workspace);
+    fork.tools.images = 'whole';
+    const { restore } = await (await fork.start()).stateWhen(({ tools }) => tools === 'ready');
+    expect(restore).toMatchObject({ outcome: 'Forked', restored: [] });
+    expect(restore.problem?.message).toContain('stay with its workspace');
+  });
+
   it('forks a fork', async () => {
     const first = await forkOf(await slept());
     const agent = await first.start();

@@ -5,7 +5,6 @@ import { type TranscriptEntry, transcriptEntry } from '../session/entry.ts';
 import { nextStep } from '../session/step.ts';
 import { largestLog, scanLog } from '../storage/scan-log.ts';
 import { runtimeVersion } from '../version.ts';
-import type { ForkRecord } from './record.ts';
 
 /**
  * Cuts a log to its first `length` bytes, whose records go to `onRecord`. False where they are not those of the digest; whatever
@@ -48,19 +47,28 @@ export class Ending {
   }
 }
 
+/** What a transcript that was cut ends with. */
+export interface LastWords {
+  at: string;
+  /** What calls without a result get as theirs. */
+  result: string;
+  /** What the model is told. */
+  text: string;
+  mark: Pick<TranscriptEntry, 'forkedWorkspace' | 'rewound'>;
+}
+
 /**
- * Adds the entry that says where the session forked. A call that had no result gets one: nobody will run it here, and the
+ * Adds the entry that says what became of the workspace. A call that had no result gets one: nobody will run it any more, and the
  * model's API wants a result for each.
  */
-export async function endWithFork(
+export async function endTranscript(
   path: string,
   { entries }: Ending,
-  { from, at }: ForkRecord,
+  { at, result, text, mark }: LastWords,
 ): Promise<void> {
   const last = entries.at(-1);
   if (last === undefined) return;
   const step = nextStep(entries);
-  const { namespace, name } = from.workspace;
   const entry: TranscriptEntry = {
     type: 'user',
     uuid: randomUUID(),
@@ -78,21 +86,21 @@ export async function endWithFork(
           type: 'tool_result',
           tool_use_id: id,
           is_error: true,
-          content: 'The workspace was forked before this call had a result. It is not run here.',
+          content: result,
         })),
-        {
-          type: 'text',
-          text: `<system-reminder>
-This workspace is a fork of workspace ${namespace}/${name}, made from its checkpoint ${from.sequence}. Files and conversation are as they were then; from here on each goes its own way.
-</system-reminder>`,
-        },
+        { type: 'text', text: `<system-reminder>\n${text}\n</system-reminder>` },
       ],
     },
-    forkedWorkspace: from,
+    ...mark,
   };
+  await appendDurably(path, [entry]);
+}
+
+/** Appends records to a log that nobody has open, flushed. */
+export async function appendDurably(path: string, records: readonly unknown[]): Promise<void> {
   const handle = await openRegular(path, constants.O_WRONLY | constants.O_APPEND);
   try {
-    await handle.writeFile(`${JSON.stringify(entry)}\n`);
+    await handle.writeFile(records.map((record) => `${JSON.stringify(record)}\n`).join(''));
     await handle.sync();
   } finally {
     await handle.close();

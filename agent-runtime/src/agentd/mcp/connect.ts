@@ -67,6 +67,7 @@ export async function connectServer(declared: McpServer, options: ConnectOptions
           authProvider: new sdk.ClientCredentialsProvider({
             clientId: server.oauth.clientId,
             clientSecret: secret,
+            ...(server.oauth.issuer !== undefined && { expectedIssuer: server.oauth.issuer }),
             ...(server.oauth.scopes !== undefined && { scope: server.oauth.scopes }),
           }),
         }),

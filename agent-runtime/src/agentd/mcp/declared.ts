@@ -23,6 +23,7 @@ const fileEntry = z.object({
       clientId: z.string().optional(),
       clientSecret: z.string().optional(),
       scopes: z.string().optional(),
+      issuer: z.string().optional(),
     })
     .optional(),
   /** Milliseconds. */

@@ -7,6 +7,8 @@ export interface ModelRequest {
   system: string;
   tools: ToolDeclaration[];
   messages: ApiMessage[];
+  /** Asks for a summary of the conversation in place of an answer to it. */
+  compaction?: { instructions?: string };
 }
 
 /** The answer, as it goes into the transcript. Blocks that are not known are kept as they came. */
@@ -35,6 +37,8 @@ export interface Model {
 /** Every model since Claude 4 takes it; an answer that is longer goes on in the next one. */
 const maxOutputTokens = 16_384;
 const ephemeral = { type: 'ephemeral' } as const;
+/** Compaction on demand: asked for by `compaction`, answered by a signed block that later requests begin with. */
+const compactionBeta = 'compact-2026-09-04';
 
 /** What a request shows to be let in, read afresh for each: it changes. */
 export interface Bearer {
@@ -62,20 +66,28 @@ export class MessagesModel implements Model {
       openTelemetry: false,
       logLevel: 'off',
     });
-    const stream = client.messages.stream(
-      {
-        model: request.model,
-        max_tokens: maxOutputTokens,
-        system: [{ type: 'text', text: request.system, cache_control: ephemeral }],
-        tools: request.tools.map((tool, index) =>
-          index === request.tools.length - 1 ? { ...tool, cache_control: ephemeral } : tool,
-        ),
-        // Blocks go back as they came; which there are is the API's business.
-        messages: request.messages as never,
-      },
-      { signal, headers: { 'x-stainless-retry-count': String(retries) } },
-    );
-    stream.on('text', onText);
+    const body = {
+      model: request.model,
+      max_tokens: maxOutputTokens,
+      system: [{ type: 'text' as const, text: request.system, cache_control: ephemeral }],
+      tools: request.tools.map((tool, index) =>
+        index === request.tools.length - 1 ? { ...tool, cache_control: ephemeral } : tool,
+      ),
+      // Blocks go back as they came; which there are is the API's business.
+      messages: request.messages as never,
+    };
+    const options = { signal, headers: { 'x-stainless-retry-count': String(retries) } };
+    const betas = [compactionBeta];
+    if (request.compaction !== undefined) {
+      const compaction = { type: 'summarize' as const, ...request.compaction };
+      // In one piece: the signature must come back as it was, and a stream has no event for it.
+      return modelAnswer.parse(await client.beta.messages.create({ ...body, betas, compaction }, options));
+    }
+    if (request.messages[0]?.content[0]?.type === 'compaction') {
+      const stream = client.beta.messages.stream({ ...body, betas }, options).on('text', onText);
+      return modelAnswer.parse(await stream.finalMessage());
+    }
+    const stream = client.messages.stream(body, options).on('text', onText);
     // Rejects unless the stream came to its `message_stop`.
     return modelAnswer.parse(await stream.finalMessage());
   }

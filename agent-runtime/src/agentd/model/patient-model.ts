@@ -2,6 +2,7 @@ import type { RuntimeState } from '../../protocol/state.ts';
 import { backoff } from './backoff.ts';
 import { classify, type ModelFailure } from './failure.ts';
 import type { Model, ModelAnswer, ModelRequest } from './model-client.ts';
+import { withSummaryRequest } from './summary-request.ts';
 
 export type ModelProblem = NonNullable<RuntimeState['modelProblem']>;
 
@@ -23,12 +24,20 @@ export interface Attempts {
   onFailure: (failure: ModelFailure) => void;
 }
 
+/** A conversation in short: the block that the API made of it, or an answer in words where it makes none. */
+export interface Summary {
+  kind: 'block' | 'text';
+  answer: ModelAnswer;
+}
+
 /**
  * A model that is asked until it answers. An outage, a limit or a wrong credential is not the message's fault: it stays
  * Working, the problem is in the state, and it goes on when the provider does. `nudge` ends a wait at once.
  */
 export class PatientModel {
   #problem: ModelProblem | undefined;
+  /** The provider has refused to summarize on demand: the model is asked for it in words until the configuration changes. */
+  #summarizesInWords = false;
   readonly #model: Model;
   readonly #onChange: () => void;
   readonly #waiting = new Set<() => void>();
@@ -44,6 +53,7 @@ export class PatientModel {
 
   /** The configuration or the credential is new: what was refused may be accepted now. */
   nudge(): void {
+    this.#summarizesInWords = false;
     for (const wake of [...this.#waiting]) wake();
   }
 
@@ -63,6 +73,26 @@ export class PatientModel {
         await this.#wait(backoff(failure, failures + 1, Math.random()), signal);
       }
     }
+  }
+
+  /** A summary of the conversation of `request`. Rejects as `answer` does. */
+  async summary(
+    request: () => ModelRequest,
+    instructions: string | undefined,
+    attempts: Attempts,
+  ): Promise<Summary> {
+    if (!this.#summarizesInWords) {
+      const compaction = instructions === undefined ? {} : { instructions };
+      try {
+        const answer = await this.answer(() => ({ ...request(), compaction }), attempts);
+        return { kind: 'block', answer };
+      } catch (error) {
+        if (!(error instanceof ModelRefused) || error.failure.gateway !== undefined) throw error;
+        this.#summarizesInWords = true;
+      }
+    }
+    const answer = await this.answer(() => withSummaryRequest(request(), instructions), attempts);
+    return { kind: 'text', answer };
   }
 
   #set(failure: ModelFailure | undefined): void {

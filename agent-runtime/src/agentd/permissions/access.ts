@@ -8,6 +8,10 @@ export type Access =
   | { kind: 'fetch'; tool: 'WebFetch'; url: string }
   /** A tool of an MCP server, by its whole name `mcp__SERVER__TOOL`. */
   | { kind: 'mcp'; tool: string }
+  /** It asks a person, and does nothing else. */
+  | { kind: 'question'; tool: 'AskUserQuestion' }
+  /** It presents a plan. */
+  | { kind: 'plan'; tool: 'ExitPlanMode' }
   /** To start, or connect to, an MCP server that a file of the workspace names. */
   | { kind: 'connect'; tool: 'ConnectMcpServer'; server: string }
   | { kind: 'none'; tool: string };

@@ -21,6 +21,10 @@ export function decide(access: Access, permissions: Permissions, scope: Permissi
   const denied = ruleFor(access, permissions.deny, scope);
   if (denied !== undefined) return { verdict: 'deny', reason: `the rule ${denied.text} forbids it` };
   if (ruleFor(access, permissions.ask, scope) !== undefined) return asked(permissions);
+  // Nobody but a person can answer, in any mode. What is no plan mode has no plan to approve: the tool says so.
+  if (access.kind === 'question') return asked(permissions);
+  if (access.kind === 'plan')
+    return permissions.mode === 'plan' ? presented(permissions) : { verdict: 'allow' };
   // A skill is text, and so is a subagent's task; what they lead to is decided on when it comes.
   if (['none', 'skill', 'agent'].includes(access.kind) || permissions.mode === 'bypassPermissions')
     return { verdict: 'allow' };
@@ -34,6 +38,11 @@ export function decide(access: Access, permissions: Permissions, scope: Permissi
 function asked({ mode }: Permissions): Permission {
   if (mode !== 'dontAsk') return { verdict: 'ask' };
   return { verdict: 'deny', reason: 'no rule allows it, and in the mode dontAsk nobody is asked' };
+}
+
+function presented(permissions: Permissions): Permission {
+  if (permissions.afterPlan !== undefined) return asked(permissions);
+  return { verdict: 'deny', reason: 'the class of this workspace allows no mode but plan' };
 }
 
 /** Whether an allow rule names this use of a tool, whatever the mode lets through besides. */

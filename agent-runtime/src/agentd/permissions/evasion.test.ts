@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are the shell's
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,23 +26,28 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Whether canary runs when bash gets the command as the tool gives it. */
-async function runs(command: string): Promise<boolean> {
+async function runs(command: string, home: Record<string, string> = {}): Promise<boolean> {
   await rm(marks, { force: true });
   await rm(join(folder, 'work'), { recursive: true, force: true });
   await mkdir(join(folder, 'work'));
+  for (const [name, text] of Object.entries(home)) await writeFile(join(folder, 'work', name), text);
   await new Promise<void>((resolve) => {
     const env = {
       PATH: `${join(folder, 'bin')}:/usr/bin:/bin`,
       HOME: join(folder, 'work'),
       BIN: join(folder, 'bin'),
     };
-    const child = execFile(
-      '/bin/bash',
-      shellArguments(command.replaceAll('@BIN@', env.BIN)),
-      { cwd: join(folder, 'work'), env, timeout: 4_000, killSignal: 'SIGKILL' },
-      () => resolve(),
-    );
-    child.stdin?.end();
+    // As the tool does it: where its input is a socket, bash reads ~/.bashrc even so.
+    const child = spawn('/bin/bash', shellArguments(command.replaceAll('@BIN@', env.BIN)), {
+      cwd: join(folder, 'work'),
+      env,
+      stdio: ['ignore', 'pipe', 'ignore'],
+      timeout: 4_000,
+      killSignal: 'SIGKILL',
+    });
+    // Closed when the last process that it started is gone, too.
+    child.stdout.resume();
+    child.once('close', () => resolve());
   });
   return readFile(marks).then(
     () => true,
@@ -84,6 +89,26 @@ describe(`${attempts.length} attempts to run what a rule denies`, () => {
     for (const command of attempts)
       if (!unrunnable.has(command) && !(await runs(command))) idle.push(command);
     expect(idle).toEqual([]);
+  });
+});
+
+describe('start-up files of the home', () => {
+  it('have no part in what a command runs', async () => {
+    const text =
+      'canary\nalias ls=canary\nls() { canary; }\nexport -f ls\nPROMPT_COMMAND=canary\ntrap canary EXIT\n';
+    const names = [
+      '.bashrc',
+      '.bash_profile',
+      '.bash_login',
+      '.profile',
+      '.bash_aliases',
+      '.bash_logout',
+      '.env',
+    ];
+    const files = Object.fromEntries(names.map((name) => [name, text]));
+    expect(await runs('ls; echo "$-"', files)).toBe(false);
+    // They would, were they read.
+    expect(await runs('. ./.bashrc', files)).toBe(true);
   });
 });
 

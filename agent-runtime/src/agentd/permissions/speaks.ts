@@ -48,6 +48,8 @@ export function matchesSpec(
     case 'fetch':
       return matchesDomain(spec, access.url);
     case 'mcp':
+    case 'question':
+    case 'plan':
     case 'none':
       return false;
   }

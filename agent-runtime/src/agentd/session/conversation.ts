@@ -1,5 +1,9 @@
 import { blocksOf, type ContentBlock, type TranscriptEntry } from './entry.ts';
 
+/** Stands after a summary that ends in the middle of the work: what is sent must end with a user's message. */
+const goOn =
+  '<system-reminder>\nThe conversation up to here was summarized because it became too long. Go on with what was under way.\n</system-reminder>';
+
 /** A message as the Messages API takes it. */
 export interface ApiMessage {
   role: 'user' | 'assistant';
@@ -7,7 +11,7 @@ export interface ApiMessage {
 }
 
 /**
- * The conversation that a transcript is. Neighbouring entries of one role become one message, results of tools come first in
+ * The conversation that a transcript is, from its newest summary on. Neighbouring entries of one role become one message, results of tools come first in
  * it (the API wants each right after the answer that asked), and blank text goes (the API refuses it).
  */
 export function conversationOf(entries: readonly TranscriptEntry[]): ApiMessage[] {
@@ -17,8 +21,17 @@ export function conversationOf(entries: readonly TranscriptEntry[]): ApiMessage[
     if (content.length === 0 && entry.message.role === 'assistant') continue;
     if (content.length === 0) content.push({ type: 'text', text: '(a blank message)' });
     const last = messages.at(-1);
-    if (last?.role === entry.message.role) last.content.push(...content);
+    if (last !== undefined && beginsWithCompaction(last) && entry.message.role === 'assistant') {
+      messages.push(
+        { role: 'user', content: [{ type: 'text', text: goOn }] },
+        { role: 'assistant', content },
+      );
+    } else if (last?.role === entry.message.role) last.content.push(...content);
     else messages.push({ role: entry.message.role, content: [...content] });
+  }
+  const only = messages.length === 1 ? messages[0] : undefined;
+  if (only !== undefined && beginsWithCompaction(only)) {
+    messages.push({ role: 'user', content: [{ type: 'text', text: goOn }] });
   }
   for (const message of messages) {
     if (message.role === 'user') message.content.sort((a, b) => rank(a) - rank(b));
@@ -26,10 +39,17 @@ export function conversationOf(entries: readonly TranscriptEntry[]): ApiMessage[
   return messages;
 }
 
+/** Whether a message is the block that the API gave for what came before it. */
+export function beginsWithCompaction(message: ApiMessage | undefined): boolean {
+  return message?.role === 'assistant' && message.content[0]?.type === 'compaction';
+}
+
 /** The conversation with what stands before its first prompt. */
 export function withOpening(messages: readonly ApiMessage[], opening: readonly ContentBlock[]): ApiMessage[] {
-  const [first, ...rest] = messages;
-  return first === undefined ? [] : [{ ...first, content: [...opening, ...first.content] }, ...rest];
+  const first = messages.findIndex((message) => message.role === 'user');
+  return messages.map((message, index) =>
+    index === first ? { ...message, content: [...opening, ...message.content] } : message,
+  );
 }
 
 function rank(block: ContentBlock): number {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { forkSource } from '../../protocol/config.ts';
+import { forkSource, permissionMode, rewindTarget } from '../../protocol/config.ts';
 import { tokenUsage } from '../../protocol/messages.ts';
 import { taskList } from '../tools/task-list/list.ts';
 
@@ -8,11 +8,19 @@ const contentBlock = z.looseObject({ type: z.string() });
 export type ContentBlock = z.infer<typeof contentBlock>;
 
 /** What a model answer cost, in the API's own names. */
-const apiUsage = z.looseObject({
+const apiTokens = z.looseObject({
   input_tokens: z.int().min(0),
   output_tokens: z.int().min(0),
   cache_read_input_tokens: z.int().min(0).nullish(),
   cache_creation_input_tokens: z.int().min(0).nullish(),
+});
+export type ApiTokens = z.infer<typeof apiTokens>;
+const apiUsage = apiTokens.extend({
+  /** What was sampled on the way. Answers are in the counts above as well, compactions in here alone. */
+  iterations: z
+    .array(apiTokens.extend({ type: z.string() }))
+    .nullish()
+    .catch(undefined),
 });
 
 /**
@@ -53,12 +61,29 @@ export const transcriptEntry = z.looseObject({
   contextFiles: z.array(z.object({ path: z.string(), hash: z.string() })).optional(),
   /** The skill or command that this prompt or result started, and the permission rules that it brings to its turn. */
   skill: z.object({ name: z.string(), allow: z.array(z.string()), deny: z.array(z.string()) }).optional(),
+  /** The permission mode of the session from this result on: a plan was approved. */
+  permissionMode: permissionMode.optional(),
+  /**
+   * The entry is a summary: of all before it but the `keeps` entries right before it, which stay as they are. `preTokens`: about
+   * so many tokens went to the model before.
+   */
+  compaction: z
+    .object({ trigger: z.enum(['auto', 'manual']), keeps: z.int().min(0), preTokens: z.int().min(0) })
+    .optional(),
+  /** The conversation is again as it was before the prompt of this message; what was said since is for viewers alone. */
+  rewind: z.object({ message: z.string() }).optional(),
+  /** A prompt that the runtime carries out itself, without asking the model for an answer. */
+  builtIn: z.literal('compact').optional(),
   /** Tools that the model looked for, and has from here on. */
   loadedTools: z.array(z.string()).optional(),
   /** The entry that this one is a copy of, in a forked session. */
-  forkedFrom: z.object({ sessionId: z.string(), uuid: z.string() }).optional(),
+  forkedFrom: z
+    .object({ sessionId: z.string(), uuid: z.string(), messageKey: z.string().optional() })
+    .optional(),
   /** What comes before this entry was said in another workspace, until its checkpoint. */
   forkedWorkspace: forkSource.optional(),
+  /** Before this entry the workspace was rewound to that checkpoint: what came after it is not here. */
+  rewound: rewindTarget.optional(),
 });
 export type TranscriptEntry = z.infer<typeof transcriptEntry>;
 
@@ -73,11 +98,30 @@ export function blocksOf(entry: Pick<TranscriptEntry, 'message'>): ContentBlock[
   return typeof content === 'string' ? [{ type: 'text', text: content }] : content;
 }
 
-/** The text blocks of an entry, one after another. */
+/** The text blocks of an entry, one after another; of a summary, what it says. */
 export function textOf(entry: Pick<TranscriptEntry, 'message'>): string {
   return blocksOf(entry)
-    .flatMap((block) => (block.type === 'text' && typeof block.text === 'string' ? [block.text] : []))
+    .flatMap((block) => {
+      const text =
+        block.type === 'text' ? block.text : block.type === 'compaction' ? block.content : undefined;
+      return typeof text === 'string' ? [text] : [];
+    })
     .join('\n');
+}
+
+/** The message that the entry is the prompt of, in a forked session also one of its origin. */
+export function promptOf({ messageKey, forkedFrom }: TranscriptEntry): string | undefined {
+  return messageKey ?? forkedFrom?.messageKey;
+}
+
+/** Whether the entry changes what the conversation is, and is no part of it that people or tools wrote. */
+export function isControl(entry: TranscriptEntry): boolean {
+  return entry.compaction !== undefined || entry.rewind !== undefined;
+}
+
+/** Whether the model said this in answer to the conversation; a summary of it is none. */
+export function isAnswer(entry: TranscriptEntry): boolean {
+  return entry.message.role === 'assistant' && !isControl(entry);
 }
 
 export function toolUsesOf(entry: TranscriptEntry): ToolUse[] {

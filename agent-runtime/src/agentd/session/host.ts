@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { RuntimeConfig } from '../../protocol/config.ts';
 import type { RuntimeEvent } from '../../protocol/events.ts';
+import type { ScheduleState } from '../../protocol/state.ts';
 import type { BackgroundTasks } from '../background/background-tasks.ts';
 import type { McpServers } from '../mcp/servers.ts';
 import type { PatientModel } from '../model/patient-model.ts';
@@ -32,6 +33,10 @@ export interface SessionHost {
   /** Folders beside the home that may be read unasked. */
   readonly readable: readonly string[];
   config(): RuntimeConfig;
+  /** What is scheduled changed. */
+  scheduled(): void;
+  /** Everything that is scheduled in the workspace. */
+  schedules(): ScheduleState[];
   /** True while no turn may begin: a checkpoint is being taken or held, processes are being restored, or the daemon stops. */
   held(): boolean;
   emit(event: DurableEvent): void;

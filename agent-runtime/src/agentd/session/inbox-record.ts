@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { approvalRequest, messageRequest, tokenUsage } from '../../protocol/messages.ts';
+import { schedule } from '../schedule/schedule.ts';
 import { subagentRecord } from '../subagents/record.ts';
 
 /**
@@ -18,12 +19,21 @@ export const inboxRecord = z.discriminatedUnion('type', [
     id: z.string(),
     decision: z.enum(['allow', 'deny']),
     reason: z.string().optional(),
+    answers: z.array(z.string()).optional(),
     /** Who gave it, where it may be given again: the UID of an `AgentMessage`. */
     key: z.string().optional(),
     at: z.string(),
   }),
   /** A person stopped the turn of this message. */
   z.object({ type: z.literal('interrupt'), key: z.string(), at: z.string() }),
+  /** The session is to be given a prompt later. */
+  z.object({ type: z.literal('schedule'), schedule }),
+  /** A schedule has given its prompt: with it, the message. */
+  z.object({ type: z.literal('fired'), id: z.string(), at: z.iso.datetime() }),
+  /** A schedule was ended. */
+  z.object({ type: z.literal('unschedule'), id: z.string(), at: z.iso.datetime() }),
+  /** What a person called the session. */
+  z.object({ type: z.literal('title'), title: z.string(), at: z.string() }),
   /** The end of a message. The text of the reply is read from the transcript. */
   z.object({
     type: z.literal('settled'),

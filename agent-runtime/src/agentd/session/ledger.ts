@@ -1,8 +1,11 @@
 import type { ApprovalDecision } from '../../protocol/agent-api.ts';
+import type { PermissionMode } from '../../protocol/config.ts';
 import type { ApprovalRequest, MessageRequest } from '../../protocol/messages.ts';
+import type { Kept } from '../schedule/schedule.ts';
 import type { SubagentRecord } from '../subagents/record.ts';
-import { type TranscriptEntry, toolResultIdsOf } from './entry.ts';
+import { isAnswer, promptOf, type TranscriptEntry, toolResultIdsOf } from './entry.ts';
 import type { InboxRecord } from './inbox-record.ts';
+import { addUsage, noUsage, totalTokens, usageOf } from './usage.ts';
 
 type SettledRecord = Extract<InboxRecord, { type: 'settled' }>;
 
@@ -24,6 +27,12 @@ export interface LedgerApproval {
   decision?: ApprovalDecision;
 }
 
+/** Where the conversation that the model sees begins, and the entries since its last answer, as bytes of the transcript. */
+interface Live {
+  from: number;
+  sinceAnswer: readonly number[];
+}
+
 /**
  * The state of one session, derived from its two logs by folding their lines in; the same code runs over the files at start
  * and over each line as it becomes durable. It holds no conversation: that is read from the transcript when a turn needs it.
@@ -42,28 +51,70 @@ export class Ledger {
   entries = 0;
   lastUuid: string | null = null;
   cwd: string | undefined;
+  /** The working directory that the session began in. */
+  project: string | undefined;
+  /** What an approved plan made of the permission mode. */
+  permissionMode: PermissionMode | undefined;
   lastActivityAt: string | undefined;
-  /** Prompts found in the transcript before their inbox line was folded in: key to time. */
-  readonly #prompts = new Map<string, string>();
+  /** What the session is to be told later, by id. */
+  readonly schedules = new Map<string, Kept>();
+  title: string | undefined;
+  forkedFrom: string | undefined;
+  /** Tokens of the session's own answers. */
+  usage = noUsage;
+  /** Tokens that the last answer was made from, and its own. */
+  contextTokens = 0;
+  /** Prompts of the transcript, in their order: when, the byte that each begins at, and the conversation before it. */
+  readonly #prompts = new Map<string, { at: string; offset: number; before: Live }>();
+  #live: Live = { from: 0, sinceAnswer: [] };
 
-  foldEntry(entry: TranscriptEntry): void {
+  /** @param offset the byte of the transcript that the entry begins at */
+  foldEntry(entry: TranscriptEntry, offset: number): void {
     this.entries += 1;
     this.lastUuid = entry.uuid;
     this.cwd = entry.cwd;
+    this.project ??= entry.cwd;
+    if (entry.forkedFrom === undefined) this.usage = addUsage(this.usage, usageOf(entry));
+    else this.forkedFrom = entry.forkedFrom.sessionId;
+    if (isAnswer(entry)) this.contextTokens = totalTokens(usageOf(entry));
+    const before = this.#live;
+    this.#live = this.#liveWith(entry, offset);
+    this.permissionMode = entry.permissionMode ?? this.permissionMode;
     this.#touch(entry.timestamp);
     for (const id of toolResultIdsOf(entry)) this.#answeredTools.add(id);
     for (const id of entry.toldBackground ?? []) this.toldBackground.add(id);
-    if (entry.messageKey === undefined) return;
-    this.#prompts.set(entry.messageKey, entry.timestamp);
-    const message = this.messages.get(entry.messageKey);
+    const prompt = promptOf(entry);
+    if (prompt !== undefined) this.#prompts.set(prompt, { at: entry.timestamp, offset, before });
+    const message = this.messages.get(entry.messageKey ?? '');
     if (message !== undefined) message.startedAt = entry.timestamp;
+  }
+
+  #liveWith(entry: TranscriptEntry, offset: number): Live {
+    const { from, sinceAnswer } = this.#live;
+    if (entry.rewind !== undefined) return this.#prompts.get(entry.rewind.message)?.before ?? this.#live;
+    if (entry.compaction !== undefined) {
+      const { keeps } = entry.compaction;
+      const kept = keeps === 0 ? [] : sinceAnswer.slice(-keeps);
+      return { from: kept[0] ?? offset, sinceAnswer: kept };
+    }
+    return { from, sinceAnswer: isAnswer(entry) ? [] : [...sinceAnswer, offset] };
+  }
+
+  /** The byte of the first entry that the model still sees. */
+  get liveFrom(): number {
+    return this.#live.from;
+  }
+
+  /** Whether the transcript has the prompt of a message. */
+  hasPrompt(key: string): boolean {
+    return this.#prompts.has(key);
   }
 
   foldRecord(record: InboxRecord): void {
     switch (record.type) {
       case 'message': {
         const { type: _, receivedAt, ...request } = record;
-        const startedAt = this.#prompts.get(request.key);
+        const startedAt = this.#prompts.get(request.key)?.at;
         // A line that was written twice (refused by the disk, yet found after a crash) is one message.
         if (!this.messages.has(request.key)) {
           this.messages.set(request.key, {
@@ -100,6 +151,21 @@ export class Ledger {
         if (message !== undefined) message.interrupted = true;
         break;
       }
+      case 'schedule':
+        if (!this.schedules.has(record.schedule.id))
+          this.schedules.set(record.schedule.id, { schedule: record.schedule });
+        break;
+      case 'fired': {
+        const kept = this.schedules.get(record.id);
+        if (kept !== undefined) this.schedules.set(record.id, { ...kept, firedAt: record.at });
+        break;
+      }
+      case 'unschedule':
+        this.schedules.delete(record.id);
+        break;
+      case 'title':
+        this.title = record.title;
+        break;
       case 'subagent':
         this.subagent = record;
         this.cwd ??= record.cwd;
@@ -125,6 +191,14 @@ export class Ledger {
       .filter((approval) => approval.decision === undefined)
       .map((approval) => approval.request)
       .filter(({ toolUseId }) => !this.#answeredTools.has(toolUseId) && !this.startedTools.has(toolUseId));
+  }
+
+  /** The bytes of the transcript that hold the turn of a message: up to the prompt after it. Undefined: it has not begun. */
+  turnRange(key: string): { from: number; to: number | undefined } | undefined {
+    const from = this.#prompts.get(key)?.offset;
+    if (from === undefined) return undefined;
+    const next = [...this.#prompts.values()].find((prompt) => prompt.offset > from);
+    return { from, to: next?.offset };
   }
 
   hasResult(toolUseId: string): boolean {

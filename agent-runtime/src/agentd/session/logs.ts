@@ -22,8 +22,11 @@ export class SessionLogs {
   }
 
   async appendEntries(...entries: TranscriptEntry[]): Promise<void> {
-    await this.transcript.append(...entries);
-    for (const entry of entries) this.ledger.foldEntry(entry);
+    let offset = await this.transcript.append(...entries);
+    for (const entry of entries) {
+      this.ledger.foldEntry(entry, offset);
+      offset += Buffer.byteLength(JSON.stringify(entry)) + 1;
+    }
   }
 
   async appendRecords(...records: InboxRecord[]): Promise<void> {
@@ -32,9 +35,31 @@ export class SessionLogs {
   }
 
   /** Every durable entry, oldest first. */
-  async entries(): Promise<TranscriptEntry[]> {
+  entries(): Promise<TranscriptEntry[]> {
+    return this.#read(0, this.transcript.length);
+  }
+
+  /**
+   * What a turn needs of the transcript: what the model still sees, and the turn itself where it began before that. A transcript of 100 MB takes
+   * as long as a new one.
+   */
+  recent(key: string): Promise<TranscriptEntry[]> {
+    const { liveFrom } = this.ledger;
+    return this.#read(
+      Math.min(liveFrom, this.ledger.turnRange(key)?.from ?? liveFrom),
+      this.transcript.length,
+    );
+  }
+
+  /** The entries of one message's turn. */
+  async turn(key: string): Promise<TranscriptEntry[]> {
+    const range = this.ledger.turnRange(key);
+    return range === undefined ? [] : this.#read(range.from, range.to ?? this.transcript.length);
+  }
+
+  async #read(from: number, to: number): Promise<TranscriptEntry[]> {
     const entries: TranscriptEntry[] = [];
-    for await (const line of this.lines()) {
+    for await (const line of readLines(this.transcript.path, to, from)) {
       const parsed = transcriptEntry.safeParse(parseObject(line));
       if (parsed.success) entries.push(parsed.data);
     }

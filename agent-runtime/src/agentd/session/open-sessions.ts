@@ -42,16 +42,16 @@ export async function openSessions(
   const scanned: ScannedLog[] = [];
   const open = async (files: Files): Promise<SessionLogs> => {
     const ledger = new Ledger();
-    const scan = async (path: string, fold: (record: unknown) => void) => {
+    const scan = async (path: string, fold: (record: unknown, offset: number) => void) => {
       const name = relative(layout.root, path);
       const found = await scanLog(path, fold, marks.get(name));
       if (found !== undefined) scanned.push({ name, scan: found });
       return found;
     };
-    const transcript = await scan(files.transcript, (record) => {
+    const transcript = await scan(files.transcript, (record, offset) => {
       const entry = transcriptEntry.safeParse(record);
       if (!entry.success) return;
-      ledger.foldEntry(entry.data);
+      ledger.foldEntry(entry.data, offset);
       usage.record(entry.data);
     });
     const inbox = await scan(files.inbox, (record) => {

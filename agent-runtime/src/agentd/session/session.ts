@@ -1,21 +1,37 @@
 import type { ApprovalDecision } from '../../protocol/agent-api.ts';
 import type { MessageRecord, MessageRequest } from '../../protocol/messages.ts';
-import type { RuntimeState } from '../../protocol/state.ts';
+import type { RuntimeState, SessionDetail } from '../../protocol/state.ts';
+import type { Schedule } from '../schedule/schedule.ts';
 import { type TranscriptEntry, textOf } from './entry.ts';
 import type { SessionHost } from './host.ts';
+import type { InboxRecord } from './inbox-record.ts';
 import type { LedgerMessage } from './ledger.ts';
 import type { SessionLogs } from './logs.ts';
 import { turnOf } from './step.ts';
 import { Turn, turnUsage } from './turn.ts';
 import { TurnAborted } from './turn-aborted.ts';
+import { EntryWriter } from './write-entry.ts';
 
 type SessionState = RuntimeState['sessions'][number];
 
+/** The key of the message that a schedule gives at an instant. */
+function firedKey(schedule: string, at: string): string {
+  return `schedule-${schedule}-${at}`;
+}
+
+/** So long a rewind waits for a volume that is full. */
+const rewindPatienceMs = 5_000;
+
 /**
  * What became of an answer. `decided-before`: another one was first. `expired`: the call waits no longer, as its turn was
- * stopped or a new rule settled it.
+ * stopped or a new rule settled it. `answersWanted`: it has not as many answers as there are questions.
  */
-export type DecisionOutcome = 'decided' | 'unknown' | 'decided-before' | 'expired';
+export type DecisionOutcome =
+  | 'decided'
+  | 'unknown'
+  | 'decided-before'
+  | 'expired'
+  | { answersWanted: number };
 
 /** One conversation. It works on one message at a time; sessions are independent of each other. */
 export class Session {
@@ -61,11 +77,73 @@ export class Session {
     };
   }
 
-  /** Resolves when the message is on disk. Rejects with `StorageError`, and then it is not. */
-  async accept(request: MessageRequest): Promise<MessageRecord> {
+  detail(): SessionDetail {
+    const { title, lastActivityAt, usage, contextTokens, forkedFrom } = this.logs.ledger;
+    return {
+      ...this.state(),
+      usage,
+      contextTokens,
+      ...(title !== undefined && { title }),
+      ...(lastActivityAt !== undefined && { lastActivityAt }),
+      ...(forkedFrom !== undefined && { forkedFrom }),
+    };
+  }
+
+  /** Resolves when the title is on disk. */
+  async rename(title: string): Promise<void> {
+    await this.logs.appendRecords({ type: 'title', title, at: new Date().toISOString() });
+    this.#host.active();
+  }
+
+  /**
+   * Takes back a message and everything after it, when this is on disk: the next message goes on from before it. Files and what tools did stay as they
+   * are. `busy`: a message is open. `unknown`: the conversation has no such message.
+   */
+  async rewind(message: string): Promise<'rewound' | 'busy' | 'unknown'> {
+    const { ledger } = this.logs;
+    if (this.busy || ledger.open().length > 0) return 'busy';
+    if (!ledger.hasPrompt(message)) return 'unknown';
+    const writer = new EntryWriter(this.id, this.logs, this.#host, () => undefined);
+    // While it is being written no turn begins.
     this.#arriving += 1;
     try {
-      await this.logs.appendRecords({ type: 'message', ...request, receivedAt: new Date().toISOString() });
+      const text = `The conversation goes on from before message ${message}.`;
+      await writer.write(
+        { message: { role: 'user', content: [{ type: 'text', text }] }, rewind: { message } },
+        AbortSignal.timeout(rewindPatienceMs),
+      );
+    } finally {
+      this.#arriving -= 1;
+    }
+    this.kick();
+    return 'rewound';
+  }
+
+  /** Whether a prompt that this schedule gave is not settled. */
+  works(schedule: string): boolean {
+    return this.logs.ledger.open().some(({ request }) => request.key.startsWith(firedKey(schedule, '')));
+  }
+
+  /** Gives the session the prompt of a schedule. Rejects as `accept` does. */
+  async fire({ id, prompt }: Schedule, at: string): Promise<void> {
+    const request = { key: firedKey(id, at), session: this.id, from: `schedule ${id}`, text: prompt };
+    await this.accept(request, { type: 'fired', id, at });
+  }
+
+  /** Resolves when the schedule, or its end, is on disk. */
+  async record(change: Extract<InboxRecord, { type: 'schedule' | 'unschedule' }>): Promise<void> {
+    await this.logs.appendRecords(change);
+    this.#host.scheduled();
+  }
+
+  /**
+   * Resolves when the message is on disk, with what else happened by it. Rejects with `StorageError`, and then it is not.
+   */
+  async accept(request: MessageRequest, ...more: InboxRecord[]): Promise<MessageRecord> {
+    this.#arriving += 1;
+    try {
+      const message = { type: 'message' as const, ...request, receivedAt: new Date().toISOString() };
+      await this.logs.appendRecords(message, ...more);
     } finally {
       this.#arriving -= 1;
     }
@@ -94,6 +172,8 @@ export class Session {
       return same ? 'decided' : 'decided-before';
     }
     if (!this.logs.ledger.undecided().includes(approval.request)) return 'expired';
+    const asked = decision.decision === 'allow' ? (approval.request.questions?.length ?? 0) : 0;
+    if ((decision.answers?.length ?? 0) !== asked) return { answersWanted: asked };
     await this.logs.appendRecords({
       type: 'decision',
       id: approvalId,
@@ -170,7 +250,7 @@ export class Session {
     if (message === undefined) return undefined;
     return message.startedAt === undefined
       ? this.#record(message)
-      : this.#record(message, await this.logs.entries());
+      : this.#record(message, await this.logs.turn(key));
   }
 
   #hasWork(): boolean {

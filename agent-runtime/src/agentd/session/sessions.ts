@@ -3,7 +3,7 @@ import type { ApprovalDecision } from '../../protocol/agent-api.ts';
 import type { MessageRecord, MessageRequest } from '../../protocol/messages.ts';
 import type { StorageHealth } from '../storage/health.ts';
 import type { Layout } from '../storage/layout.ts';
-import type { TranscriptEntry } from './entry.ts';
+import { isAnswer, promptOf, type TranscriptEntry } from './entry.ts';
 import type { SessionHost } from './host.ts';
 import { SessionLogs } from './logs.ts';
 import { filesOf } from './open-sessions.ts';
@@ -112,24 +112,26 @@ export class Sessions {
 /** Cuts off an answer whose calls have no results, and partial results with it. */
 function wholeTurns(entries: readonly TranscriptEntry[]): readonly TranscriptEntry[] {
   if (nextStep(entries).kind !== 'tools') return entries;
-  return entries.slice(
-    0,
-    entries.findLastIndex((entry) => entry.message.role === 'assistant'),
-  );
+  return entries.slice(0, entries.findLastIndex(isAnswer));
 }
 
 function copies(entries: readonly TranscriptEntry[], sessionId: string): TranscriptEntry[] {
   let parentUuid: string | null = null;
   return entries.map((entry) => {
-    // A key belongs to the session that was asked.
+    // A key belongs to the session that was asked; here it only says which prompt this was.
     const { messageKey: _, ...rest } = entry;
+    const messageKey = promptOf(entry);
     const uuid = randomUUID();
     const copy = {
       ...rest,
       uuid,
       parentUuid,
       sessionId,
-      forkedFrom: { sessionId: entry.sessionId, uuid: entry.uuid },
+      forkedFrom: {
+        sessionId: entry.sessionId,
+        uuid: entry.uuid,
+        ...(messageKey !== undefined && { messageKey }),
+      },
     };
     parentUuid = uuid;
     return copy;

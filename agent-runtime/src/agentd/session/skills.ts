@@ -1,4 +1,4 @@
-import { foldersDownTo, projectOf } from '../context/memory/places.ts';
+import { foldersDownTo } from '../context/memory/places.ts';
 import { type Catalogue, loadCatalogue } from '../context/skills/catalogue.ts';
 import { type SkillUse, skillUse, withGrants } from '../context/skills/grants.ts';
 import { type Rendered, renderSkill, SkillFailure } from '../context/skills/render.ts';
@@ -8,7 +8,7 @@ import { skillFolders } from '../context/told.ts';
 import { decide, isAllowedByRule } from '../permissions/decide.ts';
 import { bash } from '../tools/bash.ts';
 import { failed, succeeded, type ToolContext, type ToolOutcome } from '../tools/tool.ts';
-import { scopeOf } from './scope.ts';
+import { projectOf, scopeOf } from './scope.ts';
 import type { RoundContext } from './tool-round.ts';
 
 /** Names of a list that a sentence has room for. */
@@ -21,7 +21,7 @@ export interface StartedSkill extends Rendered {
 /** The skills and commands that this session can see: the user's, the project's, and those of where it has been and is. */
 export function catalogueOf(round: RoundContext): Promise<Catalogue> {
   const { cwd, home } = scopeOf(round);
-  const project = projectOf(round.entries, home);
+  const project = projectOf(round);
   const folders = skillFolders(round.entries, project, home, foldersDownTo(cwd, home));
   return loadCatalogue(folders, project, sourceFor(round));
 }
@@ -42,7 +42,7 @@ export async function startSkill(
   const scope = scopeOf(round);
   const variables = {
     CLAUDE_SESSION_ID: round.session,
-    CLAUDE_PROJECT_DIR: projectOf(round.entries, scope.home),
+    CLAUDE_PROJECT_DIR: projectOf(round),
   };
   const access = { kind: 'skill', tool: 'Skill', skill: skill.name, args } as const;
   const trusted = by === 'person' || isAllowedByRule(access, round.permissions, scope);

@@ -1,4 +1,11 @@
-import { type ToolUse, type TranscriptEntry, toolResultIdsOf, toolUsesOf } from './entry.ts';
+import {
+  isAnswer,
+  isControl,
+  type ToolUse,
+  type TranscriptEntry,
+  toolResultIdsOf,
+  toolUsesOf,
+} from './entry.ts';
 
 /** What a turn does next, as the transcript says it: nothing else is asked, so a restart comes to the same answer. */
 export type Step =
@@ -8,10 +15,10 @@ export type Step =
   | { kind: 'done'; reply: TranscriptEntry };
 
 export function nextStep(entries: readonly TranscriptEntry[]): Step {
-  const last = entries.findLastIndex((entry) => entry.message.role === 'assistant');
+  const last = entries.findLastIndex(isAnswer);
   const answer = entries[last];
   if (answer === undefined) return { kind: 'model' };
-  const after = entries.slice(last + 1);
+  const after = entries.slice(last + 1).filter((entry) => !isControl(entry));
   const answered = new Set(after.flatMap(toolResultIdsOf));
   const calls = toolUsesOf(answer).filter((call) => !answered.has(call.id));
   if (calls.length > 0) return { kind: 'tools', calls, cut: answer.message.stop_reason !== 'tool_use' };

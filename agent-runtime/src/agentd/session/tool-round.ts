@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { RuntimeConfig } from '../../protocol/config.ts';
 import type { ApprovalRequest } from '../../protocol/messages.ts';
 import { ModelRefused } from '../model/patient-model.ts';
-import { decide, isReadDenied } from '../permissions/decide.ts';
+import { isReadDenied } from '../permissions/decide.ts';
 import { StorageError } from '../storage/health.ts';
 import { mayUse } from '../subagents/narrow.ts';
 import { type ParsedCall, parseCall } from '../tools/registry.ts';
@@ -13,7 +13,9 @@ import { agentsFor } from './agents.ts';
 import { askAside } from './aside.ts';
 import type { ToolUse, TranscriptEntry } from './entry.ts';
 import type { SessionHost } from './host.ts';
+import { decideThroughLinks } from './links.ts';
 import type { SessionLogs } from './logs.ts';
+import { schedulesOf } from './schedules.ts';
 import { scopeOf } from './scope.ts';
 import { startForModel } from './skills.ts';
 import type { EntryWriter } from './write-entry.ts';
@@ -30,7 +32,7 @@ export interface RoundContext {
   host: SessionHost;
   writer: EntryWriter;
   signal: AbortSignal;
-  /** The whole transcript. */
+  /** The transcript, as far as the turn needs it. */
   entries: readonly TranscriptEntry[];
   /** The rules of the workspace, with what skills of this turn add to them. */
   permissions: RuntimeConfig['permissions'];
@@ -112,7 +114,7 @@ async function judge(call: ToolUse, cut: boolean, round: RoundContext): Promise<
   if ('problem' in parsed) return answer(failed(parsed.problem));
   const scope = scopeOf(round);
   const access = parsed.tool.access(parsed.input, scope);
-  const permission = decide(access, round.permissions, scope);
+  const permission = await decideThroughLinks(access, round);
   if (permission.verdict === 'deny') return answer(failed(`Not permitted: ${permission.reason}.`));
   if (permission.verdict === 'allow') return { kind: 'run', runnable: { call, ...parsed } };
   const approval = ledger.approvalFor(call.id);
@@ -145,6 +147,7 @@ async function ask(
     toolUseId: call.id,
     tool: tool.name,
     summary: `${asker}${tool.summary(input)}`.slice(0, 2_000),
+    ...tool.asks?.(input),
     requestedAt: new Date().toISOString(),
   };
   await round.host.health.insist(round.signal, () =>
@@ -160,6 +163,8 @@ async function ask(
 export function toolContextOf(round: RoundContext, toolUseId: string): ToolContext {
   const { host, signal, session, seen, permissions } = round;
   const scope = scopeOf(round);
+  const answers = round.logs.ledger.approvalFor(toolUseId)?.decision?.answers;
+  const afterPlan = permissions.mode === 'plan' ? permissions.afterPlan : undefined;
   const context: ToolContext = {
     toolUseId,
     session,
@@ -169,8 +174,11 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
     client: host.client,
     background: host.background,
     seen,
+    ...(answers !== undefined && { answers }),
+    ...(afterPlan !== undefined && { afterPlan }),
     active: () => host.active(),
     hidden: (path) => isReadDenied(path, permissions.deny, scope),
+    schedules: schedulesOf(round),
     startSkill: (name, args) => startForModel(name, args, round, context),
     askModel: (system, texts) => askAside(round, system, texts),
     taskList: () => round.entries.findLast((entry) => entry.taskList !== undefined)?.taskList ?? emptyList,
@@ -217,6 +225,7 @@ async function writeResult(call: ToolUse, outcome: ToolOutcome, round: RoundCont
       ...(outcome.cwd !== undefined && { cwd: outcome.cwd }),
       ...(outcome.loadedTools !== undefined && { loadedTools: outcome.loadedTools }),
       ...(outcome.skill !== undefined && { skill: outcome.skill }),
+      ...(outcome.permissionMode !== undefined && { permissionMode: outcome.permissionMode }),
       ...(outcome.modelUsage !== undefined && { modelUsage: outcome.modelUsage }),
       ...(outcome.taskList !== undefined && { taskList: outcome.taskList }),
       ...(outcome.subagentUsage !== undefined && { subagentUsage: outcome.subagentUsage }),

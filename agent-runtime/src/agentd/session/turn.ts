@@ -4,28 +4,29 @@ import { withGrants } from '../context/skills/grants.ts';
 import { SkillFailure } from '../context/skills/render.ts';
 import { sourceOf } from '../context/source.ts';
 import { mcpNews } from '../mcp/news.ts';
-import type { ModelFailure } from '../model/failure.ts';
 import { ModelRefused } from '../model/patient-model.ts';
-import { systemPrompt } from '../model/system-prompt.ts';
+import { type RulesFile, withFileRules } from '../permissions/file-rules.ts';
 import { mayUse } from '../subagents/narrow.ts';
-import { toolDeclarations } from '../tools/registry.ts';
 import { commandOf, startCommand } from './command.ts';
-import { conversationOf, withCacheMarks, withOpening } from './conversation.ts';
-import { type ContentBlock, type TranscriptEntry, textOf } from './entry.ts';
+import { liveEntries } from './compaction.ts';
+import { Compactor } from './compactor.ts';
+import { type ContentBlock, isAnswer, type TranscriptEntry, textOf } from './entry.ts';
+import { rulesOfFiles } from './file-rules.ts';
 import type { SessionHost } from './host.ts';
 import type { LedgerMessage } from './ledger.ts';
 import type { SessionLogs } from './logs.ts';
+import { beginLoop } from './loop.ts';
+import { attemptsOf, refused, requestOf, type Trouble } from './model-request.ts';
 import { commandContent, promptContent } from './prompt.ts';
-import { scopeOf } from './scope.ts';
+import { schedulesOf } from './schedules.ts';
+import { permissionsOf, projectOf, scopeOf } from './scope.ts';
 import { nextStep, turnOf } from './step.ts';
 import { interrupted, type RoundContext, runToolRound } from './tool-round.ts';
 import { addUsage, noUsage, usageOf, utcDay } from './usage.ts';
-import { EntryWriter } from './write-entry.ts';
+import { EntryWriter, type NewEntry } from './write-entry.ts';
 
 /** How a turn ended. `waiting`: on disk is a question that a person must answer before it goes on. */
 export type TurnEnd = 'settled' | 'waiting';
-
-type Failure = { reason: string; message: string };
 
 /** Stands in the transcript where a person stopped a turn. */
 const interruptedText = '[Request interrupted by user]';
@@ -41,11 +42,14 @@ export class Turn {
   readonly #host: SessionHost;
   readonly #writer: EntryWriter;
   readonly #signal: AbortSignal;
-  readonly #changed: (reason?: Failure) => void;
+  readonly #changed: (reason?: Trouble) => void;
   #waitingFor = new Set<string>();
-  /** The whole transcript; grows with each line that is on disk. */
+  /** The transcript, from what the model still sees or from the prompt on; grows with each line that is on disk. */
   #entries: TranscriptEntry[] = [];
   #context: SessionContext | undefined;
+  /** What the settings files of the workspace say. */
+  #rules: RulesFile[] | undefined;
+  readonly #compactor: Compactor;
   /** Tool calls under way. */
   readonly #calls = new Set<string>();
   /** Resolves when its MCP servers are connected, or have been waited for. */
@@ -58,7 +62,7 @@ export class Turn {
     host: SessionHost,
     signal: AbortSignal,
     /** The message's record changed; with the reason it waits for, if any. */
-    changed: (reason?: Failure) => void,
+    changed: (reason?: Trouble) => void,
   ) {
     this.#session = session;
     this.#message = message;
@@ -67,6 +71,8 @@ export class Turn {
     this.#signal = signal;
     this.#changed = changed;
     this.#writer = new EntryWriter(session, logs, host, (entry) => this.#entries.push(entry));
+    const write = (entry: NewEntry) => this.#write(entry);
+    this.#compactor = new Compactor({ session, logs, host, signal, write, changed });
   }
 
   /** The ids of the questions that a turn which ended with `waiting` waits for. */
@@ -86,7 +92,7 @@ export class Turn {
 
   /** Rejects with the signal's reason when the daemon stops; what is on disk is where the next start goes on. */
   async run(): Promise<TurnEnd> {
-    this.#entries = await this.#logs.entries();
+    this.#entries = await this.#logs.recent(this.#message.request.key);
     if (this.#message.startedAt === undefined) {
       const failure = await this.#begin();
       if (failure !== undefined) return this.#settle([], failure);
@@ -105,7 +111,7 @@ export class Turn {
   }
 
   /** Writes the prompt. Returns why not, where it calls for a command that there is not, or that fails. */
-  async #begin(): Promise<Failure | undefined> {
+  async #begin(): Promise<Trouble | undefined> {
     const { request } = this.#message;
     const ended = this.#host.background
       .all()
@@ -113,20 +119,33 @@ export class Turn {
       .filter((task) => !this.#logs.ledger.toldBackground.has(task.id))
       .map((task) => ({ id: task.id, command: task.command, ending: task.ending ?? '' }));
     // A session that begins now has nothing that could have changed meanwhile.
-    const wake = this.#entries.length === 0 ? undefined : this.#host.wakeNote.for(this.#session);
+    const wake = this.#logs.ledger.entries === 0 ? undefined : this.#host.wakeNote.for(this.#session);
     try {
+      if (commandOf(request.text) !== undefined) await this.#readRules();
+      const round = this.#round([]);
       // A task that another agent gave is text.
-      const call = this.#host.subagent === undefined ? commandOf(request.text) : undefined;
-      const started = call && (await startCommand(call, request.key, this.#round([])));
+      const asked = this.#host.subagent === undefined ? commandOf(request.text) : undefined;
+      const loop =
+        asked?.name === 'loop' ? await beginLoop(asked.args, request, schedulesOf(round)) : undefined;
+      if (typeof loop === 'string') return { reason: 'CommandFailed', message: loop };
+      const said = { ...request, text: loop?.prompt ?? request.text };
+      const call = loop === undefined ? asked : commandOf(said.text);
+      const builtIn = call?.name === 'compact' ? ('compact' as const) : undefined;
+      const started =
+        call === undefined || builtIn !== undefined
+          ? undefined
+          : await startCommand(call, request.key, round);
+      const note = [loop?.note, wake].filter((each) => each !== undefined).join('\n') || undefined;
       const content =
         call === undefined || started === undefined
-          ? promptContent(request, ended, wake)
-          : commandContent(call, started.text, request, ended, wake);
+          ? promptContent(said, ended, note)
+          : commandContent(call, started.text, said, ended, note);
       await this.#write({
         message: { role: 'user', content },
         messageKey: request.key,
         ...(ended.length > 0 && { toldBackground: ended.map((task) => task.id) }),
         ...(started !== undefined && { skill: started.use }),
+        ...(builtIn !== undefined && { builtIn }),
       });
       this.#host.wakeNote.told(this.#session);
       return undefined;
@@ -138,30 +157,45 @@ export class Turn {
 
   /** Takes one step; returns how the turn ended, if it did. */
   async #step(): Promise<TurnEnd | undefined> {
-    // Once in a turn: what it began with is what it goes on with.
-    this.#servers ??= this.#host.mcp.prepare(this.#signal);
-    await this.#servers;
     const turn = turnOf(this.#entries, this.#message.request.key);
+    if (turn[0]?.builtIn === 'compact') return this.#compactNow(turn);
     const step = nextStep(turn);
     if (step.kind === 'done') return this.#settle(turn);
     if (step.kind === 'tools') {
+      await this.#prepared();
+      await this.#readRules();
       const round = await runToolRound(step.calls, step.cut, this.#round(turn));
       return round.written === 0 && this.#waits(round.undecided) ? 'waiting' : undefined;
     }
     const refusal = this.#limit(turn);
     if (refusal !== undefined) return this.#settle(turn, refusal);
     const context = this.#openContext();
-    const opening = await context.opening();
-    const news = await context.news(this.#entries);
+    // Beside each other: where the tools do not answer, both wait for them.
+    const [opening] = await Promise.all([context.opening(), this.#prepared()]);
+    const news = await context.news(liveEntries(this.#entries));
     if (news !== undefined) await this.#write(news);
     const ended = await this.#host.subagents.news(this.#session);
     if (ended !== undefined) await this.#write(ended);
-    const note = mcpNews(this.#host.mcp.note(), this.#entries);
+    const note = mcpNews(this.#host.mcp.note(), liveEntries(this.#entries));
     if (note !== undefined) await this.#write(note);
+    if (await this.#compactor.ifFull(this.#entries, opening)) return undefined;
     return this.#ask(turn, opening);
   }
 
+  /** Once in a turn: the servers that it began with are what it goes on with. */
+  #prepared(): Promise<void> {
+    this.#servers ??= this.#host.mcp.prepare(this.#signal);
+    return this.#servers;
+  }
+
+  /** Once in a turn, before something could be decided by them. */
+  async #readRules(): Promise<void> {
+    this.#rules ??= await rulesOfFiles({ logs: this.#logs, host: this.#host }, this.#signal);
+  }
+
   #round(turn: readonly TranscriptEntry[]): RoundContext {
+    const ofWorkspace = permissionsOf({ logs: this.#logs, host: this.#host });
+    const permissions = withFileRules(ofWorkspace, this.#rules ?? []);
     return {
       session: this.#session,
       logs: this.#logs,
@@ -169,7 +203,7 @@ export class Turn {
       writer: this.#writer,
       signal: this.#signal,
       entries: this.#entries,
-      permissions: withGrants(this.#host.config().permissions, turn),
+      permissions: withGrants(permissions, turn),
       seen: seenFiles(this.#entries),
       calls: this.#calls,
     };
@@ -185,10 +219,10 @@ export class Turn {
   /** The files around the session, as they are in this turn. */
   #openContext(): SessionContext {
     const { client, config, log, subagent } = this.#host;
-    const scope = scopeOf({ logs: this.#logs, host: this.#host });
+    const where = { logs: this.#logs, host: this.#host };
     this.#context ??= new SessionContext(
-      sourceOf(client, config().permissions, scope, this.#signal),
-      this.#entries,
+      sourceOf(client, config().permissions, scopeOf(where), this.#signal),
+      projectOf(where),
       log.child({ session: this.#session }),
       subagent === undefined || mayUse(subagent)('Agent'),
     );
@@ -199,28 +233,19 @@ export class Turn {
     turn: readonly TranscriptEntry[],
     opening: readonly ContentBlock[],
   ): Promise<TurnEnd | undefined> {
-    const messages = withCacheMarks(withOpening(conversationOf(this.#entries), opening));
-    const { subagent } = this.#host;
-    const loaded = this.#entries.flatMap((entry) => entry.loadedTools ?? []);
-    const tools = toolDeclarations(this.#host.mcp.declared(loaded), subagent && mayUse(subagent));
-    const request = () => {
-      const { workspace, model, systemPrompt: custom } = this.#host.config();
-      return { model: model.name, system: systemPrompt(workspace, custom), tools, messages };
-    };
     let troubled = false;
+    const attempts = attemptsOf(
+      { session: this.#session, host: this.#host, signal: this.#signal },
+      (trouble) => {
+        troubled = true;
+        this.#changed(trouble);
+      },
+    );
     try {
-      const answer = await this.#host.model.answer(request, {
-        signal: this.#signal,
-        onText: (text) => {
-          this.#host.delta(this.#session, text);
-          this.#host.active();
-        },
-        onFailure: (failure) => {
-          troubled = true;
-          this.#host.log.warn({ session: this.#session, ...failure }, 'model request failed');
-          this.#changed(waitingFor(failure));
-        },
-      });
+      const where = { logs: this.#logs, host: this.#host };
+      const messages = this.#compactor.messages(this.#entries, opening);
+      const request = requestOf(where, this.#entries, messages);
+      const answer = await this.#host.model.answer(request, attempts);
       if (troubled) this.#changed();
       const { id, type, role, model, content, stop_reason, stop_sequence, usage } = answer;
       const message = {
@@ -237,15 +262,33 @@ export class Turn {
       return undefined;
     } catch (error) {
       if (!(error instanceof ModelRefused)) throw error;
-      const { failure } = error;
-      return this.#settle(turn, refused(failure));
+      if (this.#compactor.avoidsBlock(error, this.#entries)) return undefined;
+      return this.#settle(turn, refused(error.failure));
+    }
+  }
+
+  /** `/compact`: the reply is the summary. */
+  async #compactNow(turn: readonly TranscriptEntry[]): Promise<TurnEnd> {
+    const summary = turn.find((entry) => entry.compaction !== undefined);
+    if (summary !== undefined) return this.#settle(turn, undefined, summary);
+    const before = this.#entries.slice(0, this.#entries.length - turn.length);
+    const instructions = commandOf(this.#message.request.text)?.args || undefined;
+    try {
+      const opening = await this.#openContext().opening();
+      const compacted = await this.#compactor.before(before, opening, instructions);
+      if (compacted === 'done') return this.#compactNow(turnOf(this.#entries, this.#message.request.key));
+      const why = compacted === 'nothing' ? 'there is nothing to summarize yet' : 'the model gave no summary';
+      return this.#settle(turn, { reason: 'CommandFailed', message: `/compact changed nothing: ${why}.` });
+    } catch (error) {
+      if (!(error instanceof ModelRefused)) throw error;
+      return this.#settle(turn, refused(error.failure));
     }
   }
 
   /** Why the model must not be asked once more. */
-  #limit(turn: readonly TranscriptEntry[]): Failure | undefined {
+  #limit(turn: readonly TranscriptEntry[]): Trouble | undefined {
     const { maxTurns, maxTokensPerDay } = this.#host.config().model;
-    const asked = turn.filter((entry) => entry.message.role === 'assistant').length;
+    const asked = turn.filter(isAnswer).length;
     if (maxTurns !== undefined && asked >= maxTurns) {
       return {
         reason: 'MaxTurns',
@@ -281,8 +324,11 @@ export class Turn {
     return this.#settle(turn, { reason: 'Interrupted', message: 'A person stopped the turn.' });
   }
 
-  async #settle(turn: readonly TranscriptEntry[], failure?: Failure): Promise<TurnEnd> {
-    const reply = turn.findLast((entry) => entry.message.role === 'assistant');
+  async #settle(
+    turn: readonly TranscriptEntry[],
+    failure?: Trouble,
+    reply = turn.findLast(isAnswer),
+  ): Promise<TurnEnd> {
     await this.#host.health.insist(this.#stopSignal(), () =>
       this.#logs.appendRecords({
         type: 'settled',
@@ -326,18 +372,4 @@ function seenFiles(entries: readonly TranscriptEntry[]): Map<string, string> {
 function plainBlock(block: ContentBlock): ContentBlock {
   const { parsed_output: _, ...plain } = block;
   return plain;
-}
-
-/** Why a message waits for the model. */
-function waitingFor({ reason, message }: ModelFailure): Failure {
-  if (reason === 'Unauthorized') return { reason: 'ModelUnauthorized', message };
-  if (reason === 'CredentialMissing') return { reason: 'ModelCredentialMissing', message };
-  return { reason: 'ModelUnavailable', message };
-}
-
-/** Why a message failed, as the model would refuse it again. */
-function refused({ gateway, message }: ModelFailure): Failure {
-  if (gateway === 'TokenBudgetSpent' || gateway === 'CostBudgetSpent') return { reason: gateway, message };
-  const who = gateway === undefined ? 'The model provider' : 'The gateway';
-  return { reason: 'ModelRefused', message: `${who} refused the request: ${message}` };
 }

@@ -1,5 +1,5 @@
 import type { TokenUsage } from '../../protocol/messages.ts';
-import type { TranscriptEntry } from './entry.ts';
+import type { ApiTokens, TranscriptEntry } from './entry.ts';
 
 export const noUsage: TokenUsage = {
   inputTokens: 0,
@@ -12,6 +12,11 @@ export const noUsage: TokenUsage = {
 export function usageOf(entry: Pick<TranscriptEntry, 'message' | 'modelUsage'>): TokenUsage {
   const usage = entry.message.usage;
   if (usage === undefined) return entry.modelUsage ?? noUsage;
+  const compactions = usage.iterations?.filter((iteration) => iteration.type === 'compaction') ?? [];
+  return [usage, ...compactions].map(tokensOf).reduce(addUsage);
+}
+
+function tokensOf(usage: ApiTokens): TokenUsage {
   return {
     inputTokens: usage.input_tokens,
     outputTokens: usage.output_tokens,

@@ -9,7 +9,17 @@ export type NewEntry = Pick<TranscriptEntry, 'message'> &
   Partial<
     Pick<
       TranscriptEntry,
-      'messageKey' | 'toolUseResult' | 'toldBackground' | 'subagentUsage' | 'contextFiles' | 'skill' | 'cwd'
+      | 'messageKey'
+      | 'toolUseResult'
+      | 'toldBackground'
+      | 'subagentUsage'
+      | 'contextFiles'
+      | 'skill'
+      | 'permissionMode'
+      | 'cwd'
+      | 'compaction'
+      | 'builtIn'
+      | 'rewind'
     >
   >;
 
@@ -52,7 +62,7 @@ export class EntryWriter {
     const { cwd, message, ...more } = fresh;
     const subagent = this.#host.subagent;
     const entry: TranscriptEntry = {
-      type: message.role,
+      type: fresh.compaction === undefined ? message.role : 'system',
       uuid: randomUUID(),
       parentUuid: ledger.lastUuid,
       sessionId: subagent?.session ?? this.#session,

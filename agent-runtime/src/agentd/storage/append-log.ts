@@ -6,7 +6,7 @@ import type { StorageHealth } from './health.ts';
 
 interface Waiting {
   bytes: Buffer;
-  resolve: () => void;
+  resolve: (offset: number) => void;
   reject: (error: unknown) => void;
 }
 
@@ -53,8 +53,11 @@ export class AppendLog {
     return this.#hash.copy().digest('hex');
   }
 
-  /** Adds one line a record; rejects with `StorageError` when the volume refuses, and then none of them is there. */
-  append(...records: object[]): Promise<void> {
+  /**
+   * Adds one line a record. Resolves with the byte that the first one begins at; rejects with `StorageError` when the volume
+   * refuses, and then none of them is there.
+   */
+  append(...records: object[]): Promise<number> {
     const bytes = Buffer.from(records.map((record) => `${JSON.stringify(record)}\n`).join(''));
     return new Promise((resolve, reject) => {
       this.#queue.push({ bytes, resolve, reject });
@@ -85,10 +88,14 @@ export class AppendLog {
         for (const waiting of batch) waiting.reject(refused);
         continue;
       }
+      let offset = this.#length;
       this.#length += bytes.length;
       this.#hash.update(bytes);
       this.#health.wrote();
-      for (const waiting of batch) waiting.resolve();
+      for (const waiting of batch) {
+        waiting.resolve(offset);
+        offset += waiting.bytes.length;
+      }
     }
     this.#draining = undefined;
   }

@@ -10,6 +10,7 @@ export interface Layout {
   background: string;
   events: string;
   fork: string;
+  rewind: string;
   mcpApprovals: string;
 }
 
@@ -22,6 +23,7 @@ export function layoutOf(root: string): Layout {
     background: join(root, 'background.jsonl'),
     events: join(root, 'events.jsonl'),
     fork: join(root, 'fork.json'),
+    rewind: join(root, 'rewind.json'),
     mcpApprovals: join(root, 'mcp-approvals.json'),
   };
 }

@@ -3,17 +3,17 @@ import { open } from 'node:fs/promises';
 const newline = 10;
 
 /**
- * The lines of the first `length` bytes of a file, without their newlines. Only the byte 10 ends a line: U+2028, which JSON
+ * The lines of a file from the byte `from` up to `to`, without their newlines. Only the byte 10 ends a line: U+2028, which JSON
  * leaves as it is and `node:readline` takes for an end, does not.
  */
-export async function* readLines(path: string, length: number): AsyncGenerator<string> {
-  if (length === 0) return;
+export async function* readLines(path: string, to: number, from = 0): AsyncGenerator<string> {
+  if (to <= from) return;
   const handle = await open(path, 'r');
   try {
     let rest = Buffer.alloc(0);
     const chunk = Buffer.alloc(256 * 1024);
-    for (let at = 0; at < length; ) {
-      const { bytesRead } = await handle.read(chunk, 0, Math.min(chunk.length, length - at), at);
+    for (let at = from; at < to; ) {
+      const { bytesRead } = await handle.read(chunk, 0, Math.min(chunk.length, to - at), at);
       if (bytesRead === 0) break;
       at += bytesRead;
       const bytes = Buffer.concat([rest, chunk.subarray(0, bytesRead)]);

@@ -23,12 +23,12 @@ export const largestLog = 4 * 1024 ** 3;
 const longest = 64 * 1024 * 1024;
 
 /**
- * Reads a log once: each whole line goes parsed to `onRecord`, the bytes into the running hash, and a torn last line is
- * removed. Undefined when there is no such file. 100 MB take about 0.6 s, most of it JSON.parse.
+ * Reads a log once: each whole line goes parsed to `onRecord`, with the byte that it begins at, the bytes into the running hash, and a
+ * torn last line is removed. Undefined when there is no such file. 100 MB take about 0.6 s, most of it JSON.parse.
  */
 export async function scanLog(
   path: string,
-  onRecord: (record: unknown) => void,
+  onRecord: (record: unknown, offset: number) => void,
   marks: readonly number[] = [],
 ): Promise<LogScan | undefined> {
   const handle = await openRegular(path, constants.O_RDWR).catch((error: NodeJS.ErrnoException) => {
@@ -120,11 +120,12 @@ function hashWithMarks(scan: LogScan, bytes: Buffer, marks: number[]): void {
   scan.hash.update(bytes.subarray(from));
 }
 
-function parseLines(bytes: Buffer, onRecord: (record: unknown) => void, scan: LogScan): void {
+function parseLines(bytes: Buffer, onRecord: (record: unknown, offset: number) => void, scan: LogScan): void {
+  let offset = scan.length;
   for (const line of bytes.toString('utf8').split('\n')) {
-    if (line === '') continue;
-    const record = parseObject(line);
-    if (record === undefined) scan.unreadable += 1;
-    else onRecord(record);
+    const record = line === '' ? undefined : parseObject(line);
+    if (record !== undefined) onRecord(record, offset);
+    else if (line !== '') scan.unreadable += 1;
+    offset += Buffer.byteLength(line) + 1;
   }
 }

@@ -10,8 +10,9 @@ import {
   terminalState,
 } from '../../protocol/terminals.ts';
 import { terminalUpgrade } from '../../protocol/tools-api.ts';
+import { askedOfTools } from '../api/asked-of-tools.ts';
 import { HttpError } from '../api/error.ts';
-import { ToolRefused, type ToolsClient, ToolsUnavailable } from '../tools/tools-client.ts';
+import type { ToolsClient } from '../tools/tools-client.ts';
 import { relay } from './relay.ts';
 import { acceptWebSocket } from './web-socket.ts';
 
@@ -29,17 +30,20 @@ export class Terminals {
 
   /** @throws HttpError, as all others here. */
   open(request: TerminalRequest): Promise<TerminalState> {
-    return asked(this.#client.call('POST', '/terminals', request, terminalState));
+    return askedOfTools('terminal', this.#client.call('POST', '/terminals', request, terminalState));
   }
 
   async list(): Promise<TerminalState[]> {
-    const { terminals } = await asked(this.#client.call('GET', '/terminals', undefined, terminalList));
+    const { terminals } = await askedOfTools(
+      'terminal',
+      this.#client.call('GET', '/terminals', undefined, terminalList),
+    );
     return terminals;
   }
 
   /** Hangs up; resolves when all that ran on it has ended. */
   async end(id: string): Promise<void> {
-    await asked(this.#client.call('DELETE', pathOf(id), undefined, z.object({})));
+    await askedOfTools('terminal', this.#client.call('DELETE', pathOf(id), undefined, z.object({})));
   }
 
   /** Answers the request with a WebSocket that shows the terminal. Resolves when it is open. */
@@ -50,7 +54,7 @@ export class Terminals {
         'invalid',
         `A terminal is a WebSocket of the subprotocol ${terminalProtocol}: offer it in Sec-WebSocket-Protocol.`,
       );
-    const upstream = await asked(this.#client.upgrade(pathOf(id), terminalUpgrade));
+    const upstream = await askedOfTools('terminal', this.#client.upgrade(pathOf(id), terminalUpgrade));
     // The client may be gone meanwhile, or be none that speaks WebSocket.
     socket.once('close', () => upstream.destroy());
     upstream.on('error', () => upstream.destroy());
@@ -69,27 +73,4 @@ export class Terminals {
 
 function pathOf(id: string): string {
   return `/terminals/${encodeURIComponent(id)}`;
-}
-
-const codes = {
-  invalid: 'invalid',
-  not_found: 'not_found',
-  conflict: 'conflict',
-  limit: 'conflict',
-  stopping: 'checkpointing',
-} as const;
-
-/** What `workspaced` refused, as the API says it. */
-async function asked<T>(answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof ToolRefused) {
-      const code = codes[error.code as keyof typeof codes] ?? 'unavailable';
-      throw new HttpError(code, `${error.message.charAt(0).toUpperCase()}${error.message.slice(1)}.`);
-    }
-    if (error instanceof ToolsUnavailable)
-      throw new HttpError('unavailable', `No terminal can be reached: ${error.message}. Try again.`);
-    throw error;
-  }
 }

@@ -173,6 +173,7 @@ export class ScriptedTools {
 
   // biome-ignore lint/suspicious/noExplicitAny: as above
   async #file(operation: string, body: any): Promise<[number, unknown]> {
+    if (operation === 'resolve') return [200, { paths: body.paths }];
     if (operation === 'collect') return [200, { files: [], problems: [], truncated: false }];
     if (operation === 'glob') return [200, { paths: this.found, truncated: false }];
     if (operation === 'grep') return [200, { output: this.found.join('\n'), truncated: false }];

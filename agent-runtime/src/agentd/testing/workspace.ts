@@ -29,6 +29,7 @@ type ConfigChange = Partial<Pick<RuntimeConfig, 'services' | 'systemPrompt'>> & 
   permissions?: Partial<RuntimeConfig['permissions']>;
   model?: Partial<RuntimeConfig['model']>;
   checkpoint?: Partial<RuntimeConfig['checkpoint']>;
+  schedules?: Partial<RuntimeConfig['schedules']>;
 };
 
 /** A workspace without a pod: a volume, tools and a model that outlive the agents started on it. */
@@ -64,9 +65,10 @@ export class TestWorkspace {
     this.config = {
       revision: '1',
       workspace: { namespace: 'team', name: 'demo', uid: 'uid-1' },
-      model: { name: 'scripted', baseUrl: model.url, ...change.model },
       permissions: { mode: 'bypassPermissions', allow: [], ask: [], deny: [], ...change.permissions },
+      model: { name: 'scripted', baseUrl: model.url, compactAt: 150_000, ...change.model },
       services: change.services ?? [],
+      schedules: { most: 20, minIntervalSeconds: 1, ...change.schedules },
       checkpoint: { keep: 2, processes: 'Restart', onDumpFailure: 'StayAwake', ...change.checkpoint },
     };
   }

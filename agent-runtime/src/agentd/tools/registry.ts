@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import { agent } from './agent.ts';
+import { askUserQuestion } from './ask-user-question.ts';
 import { bash } from './bash.ts';
+import { exitPlanMode } from './exit-plan-mode.ts';
 import { edit, read, write } from './files.ts';
 import { notebookEdit } from './notebook-edit.ts';
+import { cronCreate, cronDelete, cronList, scheduleWakeup } from './schedule.ts';
 import { glob, grep } from './search.ts';
 import { sendMessage } from './send-message.ts';
 import { skill } from './skill.ts';
@@ -19,6 +22,8 @@ const tools = [
   ...[bash, read, write, edit, glob, grep],
   ...[notebookEdit, taskOutput, taskStop, skill, agent, sendMessage],
   ...[webFetch, taskCreate, taskUpdate, taskGet, taskListTool],
+  ...[askUserQuestion, exitPlanMode],
+  ...[cronCreate, cronList, cronDelete, scheduleWakeup],
 ] as unknown as readonly AnyTool[];
 
 /** Names that older prompts and plugins use. */

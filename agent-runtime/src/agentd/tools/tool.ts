@@ -1,10 +1,24 @@
 import type { z } from 'zod';
-import type { TokenUsage } from '../../protocol/messages.ts';
+import type { PermissionMode } from '../../protocol/config.ts';
+import type { ApprovalRequest, TokenUsage } from '../../protocol/messages.ts';
+import type { ScheduleState } from '../../protocol/state.ts';
 import type { BackgroundTasks } from '../background/background-tasks.ts';
 import type { Access } from '../permissions/decide.ts';
+import type { Schedule } from '../schedule/schedule.ts';
 import type { ContentBlock, TranscriptEntry } from '../session/entry.ts';
 import type { TaskList } from './task-list/list.ts';
 import type { ToolsClient } from './tools-client.ts';
+
+/** The schedules of one session. */
+export interface SessionSchedules {
+  /** Resolves when it is on disk, with when it is due; or with why not, for the model. */
+  add(schedule: Schedule): Promise<string | { schedule: Schedule; nextAt: string | undefined }>;
+  /** False: the session has no such schedule. */
+  remove(id: string): Promise<boolean>;
+  list(): ScheduleState[];
+  /** Milliseconds, and a number. */
+  limits(): { minInterval: number; most: number };
+}
 
 /** What a tool works with. */
 export interface ToolContext {
@@ -20,6 +34,12 @@ export interface ToolContext {
   seen: ReadonlyMap<string, string>;
   /** Whether a deny rule keeps this path from being read. */
   hidden: (path: string) => boolean;
+  /** What a person answered, where the tool asked. */
+  answers?: readonly string[];
+  /** In plan mode: the mode that follows when the plan is approved. */
+  afterPlan?: PermissionMode;
+  /** What the session is to be told later. */
+  schedules: SessionSchedules;
   /** Something that counts as activity happened. */
   active: () => void;
   /** Starts a skill for the model; what comes of it is the outcome of the tool. */
@@ -66,6 +86,8 @@ export interface ToolOutcome {
   loadedTools?: string[];
   /** The skill that was started, with what it may use. */
   skill?: NonNullable<TranscriptEntry['skill']>;
+  /** The permission mode of the session from here on. */
+  permissionMode?: PermissionMode;
   /** What the subagents cost whose report this is. */
   subagentUsage?: TokenUsage;
   /** What it asked the model for. */
@@ -90,6 +112,8 @@ export interface Tool<Input> {
   access(input: Input, context: { cwd: string; home: string }): Access;
   /** One line for a person who is asked. */
   summary(input: Input): string;
+  /** What else a person needs to see, where the call is itself a question. */
+  asks?(input: Input): Pick<ApprovalRequest, 'questions' | 'plan'>;
   run(input: Input, context: ToolContext): Promise<ToolOutcome>;
 }
 

@@ -55,6 +55,12 @@ describe('the tools as the model sees them', () => {
       'TaskUpdate',
       'TaskGet',
       'TaskList',
+      'AskUserQuestion',
+      'ExitPlanMode',
+      'CronCreate',
+      'CronList',
+      'CronDelete',
+      'ScheduleWakeup',
     ]);
   });
 

@@ -13,6 +13,7 @@ import {
   globRequest,
   grepRequest,
   readRequest,
+  resolveRequest,
   restoreRequest,
   servicesRequest,
   stopRequest,
@@ -218,6 +219,14 @@ function files({ gate, search }: Workspace): Route[] {
       method: 'POST',
       path: '/files/read',
       handle: async ({ request }) => readLines(await readBody(request, readRequest), confinement),
+    },
+    {
+      method: 'POST',
+      path: '/files/resolve',
+      async handle({ request }) {
+        const { paths } = await readBody(request, resolveRequest);
+        return { paths: await Promise.all(paths.map((path) => confinement.resolve(path))) };
+      },
     },
     {
       method: 'POST',

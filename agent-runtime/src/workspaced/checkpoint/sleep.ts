@@ -132,7 +132,11 @@ export class Sleep {
     if ('unsupported' in images)
       return wanted?.images.map(({ kind, id }) => ({ kind, id, lost: images.unsupported }));
     if (images.frozen) await images.thaw();
-    if (wanted === undefined) return undefined;
+    if (wanted === undefined) {
+      // Whoever asks for none starts processes that change the files which these fit.
+      await images.discard();
+      return undefined;
+    }
     return images.restore(wanted.folder, wanted.images, services);
   }
 

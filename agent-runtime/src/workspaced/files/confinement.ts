@@ -28,7 +28,7 @@ export class Confinement {
   /** The real path of an existing file or directory that may be read. Relative paths and `~` start in the home. */
   async forReading(path: string): Promise<string> {
     const { home, writable, readable } = this.#roots;
-    const real = await this.#resolve(path);
+    const real = await this.resolve(path);
     await this.#check(path, real, [home, ...writable, ...readable], 'read');
     return real;
   }
@@ -36,7 +36,7 @@ export class Confinement {
   /** The real path of a file that may be written; neither it nor its folders need exist yet. */
   async forWriting(path: string): Promise<string> {
     const { home, writable } = this.#roots;
-    const real = await this.#resolve(path);
+    const real = await this.resolve(path);
     await this.#check(path, real, [home, ...writable], 'write');
     return real;
   }
@@ -49,7 +49,8 @@ export class Confinement {
     return isAbsolute(path) ? resolve(path) : resolve(this.#roots.home, path);
   }
 
-  async #resolve(path: string): Promise<string> {
+  /** The real path of what is there or not, wherever it leads: nothing is opened. */
+  async resolve(path: string): Promise<string> {
     const absolute = this.absolute(path);
     try {
       return await realTarget(absolute, 0);

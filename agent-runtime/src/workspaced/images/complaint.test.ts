@@ -16,6 +16,10 @@ describe('what criu complains of', () => {
       'Error (criu/tty.c:410): tty: Found slave peer index 0 without correspond master peer',
       /^it holds a terminal of a process outside/,
     ],
+    [
+      "Error (criu/cr-dump.c:478): Task 321 with SysVIPC shmem map @7fd doesn't live in IPC ns",
+      /^it has shared memory of System V/,
+    ],
   ])('is said in words that lead on', (log, sentence) => {
     expect(complaintOf(`Warn  (criu/kerndat.c:1200): nothing\n${log}\n`)).toMatch(sentence);
   });

@@ -13,6 +13,10 @@ const complaints: readonly [RegExp, string][] = [
     'it is connected by a Unix socket to a process outside of it. Start both as one service',
   ],
   [/tty: /, 'it holds a terminal of a process outside of it. Start it without one'],
+  [
+    /SysVIPC shmem/,
+    'it has shared memory of System V. That is made of files for programs that call it by the C library; this one calls the kernel by itself',
+  ],
   [/pid \d+.*(already|in use)|Can't fork for \d+: File exists/i, 'its process id is taken'],
   [
     /(File|file) .* has bad (size|mode)|build-id/,

@@ -25,6 +25,9 @@ import { Onlooker } from '../testing/onlooker.ts';
 import { standInForCriu } from '../testing/stand-in-for-criu.ts';
 import { compileTerminalHost } from '../testing/terminal-host.ts';
 
+// Each starts two daemons or three, and a shell: seconds, where other tests keep the machine busy.
+vi.setConfig({ testTimeout: 60_000 });
+
 /** The real daemon with a stand-in for criu. A pod ends by KILL here, so that what was dumped is still there to be "restored". */
 let base: string;
 let terminalHost: string;

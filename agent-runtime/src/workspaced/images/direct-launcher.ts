@@ -14,18 +14,16 @@ const firstPid = 320;
 /** Uses up the ids below, which takes 120 to 260 ms once a pod. */
 const spendPids = `while :; do (:) & wait; (( $! >= ${firstPid} )) && exit; done`;
 
-/** Starts processes so that criu can dump them: no pipe or socket ties them to `workspaced`, and they do not use io_uring. */
+/** Starts processes so that criu can dump them: no pipe or socket ties them to `workspaced`. */
 export class DirectLauncher implements Launcher {
   readonly #frozen: () => boolean;
-  readonly #preload: string | undefined;
   readonly #log: Log;
   #pidsSpent: Promise<unknown> | undefined;
 
-  /** `preload`: the library that hides io_uring. `frozen`: whether dumped processes wait to go on or to be killed. */
-  constructor(options: { frozen: () => boolean; preload: string | undefined; log: Log }) {
-    this.#frozen = options.frozen;
-    this.#preload = options.preload;
-    this.#log = options.log;
+  /** `frozen`: whether dumped processes wait to go on or to be killed. */
+  constructor(frozen: () => boolean, log: Log) {
+    this.#frozen = frozen;
+    this.#log = log;
   }
 
   async capped(path: string, cap: number): Promise<DirectOutput> {
@@ -36,18 +34,17 @@ export class DirectLauncher implements Launcher {
     return new DirectOutput(path, rotateAt, 'rotate', this.#frozen, this.#log);
   }
 
-  /** What must have happened before a process starts that shall be dumped; answers its environment. */
-  async prepare(env: Readonly<Record<string, string>>): Promise<Record<string, string>> {
+  /** What must have happened before a process starts that shall be dumped. */
+  async prepare(): Promise<void> {
     this.#pidsSpent ??= promisify(execFile)('bash', ['-c', spendPids]);
     await this.#pidsSpent;
-    return this.#withPreload(env);
   }
 
   async start(command: SessionCommand, output: OutputFile): Promise<Launched> {
-    const env = await this.prepare(command.env);
+    await this.prepare();
     const direct = ofThisKind(output);
     await using file = await direct.openForProcess();
-    const session = await Session.startInto({ ...command, env }, file.fd);
+    const session = await Session.startInto(command, file.fd);
     return this.#launched(session, direct);
   }
 
@@ -58,12 +55,6 @@ export class DirectLauncher implements Launcher {
   #launched(session: Session, output: DirectOutput): Launched {
     output.watch();
     return { session, drained: () => output.close() };
-  }
-
-  #withPreload(env: Readonly<Record<string, string>>): Record<string, string> {
-    if (this.#preload === undefined) return { ...env };
-    const { LD_PRELOAD: own } = env;
-    return { ...env, LD_PRELOAD: own ? `${this.#preload}:${own}` : this.#preload };
   }
 }
 

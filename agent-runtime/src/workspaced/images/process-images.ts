@@ -114,7 +114,8 @@ export class ProcessImages {
   ): Promise<ImageOutcome[]> {
     const { folder, log } = this.#context;
     const before = join(folder, name);
-    const until = performance.now() + restoreMs;
+    const started = performance.now();
+    const until = started + restoreMs;
     const outcomes: ImageOutcome[] = [];
     const whole: ProcessImage[] = [];
     const lose = ({ kind, id }: ProcessImage, lost: string) => {
@@ -152,9 +153,20 @@ export class ProcessImages {
         else lose(image, lost);
       }
     }
-    // They are no good any more. The next dump tries to remove them again, and so does the next start.
-    await this.#remove().catch((error: unknown) => log.warn('images cannot be removed', { error }));
+    await this.discard();
+    const lost = outcomes.filter((outcome) => outcome.lost !== undefined).length;
+    log.info('restored', {
+      images: outcomes.length - lost,
+      lost,
+      ms: Math.round(performance.now() - started),
+    });
     return outcomes;
+  }
+
+  /** Removes images that are no good any more. Where that fails the next dump does it. */
+  async discard(): Promise<void> {
+    const { log } = this.#context;
+    await this.#remove().catch((error: unknown) => log.warn('images cannot be removed', { error }));
   }
 
   /** Undefined where it ended before its turn came. */

@@ -12,8 +12,8 @@ export interface TerminalsContext extends LaunchContext {
   program: string;
   /** Where hosts that let go of their line come back, as sockets: a folder of this pod alone, the same in the next one. */
   lines: string;
-  /** Makes ready for a command that can be dumped; answers its environment. Default: nothing. */
-  prepare?: (env: Record<string, string>) => Promise<Record<string, string>>;
+  /** Makes ready for commands that can be dumped. Default: nothing. */
+  prepare?: () => Promise<void>;
   limits: TerminalLimits;
 }
 
@@ -132,15 +132,13 @@ export class Terminals {
 
   async #start(request: TerminalRequest): Promise<TerminalState> {
     const { columns, rows, command = loginShell, directory, term = 'xterm-256color', name } = request;
-    const {
-      cwd,
-      env: plain,
-      prefix,
-      missing,
-    } = await prepareLaunch(this.#context, { cwd: directory, env: { TERM: term } });
+    const { cwd, env, prefix, missing } = await prepareLaunch(this.#context, {
+      cwd: directory,
+      env: { TERM: term },
+    });
     if (missing !== undefined) throw new ToolFailure('not_found', `the directory ${missing} does not exist`);
     const { program, prepare } = this.#context;
-    const env = (await prepare?.(plain)) ?? plain;
+    await prepare?.();
     const host = await TerminalHost.start({ program, columns, rows, command, cwd, env, prefix });
     this.#opened += 1;
     // Ids of an earlier workspaced must not come again: who attaches to one would see a terminal of somebody else.

@@ -47,6 +47,15 @@ describe('a page', () => {
     expect(seen).toEqual([url, `Basic ${Buffer.from('team.demo:key').toString('base64')}`]);
   });
 
+  it('that the proxy refuses is told in the words of the proxy', async () => {
+    const proxy = await serve((_, response) => {
+      response.writeHead(403, { 'content-type': 'text/plain', 'proxy-status': 'gateway; error=denied' });
+      response.end('ask for spec.egress.allow');
+    });
+    const page = get('http://outside.example/', { HTTP_PROXY: proxy });
+    await expect(page).rejects.toThrow('could not be fetched: ask for spec.egress.allow');
+  });
+
   it('is followed on its own host, and to no other', async () => {
     const url = await serve((request, response) => {
       const location = request.url === '/one' ? '/two' : 'http://other.example/three';

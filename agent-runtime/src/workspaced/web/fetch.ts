@@ -93,6 +93,9 @@ async function read(
       'invalid',
       `${url.href} answered ${status} with ${type.slice(0, 100) || 'no type'}, which is no text: fetch it with curl in Bash`,
     );
+  // The proxy's own word, not the page's: the model need not read it for somebody.
+  if (status >= 400 && response.headers['proxy-status'] !== undefined)
+    throw new ToolFailure('io', `${url.href} could not be fetched: ${page.text.trim().slice(0, 2_000)}`);
   return { status, url: url.href, text: page.text, truncated: truncated || page.truncated };
 }
 

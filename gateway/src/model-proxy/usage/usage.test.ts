@@ -57,6 +57,15 @@ describe('tokens of a stream', () => {
     });
   });
 
+  it('have those of compactions, which are in none of its sums', () => {
+    const spent =
+      '"iterations":[{"type":"compaction","input_tokens":7000,"output_tokens":300},{"type":"message","input_tokens":100}]';
+    const text = stream().replace('"usage":{"output_tokens":42}', `"usage":{"output_tokens":42,${spent}}`);
+    expect(read([Buffer.from(text)])).toEqual({ ...counted, inputTokens: 7_100, outputTokens: 342 });
+    const odd = text.replace('"input_tokens":7000', '"input_tokens":"many"');
+    expect(read([Buffer.from(odd)])).toEqual(counted);
+  });
+
   it('do not need sense in what passes: lines of megabytes, no JSON, numbers that are none', () => {
     const odd = `data: ${'x'.repeat(3 << 20)}\n\ndata: {"type":\n\ndata: null\n\ndata: {"type":"message_delta","usage":{"output_tokens":-1}}\n\n`;
     expect(read([Buffer.from(odd), bytes])).toEqual(counted);

@@ -1,4 +1,9 @@
-import type { CheckpointState, MessageRecord, RuntimeState } from '@dormouse/agent-runtime/protocol';
+import type {
+  CheckpointState,
+  MessageRecord,
+  RewindTarget,
+  RuntimeState,
+} from '@dormouse/agent-runtime/protocol';
 import { AgentRefusedError, AgentUnreachableError } from '../../runtime/index.ts';
 
 /** What is on the claim: it outlives pods and crashes. */
@@ -13,8 +18,12 @@ export interface Volume {
   cursors: Map<number, number>;
   lastSequence: number;
   cursor: number;
+  /** The last rewind that it is the outcome of. */
+  rewound?: RewindTarget;
   /** Questions to a person, with the key of the answer where there is one. */
   questions: Map<string, string | undefined>;
+  /** When it asked to be awake (milliseconds); gone once it was. */
+  wakeAt: number | undefined;
 }
 
 export function emptyVolume(): Volume {
@@ -26,6 +35,7 @@ export function emptyVolume(): Volume {
     lastSequence: 0,
     cursor: 0,
     questions: new Map(),
+    wakeAt: undefined,
   };
 }
 
@@ -40,12 +50,21 @@ export class SimulatedAgent {
   #checkpoint: CheckpointState | undefined;
   #activityAt: number;
   readonly #now: () => number;
+  readonly #began: (key: string) => void;
 
-  constructor(podUID: string, workspaceUID: string, volume: Volume, now: () => number) {
+  /** @param began told of each message that is begun */
+  constructor(
+    podUID: string,
+    workspaceUID: string,
+    volume: Volume,
+    now: () => number,
+    began: (key: string) => void = () => undefined,
+  ) {
     this.podUID = podUID;
     this.workspaceUID = workspaceUID;
     this.volume = volume;
     this.#now = now;
+    this.#began = began;
     this.#activityAt = now();
   }
 
@@ -76,12 +95,33 @@ export class SimulatedAgent {
     this.#activityAt = this.#now();
   }
 
+  /** What a first start on a copy of an earlier volume does; says whether it could. */
+  rewind(target: RewindTarget): boolean {
+    const { volume } = this;
+    if (volume.rewound?.id === target.id) return true;
+    if (!volume.manifests.has(target.sequence)) return false;
+    for (const [key, record] of volume.inbox)
+      if (record.phase === 'Queued' || record.phase === 'Working')
+        volume.inbox.set(key, { ...record, phase: 'Failed', completedAt: this.#time() });
+    volume.questions.clear();
+    volume.rewound = target;
+    volume.cursor += 1_000;
+    return true;
+  }
+
   /** One step of work; says whether there was any. */
   work(): boolean {
     if (this.held) return false;
+    if (this.volume.wakeAt !== undefined && this.volume.wakeAt <= this.#now()) {
+      this.volume.wakeAt = undefined;
+      this.volume.cursor += 1;
+      this.#activityAt = this.#now();
+      return true;
+    }
     for (const [key, record] of this.volume.inbox) {
       if (record.phase === 'Queued') {
         this.volume.inbox.set(key, { ...record, phase: 'Working', startedAt: this.#time() });
+        this.#began(key);
       } else if (record.phase === 'Working' && record.reason === undefined) {
         this.volume.inbox.set(key, {
           ...record,
@@ -187,12 +227,14 @@ export class SimulatedAgent {
           ...{ id, session: 'default', toolUseId: `t-${id}`, tool: 'Bash', summary: 'make' },
           requestedAt: '2026-01-01T00:00:00.000Z',
         })),
+      ...(this.volume.wakeAt !== undefined && { nextWakeAt: new Date(this.volume.wakeAt).toISOString() }),
       background: [],
       subagents: [],
       services: [],
       tools: 'ready',
       ...(this.#checkpoint === undefined ? {} : { checkpoint: this.#checkpoint }),
       lastSequence: this.volume.lastSequence,
+      ...(this.volume.rewound === undefined ? {} : { rewound: this.volume.rewound }),
       restore: { outcome: 'Fresh', processes: 'None', rejected: [], restored: [], restarted: [], ended: [] },
     };
   }

@@ -47,6 +47,8 @@ export class SimulatedApiServer
   terminating = false;
   /** Requests for lists, and creates that were refused. */
   readonly requests = { lists: 0, refused: 0 };
+  /** Writes of the operator that reached it. */
+  writes = 0;
   /** Called for every delete that is accepted, before it takes effect. */
   onDelete: (plural: string, object: Stored, grace: number | undefined) => void = () => undefined;
   /** Called after every write. */
@@ -100,7 +102,11 @@ export class SimulatedApiServer
   }
 
   apply<T extends KubeObject>(of: Resource<T>, object: Desired<T>): Promise<T> {
-    return this.#write(() => this.read(of, object.metadata) ?? this.insert(of, object));
+    return this.#write(() => {
+      if (this.read(of, object.metadata) === undefined) return this.insert(of, object);
+      const { metadata: _its, status: _never, ...rest } = object as Stored;
+      return this.change(of, object.metadata, rest);
+    });
   }
 
   patch<T extends KubeObject>(
@@ -224,6 +230,7 @@ export class SimulatedApiServer
       if (fuse.writes < 0 && !fuse.after) throw new CrashError('killed before a write');
     }
     const result = effect();
+    this.writes += 1;
     this.onWrite();
     if (fuse !== undefined && fuse.writes < 0) throw new CrashError('killed after a write');
     return result;

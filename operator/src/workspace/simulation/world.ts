@@ -1,4 +1,4 @@
-import type { ArchiveProgress, MessageRecord } from '@dormouse/agent-runtime/protocol';
+import type { ArchiveProgress, MessageRecord, RuntimeConfig } from '@dormouse/agent-runtime/protocol';
 import {
   type AgentMessage,
   type AgentWorkspace,
@@ -7,8 +7,7 @@ import {
   apiVersion,
   attachedUntilAnnotation,
 } from '@dormouse/crds';
-import { pino } from 'pino';
-import { type Change, Expectations } from '../../cache/index.ts';
+import type { Change } from '../../cache/index.ts';
 import {
   type KubeObject,
   type PersistentVolumeClaim,
@@ -16,17 +15,26 @@ import {
   resources,
   type VolumeSnapshot,
 } from '../../kube/index.ts';
-import { AgentUnreachableError, noRuntime, type RuntimeView } from '../../runtime/index.ts';
+import { noRuntime } from '../../runtime/index.ts';
 import { activityAfter } from '../../runtime/view.ts';
 import { referenceOf, sourceOf } from '../caches.ts';
-import { RateLimit } from '../rate-limit.ts';
-import { Reconciler } from '../reconciler.ts';
-import { eventReadsPerSecond } from '../surroundings.ts';
+import { claimNameOf } from '../claim.ts';
+import { secretName } from '../pod.ts';
+import type { Reconciler } from '../reconciler.ts';
 import { emptyVolume, SimulatedAgent, type Volume } from './agent.ts';
 import { CrashError, LaggingCache, SimulatedApiServer } from './api-server.ts';
+import { violationsIn, wrongDeletion } from './invariants.ts';
+import { type Heard, startOperator } from './operator.ts';
+import { Volumes } from './volumes.ts';
 
 export const name = { namespace: 'team', name: 'hello' };
 const key = 'team/hello';
+
+export function claimOfPod(pod: Pod | undefined): string {
+  return (
+    pod?.spec?.volumes?.find((each) => each.persistentVolumeClaim)?.persistentVolumeClaim?.claimName ?? ''
+  );
+}
 
 /** A cluster with one workspace, one operator, and a clock that stands still unless somebody moves it. */
 export class World {
@@ -41,9 +49,11 @@ export class World {
     messages: new LaggingCache(this.server, resources.messages, referenceOf),
     volumeSnapshots: new LaggingCache(this.server, resources.volumeSnapshots),
   };
-  /** What the volume held when each snapshot was cut, by its UID. */
-  readonly #cuts = new Map<string, number>();
-  volume: Volume = emptyVolume();
+  readonly #volumes = new Volumes(this.server);
+  /** How often each message was begun, on whatever volume. */
+  readonly #begun = new Map<string, number>();
+  /** The next pod on a volume that was made from a snapshot does not come up. */
+  badRestore = false;
   /** Processes on the volume; more than one only where an old one is at rest. */
   agents: SimulatedAgent[] = [];
   /** What the archive pod answers when it is asked. */
@@ -51,8 +61,8 @@ export class World {
   /** What must never happen and did. */
   readonly violations: string[] = [];
   due = 0;
+  readonly #heard: Heard = { view: noRuntime };
   #operator = this.#start();
-  #view: RuntimeView = noRuntime;
   #messages = 0;
   /** What becomes of the claim of a workspace that is being deleted. */
   #deleting: AgentWorkspace['spec']['storage']['retain'] | undefined;
@@ -153,6 +163,28 @@ export class World {
     });
   }
 
+  /** To the checkpoint of that name, to the oldest one, or to the newest one that has a snapshot. */
+  requestRewind(to: string): void {
+    const all = this.server
+      .all(resources.checkpoints)
+      .filter(({ spec }) => spec.workspaceRef.name === name.name);
+    const newest = all.findLast(({ status }) => status?.volumeSnapshot !== undefined);
+    const target =
+      to === 'oldest' ? all[0] : to === 'newest' ? newest : all.find(({ metadata }) => metadata.name === to);
+    if (target === undefined) return;
+    this.#messages += 1;
+    this.server.insert(resources.checkpoints, {
+      apiVersion,
+      kind: 'AgentCheckpoint',
+      metadata: { namespace: name.namespace, name: `rewind-${this.#messages}` },
+      spec: {
+        workspaceRef: { name: name.name },
+        trigger: 'BeforeRewind',
+        rewindTo: { name: target.metadata.name },
+      },
+    });
+  }
+
   deletePod(): void {
     if (this.pod !== undefined) {
       const operators = this.server.onDelete;
@@ -187,20 +219,29 @@ export class World {
     }
     const phase = pod.status?.phase;
     if (phase === 'Failed' || phase === 'Running') return;
-    const claim = this.server.read(resources.persistentVolumeClaims, name);
+    const claim = this.server.read(resources.persistentVolumeClaims, { ...name, name: claimOfPod(pod) });
     if (claim === undefined) return;
     for (const each of lingering)
       if (!each.atRest) this.violations.push('an agent starts beside one that still writes to the volume');
-    this.agents = [
-      ...lingering,
-      new SimulatedAgent(
-        pod.metadata.uid ?? '',
-        this.workspace?.metadata.uid ?? '',
-        this.volume,
-        () => this.now,
-      ),
-    ];
-    this.server.changeStatus(resources.persistentVolumeClaims, name, { phase: 'Bound' });
+    this.server.changeStatus(resources.persistentVolumeClaims, claim.metadata, { phase: 'Bound' });
+    const started = new SimulatedAgent(
+      pod.metadata.uid ?? '',
+      this.workspace?.metadata.uid ?? '',
+      this.#volumes.of(claim),
+      () => this.now,
+      (key) => this.#began(key),
+    );
+    const target = this.#configured()?.rewind;
+    const bad = this.badRestore && claim.spec?.dataSource !== undefined;
+    if (bad || (target !== undefined && !started.rewind(target))) {
+      this.badRestore = false;
+      const waiting = { reason: 'CrashLoopBackOff' };
+      this.server.changeStatus(resources.pods, name, {
+        containerStatuses: [{ name: 'agent', state: { waiting }, restartCount: 5 }],
+      });
+      return;
+    }
+    this.agents = [...lingering, started];
     this.server.changeStatus(resources.pods, name, {
       phase: 'Running',
       podIP: '10.0.0.7',
@@ -210,11 +251,12 @@ export class World {
 
   /** The snapshot controller cuts what is asked for, and later makes it ready. */
   snapshotter(outcome: 'cut' | 'ready' | 'fails'): void {
-    for (const { metadata, status } of this.volumeSnapshots) {
+    for (const snapshot of this.volumeSnapshots) {
+      const { metadata, status } = snapshot;
       if (outcome === 'fails' && status?.creationTime === undefined)
         this.server.changeStatus(resources.volumeSnapshots, metadata, { error: { message: 'no space' } });
       if (outcome === 'cut' && status?.creationTime === undefined) {
-        this.#cuts.set(metadata.uid ?? '', this.volume.cursor);
+        this.#volumes.cut(snapshot);
         const creationTime = new Date(this.now).toISOString();
         this.server.changeStatus(resources.volumeSnapshots, metadata, { creationTime, readyToUse: false });
       }
@@ -242,26 +284,26 @@ export class World {
   /** The operator hears what the agent has said so far. */
   listen(): void {
     const { agent } = this;
-    if (this.#view.podUID === undefined) return;
-    if (agent === undefined || agent.podUID !== this.#view.podUID) {
-      this.#view = { ...this.#view, connected: false, problem: 'refused', records: new Map() };
+    if (this.#heard.view.podUID === undefined) return;
+    if (agent === undefined || agent.podUID !== this.#heard.view.podUID) {
+      this.#heard.view = { ...this.#heard.view, connected: false, problem: 'refused', records: new Map() };
       return;
     }
     const state = agent.state();
-    const fresh = !this.#view.connected || this.#view.state?.bootId !== state.bootId;
+    const fresh = !this.#heard.view.connected || this.#heard.view.state?.bootId !== state.bootId;
     const records = new Map<string, MessageRecord>();
     if (!fresh)
-      for (const [uid] of this.#view.records) {
+      for (const [uid] of this.#heard.view.records) {
         const record = agent.volume.inbox.get(uid);
         if (record !== undefined) records.set(uid, record);
       }
-    this.#view = {
-      ...this.#view,
+    this.#heard.view = {
+      ...this.#heard.view,
       connected: true,
       state,
       records,
       problem: undefined,
-      activityAt: activityAfter(this.#view, state, this.now),
+      activityAt: activityAfter(this.#heard.view, state, this.now),
     };
   }
 
@@ -283,7 +325,7 @@ export class World {
   }
 
   restartOperator(): void {
-    this.#view = noRuntime;
+    this.#heard.view = noRuntime;
     this.#operator = this.#start();
   }
 
@@ -316,8 +358,16 @@ export class World {
     return this.server.read(resources.pods, name);
   }
 
+  /** The one in force. */
   get claim(): PersistentVolumeClaim | undefined {
-    return this.server.read(resources.persistentVolumeClaims, name);
+    const { workspace } = this;
+    const claim = workspace === undefined ? name.name : claimNameOf(workspace);
+    return this.server.read(resources.persistentVolumeClaims, { ...name, name: claim });
+  }
+
+  /** What the claim in force holds. */
+  get volume(): Volume {
+    return this.claim === undefined ? emptyVolume() : this.#volumes.of(this.claim);
   }
 
   get messages(): AgentMessage[] {
@@ -334,36 +384,25 @@ export class World {
   }
 
   check(): void {
-    const { workspace } = this;
-    const status = workspace?.status;
-    if (status?.phase === 'Suspended') {
-      if (this.pod !== undefined) this.violations.push('Suspended, and there is a pod');
-      const digest =
-        status.checkpoint === undefined ? undefined : this.volume.manifests.get(status.checkpoint.sequence);
-      if (digest === undefined || digest !== status.checkpoint?.digest)
-        this.violations.push('Suspended without a verified checkpoint');
-    }
-    for (const { status: its, metadata, spec } of this.server.all(resources.checkpoints)) {
-      if (spec.workspaceRef.name !== name.name) continue;
-      const snapshot = this.volumeSnapshots.find((each) => each.metadata.name === its?.volumeSnapshot?.name);
-      if (its?.volumeSnapshot === undefined || snapshot === undefined) continue;
-      const cut = this.#cuts.get(snapshot.metadata.uid ?? '');
-      if (cut === undefined) this.violations.push(`${metadata.name} names a snapshot that is not cut`);
-      else if (cut !== this.volume.cursors.get(its.sequence ?? 0))
-        this.violations.push(`${metadata.name} names a snapshot of another moment`);
-    }
-    if (new Set(this.volume.transcript).size !== this.volume.transcript.length)
-      this.violations.push('a message entered the transcript twice');
-    for (const message of this.messages) {
-      const record = this.volume.inbox.get(message.metadata.uid ?? '');
-      if (message.status?.phase === 'Completed' && record?.phase !== 'Completed')
-        this.violations.push('a message is called completed and is not');
-    }
+    this.violations.push(...violationsIn(this, this.#volumes));
+  }
+
+  #began(key: string): void {
+    const times = (this.#begun.get(key) ?? 0) + 1;
+    this.#begun.set(key, times);
+    if (times > 1) this.violations.push('a message is worked on twice');
+  }
+
+  /** What the agent reads when it starts. */
+  #configured(): RuntimeConfig | undefined {
+    const secret = this.server.read(resources.secrets, { ...name, name: secretName(name.name) });
+    const config = secret?.data?.['config.json'];
+    return config === undefined ? undefined : JSON.parse(Buffer.from(config, 'base64').toString());
   }
 
   #deleted(plural: string, object: KubeObject, grace: number | undefined): void {
     if (plural === 'persistentvolumeclaims' && this.#deleting !== 'Delete')
-      this.violations.push('a claim is deleted without its workspace');
+      this.violations.push(...wrongDeletion(this, object));
     if (
       plural === 'volumesnapshots' &&
       this.#deleting === undefined &&
@@ -383,82 +422,9 @@ export class World {
   }
 
   #start(): Reconciler {
-    const { server, caches } = this;
-    const clock = { now: () => this.now, monotonic: () => this.now, schedule: () => () => undefined };
-    const expect = {
-      pods: new Expectations(caches.pods, { clock }),
-      claims: new Expectations(caches.claims, { clock }),
-    };
-    /** A connection leads to one pod: an agent that came later is not reached through it. */
-    const reach = (): SimulatedAgent =>
-      this.agents.find((each) => each.podUID === this.#view.podUID && each.alive) ?? unreachable();
-    const connection = {
-      client: {
-        postMessage: async (request: { key: string; session: string }) =>
-          reach().post(request.key, request.session),
-        answerApproval: async (id: string, { key = '' }: { key?: string }) => reach().answer(id, key),
-        putConfig: async ({ config }: { config: { revision: string } }) => {
-          reach().revision = config.revision;
-        },
-        requestCheckpoint: async (request: { sequence: number; trigger: string; hold: boolean }) =>
-          reach().requestCheckpoint(request.sequence, request.trigger, request.hold),
-        cancelCheckpoint: async (sequence: number) => reach().cancelCheckpoint(sequence),
-        state: async () => {
-          const agent = reach();
-          return agent.state();
-        },
-        manifestDigest: async (sequence: number) => reach().manifestDigest(sequence),
-      },
-      noteRecord: (uid: string, record: MessageRecord) => {
-        this.#view = { ...this.#view, records: new Map([...this.#view.records, [uid, record]]) };
-      },
-      note: (change: (state: NonNullable<RuntimeView['state']>) => NonNullable<RuntimeView['state']>) => {
-        if (this.#view.state !== undefined) this.#view = { ...this.#view, state: change(this.#view.state) };
-      },
-      forgetRecords: () => undefined,
-    };
-    return new Reconciler({
-      log: pino({ level: 'silent' }),
-      sources: {
-        now: () => this.now,
-        caches: caches as never,
-        expected: expect,
-        settings: {
-          accessMode: 'ReadWriteOncePod',
-          checkpointTimeout: 120_000,
-          gatewayHost: 'gateway.test',
-        },
-      },
-      surroundings: {
-        kube: server,
-        now: () => this.now,
-        expect,
-        agent: () => (this.#view.podUID === undefined ? undefined : connection) as never,
-        archivePassword: (repository) => `password of ${repository}`,
-        archiveProgress: async () => this.archiveProgress,
-        agentKey: () => 'key',
-        egressProxy: () => 'http://gateway.test:8083',
-        release: { namespace: 'dormouse-system', operatorOutside: false },
-        record: () => undefined,
-        measure: () => undefined,
-        eventReads: new RateLimit(eventReadsPerSecond),
-        policies: new Map(),
-      },
-      connections: {
-        get: () => connection as never,
-        view: () => this.#view,
-        connect: (_key, target) => {
-          if (this.#view.podUID === target.podUID) return;
-          this.#view = { ...noRuntime, podUID: target.podUID, since: this.now };
-        },
-        disconnect: () => {
-          this.#view = noRuntime;
-        },
-      },
-    });
+    return startOperator(
+      { server: this.server, caches: this.caches, heard: this.#heard },
+      { now: () => this.now, agents: () => this.agents, archiveProgress: () => this.archiveProgress },
+    );
   }
-}
-
-function unreachable(): never {
-  throw new AgentUnreachableError('connection refused');
 }

@@ -7,11 +7,6 @@ const maxDepth = 40;
 /** How deep rules may lie in `.claude/rules`. */
 const rulesDepth = 8;
 
-/** The folder that a session began in. */
-export function projectOf(entries: readonly { cwd: string }[], home: string): string {
-  return entries[0]?.cwd ?? home;
-}
-
 /** The folders from the home down to `folder`, both included; outside of the home from the top, without `/` itself. */
 export function foldersDownTo(folder: string, home: string): string[] {
   const folders: string[] = [];

@@ -44,6 +44,9 @@ export interface ShellLine {
 /** What bash takes as one argument of a program, and so as a command of the tool. */
 const maxLength = 128 * 1024;
 
+/** Of nodes of the syntax tree in each other; a loop in a loop has about ten. */
+const maxNodeDepth = 400;
+
 export function parseShellLine(source: string): ShellLine {
   const line: ShellLine = {
     commands: [],
@@ -63,7 +66,10 @@ export function parseShellLine(source: string): ShellLine {
   return line;
 }
 
-function visit(node: SyntaxNode, line: ShellLine): void {
+function visit(node: SyntaxNode, line: ShellLine, depth = 0): void {
+  // Deeper than anybody writes, and long before the stack is at its end.
+  if (depth > maxNodeDepth) line.unclear = true;
+  if (line.unclear) return;
   if (node.type === 'Script' && (node.errors?.length ?? 0) > 0) line.unclear = true;
   if (node.type === 'Command' && node.name !== undefined) line.commands.push(commandOf(node));
   if (node.type === 'Word') addText(textOf(node), line);
@@ -76,7 +82,7 @@ function visit(node: SyntaxNode, line: ShellLine): void {
   }
   // `${x@P}` runs the substitutions that the value of x holds.
   if (node.type === 'ParameterExpansion' && node.operation?.type === 'Transform') line.unclear = true;
-  forEachChild(node, (child) => visit(child, line));
+  forEachChild(node, (child) => visit(child, line, depth + 1));
 }
 
 function addText(text: string, line: ShellLine): void {

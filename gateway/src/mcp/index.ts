@@ -1,0 +1,2 @@
+/** A workspace as an MCP server for other agents. */
+export { McpEndpoint } from './endpoint.ts';
