@@ -9,7 +9,9 @@ import { cpCommand } from './commands/cp.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { describeCommand } from './commands/describe.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { exportCommand } from './commands/export.ts';
 import { forkCommand } from './commands/fork.ts';
+import { importCommand } from './commands/import.ts';
 import { logsCommand } from './commands/logs.ts';
 import { lsCommand } from './commands/ls.ts';
 import { messagesCommand } from './commands/messages.ts';
@@ -49,6 +51,8 @@ const commands: ((around: Surroundings) => Command)[] = [
   wakeCommand,
   checkpointCommand,
   checkpointsCommand,
+  exportCommand,
+  importCommand,
   rewindCommand,
   usageCommand,
   logsCommand,

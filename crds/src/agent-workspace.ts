@@ -54,6 +54,21 @@ export const service = z.object({
 });
 export type Service = z.infer<typeof service>;
 
+/** One entry of a Secret. */
+const secretKey = z.object({
+  name: objectName.meta({ description: 'The name of the Secret.' }),
+  key: z
+    .string()
+    .min(1)
+    .max(253)
+    .regex(/^[-._a-zA-Z0-9]+$/)
+    .default('password')
+    .meta({
+      description: 'The entry of the Secret.',
+      patternMessage: 'must be a key of a Secret: letters, digits, "-", "_" and "."',
+    }),
+});
+
 const namedValue = (name: z.ZodString, about: string) =>
   z.object({
     name: name.meta({ description: `The name of the ${about}.` }),
@@ -232,6 +247,10 @@ export const agentWorkspaceSpec = z.object({
         description:
           'The VolumeSnapshotClass. With it each checkpoint before a sleep comes with a VolumeSnapshot of the claim, from which another workspace can be made (spec.source). Default: no snapshots.',
       }),
+      archive: z.boolean().optional().meta({
+        description:
+          'Whether each sleep is followed by an archive of its checkpoint in the bucket of the class (spec.archive). A wake in the meantime gives it up; the next sleep makes one of its own. Default: none but those that are asked for.',
+      }),
       schedule: z
         .object({
           cron: z
@@ -350,13 +369,34 @@ export const agentWorkspaceSpec = z.object({
         description:
           'An AgentWorkspace: its newest AgentCheckpoint that has a VolumeSnapshot when this one begins.',
       }),
+      archive: z
+        .object({
+          repository: repositoryPath.meta({
+            description: 'Where it is, below spec.archive.prefix of the class. It is only read.',
+          }),
+          snapshots: archiveSnapshots.meta({ description: 'What of the repository it is.' }),
+          workspace: objectName.meta({ description: 'The AgentWorkspace that was archived.' }),
+          workspaceUID: z.string().min(1).max(64).meta({ description: 'Its UID.' }),
+          checkpoint: objectName.meta({ description: 'The AgentCheckpoint that was archived.' }),
+          sequence: z.int().min(1).meta({ description: 'The number of that checkpoint.' }),
+          bytes: z.int().min(0).default(0).meta({ description: 'Bytes of all files.' }),
+          passwordSecretRef: secretKey.meta({
+            description: 'The password of the repository, in a Secret of this namespace.',
+          }),
+        })
+        .optional()
+        .meta({
+          description:
+            'An archive in the bucket of the class, of a workspace that may be of another cluster: what dormouse export writes down and dormouse import reads.',
+        }),
     })
     .optional()
     .meta({
       'x-kubernetes-validations': [
         {
-          rule: 'has(self.checkpointRef) != has(self.workspaceRef)',
-          message: 'name either a checkpoint (checkpointRef) or a workspace (workspaceRef)',
+          rule: '(has(self.checkpointRef) ? 1 : 0) + (has(self.workspaceRef) ? 1 : 0) + (has(self.archive) ? 1 : 0) == 1',
+          message:
+            'name one of a checkpoint (checkpointRef), a workspace (workspaceRef) and an archive (archive)',
         },
       ],
       description:
@@ -492,6 +532,9 @@ export const agentWorkspaceStatus = z.object({
         .object({
           repository: repositoryPath.meta({ description: 'Where the archive is.' }),
           snapshots: archiveSnapshots.meta({ description: 'What of that it is.' }),
+          passwordSecretRef: secretKey.optional().meta({
+            description: 'What opens it, where that is not derived from the master key of this cluster.',
+          }),
           restored: z.boolean().meta({ description: 'Whether all of it is on the volume.' }),
         })
         .optional()

@@ -494,6 +494,10 @@ export const archiveReasons = {
     phase: 'Failed',
     meaning: 'The class of the workspace names no bucket: spec.archive.',
   },
+  Interrupted: {
+    phase: 'Failed',
+    meaning: 'The workspace woke up before it was archived. The next sleep is archived as a whole.',
+  },
   PodRefused: { phase: 'Failed', meaning: 'The API server refuses the pod; its sentence is in the message.' },
   TimedOut: { phase: 'Failed', meaning: 'It took longer than spec.archive.timeout of the class.' },
   ArchiveFailed: {

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { clusterName } from '../support/nodes.ts';
 import { type Output, run } from '../support/program.ts';
+import { Move, secondInstallation } from './move.ts';
 
 const program = fileURLToPath(new URL('../../hack/cluster', import.meta.url));
 const second = 'dormouse-beside';
@@ -67,6 +68,17 @@ describe('a second cluster', () => {
     await expect
       .poll(async () => (await classes()).stdout, { timeout: 60_000 })
       .toContain('volumesnapshotclass.snapshot.storage.k8s.io/standard');
+  });
+
+  it('takes in a workspace that was exported from the first one', { timeout: 420_000 }, async () => {
+    await using there = await secondInstallation(second);
+    await using move = await Move.begin(there);
+    const file = await move.exported();
+    await move.import(file);
+    expect(await move.ask('recall')).toContain('the heron nests on the north bank');
+    expect(await move.ask('run: cat notes.txt')).toContain('three eggs');
+    // It is its own: what it archives goes into a repository of its own.
+    expect(await move.archivedAgain()).not.toBe(file.repository);
   });
 
   it('says what is wrong when a node stopped, and up mends that', async () => {

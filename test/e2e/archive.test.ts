@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bucketSecret, bucketSpec, startBucket } from '../support/bucket.ts';
 import { classLikeDefault } from '../support/classes.ts';
 import { type KubernetesObject, reference } from '../support/cluster.ts';
-import type { S3Server } from '../support/s3-server/index.ts';
+import { resticProgram } from '../support/go-program.ts';
+import { run } from '../support/program.ts';
+import { type S3Server, s3Key } from '../support/s3-server/index.ts';
 import { suite } from '../support/suite.ts';
 import type { WorkspaceInput } from '../support/workspaces.ts';
 
@@ -64,6 +66,30 @@ async function archive(name: string, phase: 'InProgress' | 'Completed' | 'Failed
   return found?.status?.archive ?? { phase };
 }
 
+/** Snapshots in the repository of a workspace, as plain restic sees them. */
+async function snapshotsOf(workspace: string): Promise<number> {
+  const { workspaces, cluster } = here;
+  const { namespace } = workspaces;
+  const { metadata } = await workspaces.get(workspace);
+  const stored = await cluster.get<KubernetesObject & { data?: Record<string, string> }>(
+    reference('v1', 'Secret', `${workspace}-archive`, namespace),
+  );
+  const repository = `s3:http://${s3.address}/archives/${namespace}/${namespace}/${workspace}/${metadata.uid}`;
+  const { stdout, stderr, code } = await run(
+    await resticProgram(),
+    ['-r', repository, 'snapshots', '--json'],
+    {
+      env: {
+        RESTIC_PASSWORD: Buffer.from(stored?.data?.password ?? '', 'base64').toString(),
+        AWS_ACCESS_KEY_ID: s3Key.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: s3Key.secretAccessKey,
+      },
+    },
+  );
+  if (code !== 0) throw new Error(stderr);
+  return (JSON.parse(stdout) as unknown[]).length;
+}
+
 describe('a workspace that is archived', () => {
   it('sleeps for it, and can be forked from the bucket', async () => {
     const { workspaces, cluster } = here;
@@ -119,6 +145,19 @@ describe('a workspace that is archived', () => {
     await workspaces.ask('wanted', 'say: here');
     expect(Date.now() - since).toBeLessThan(20_000);
     expect((await archive('interrupted')).bytes).toBeGreaterThan(400_000_000);
+  });
+
+  it('is archived with each sleep where it wants that, and the bucket keeps as many as it says', async () => {
+    const { workspaces, cluster } = here;
+    const more: WorkspaceInput = { idle: { after: '5s' }, checkpoint: { archive: true, keep: 1 } };
+    await workspaces.create('always', spec(archiving, more));
+    for (const each of ['always-1', 'always-2', 'always-3']) {
+      await workspaces.ask('always', 'run: head -c 5000000 /dev/urandom > large');
+      expect((await archive(each)).addedBytes).toBeGreaterThan(5_000_000);
+    }
+    expect(await cluster.get(at('always-1'))).toBeUndefined();
+    // Two snapshots of the newest one, and two that the next archive forgets.
+    expect(await snapshotsOf('always')).toBeLessThanOrEqual(4);
   });
 
   it('says what is wrong where the bucket is missing, and wakes all the same', async () => {

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { availableParallelism, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Cluster, connect } from '../support/cluster.ts';
+import { archive } from './archive.ts';
 import { attach } from './attach.ts';
 import { burst } from './burst.ts';
 import { gateway } from './gateway/gateway.ts';
@@ -11,7 +12,7 @@ import { sleepers } from './sleepers.ts';
 import { type Aim, judged } from './statistics.ts';
 import { wakeAndSleep } from './wake-and-sleep.ts';
 
-const help = `Usage: npm run bench -- [options] [wake] [processes] [burst] [sleepers] [attach] [gateway]
+const help = `Usage: npm run bench -- [options] [wake] [processes] [burst] [sleepers] [attach] [archive] [gateway]
 
 Measures and prints one JSON line for each; without names, all of them.
 
@@ -21,6 +22,7 @@ Measures and prints one JSON line for each; without names, all of them.
   sleepers   10,000 workspaces that sleep but for 20: memory, processor time, start
   attach     a request through the gateway to a workspace that sleeps, beside the start of its pod and of a bare one; and to
              one that is awake, beside the same request to its agent
+  archive    an archive of 1 GiB in 50,000 files, the first and the next ones, beside restic and tar with zstd by themselves
   gateway    this checkout's gateway beside a direct connection, nginx and a bare proxy in Node.js: time to the first byte,
              requests for a second of processor time, memory of an idle event stream. Takes nginx and wrk
              (hack/bench-programs), and no cluster
@@ -28,6 +30,7 @@ Measures and prints one JSON line for each; without names, all of them.
   --samples N      of wake, processes and attach (default 20)
   --burst N        workspaces of burst (default 1000)
   --sleepers N     workspaces of sleepers (default 10000)
+  --files N        of archive (default 50000)
   --requests N     of gateway, one after another (default 4000)
   --streams N      of gateway, open at the same time (default 5000). It takes N file descriptors, and the gateway 2 N:
                    ulimit -Hn says how many there may be
@@ -47,6 +50,7 @@ const { values, positionals } = parseArgs({
     samples: { type: 'string', default: '20' },
     burst: { type: 'string', default: '1000' },
     sleepers: { type: 'string', default: '10000' },
+    files: { type: 'string', default: '50000' },
     requests: { type: 'string', default: '4000' },
     streams: { type: 'string', default: '5000' },
     help: { type: 'boolean', default: false },
@@ -65,6 +69,7 @@ const benchmarks: Record<string, Benchmark> = {
   burst: (cluster) => burst(cluster(), atLeast(1, values.burst)),
   sleepers: (cluster) => sleepers(cluster(), { count: atLeast(21, values.sleepers), awake: 20, seconds: 60 }),
   attach: (cluster) => attach(cluster(), atLeast(1, values.samples)),
+  archive: (cluster) => archive(cluster(), atLeast(500, values.files)),
   gateway: () => gateway({ requests: atLeast(100, values.requests), streams: atLeast(1, values.streams) }),
 };
 

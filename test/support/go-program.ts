@@ -17,9 +17,9 @@ const cache = join(
  * @param folder of a Go module, below the checkout
  * @param of which package of it or of what it requires
  */
-export async function goProgram(folder: string, of = '.'): Promise<string> {
+export async function goProgram(folder: string, of = '.', tags = ''): Promise<string> {
   const from = join(root, folder);
-  const hash = createHash('sha256').update(of);
+  const hash = createHash('sha256').update(`${of} ${tags}\n`);
   for (const name of (await readdir(from)).sort())
     if (/\.(go|mod|sum)$/.test(name)) hash.update(`${name}\n`).update(await readFile(join(from, name)));
   const name = of === '.' ? folder : of;
@@ -27,7 +27,7 @@ export async function goProgram(folder: string, of = '.'): Promise<string> {
   if (existsSync(path)) return path;
   await mkdir(dirname(path), { recursive: true });
   const made = `${path}.${process.pid}`;
-  const args = ['build', '-trimpath', '-buildvcs=false', '-ldflags', '-s -w', '-o', made, of];
+  const args = ['build', '-trimpath', '-buildvcs=false', '-tags', tags, '-ldflags', '-s -w', '-o', made, of];
   await promisify(execFile)('go', args, { cwd: from, env: { ...process.env, CGO_ENABLED: '0' } });
   await rename(made, path);
   return path;
@@ -35,5 +35,9 @@ export async function goProgram(folder: string, of = '.'): Promise<string> {
 
 /** restic, as it is in the image of the agent. */
 export function resticProgram(): Promise<string> {
-  return goProgram('agent-runtime/archive-engine', 'github.com/restic/restic/cmd/restic');
+  return goProgram(
+    'agent-runtime/archive-engine',
+    'github.com/restic/restic/cmd/restic',
+    'disable_grpc_modules',
+  );
 }

@@ -55,9 +55,11 @@ export function restic(
   let output = '';
   let complaint = '';
   createInterface({ input: child.stdout }).on('line', (text) => {
-    const read = parse(text);
-    if (read !== undefined) told(read);
-    else if (output.length < longest.output) output += `${text}\n`;
+    if (text.startsWith('{"message_type"')) {
+      const read = parse(text);
+      // Of another kind, or of another version.
+      if (read !== undefined) told(read);
+    } else if (output.length < longest.output) output += `${text}\n`;
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     complaint = (complaint + text).slice(-longest.complaint);
@@ -71,7 +73,6 @@ export function restic(
 }
 
 function parse(text: string): ResticLine | undefined {
-  if (!text.startsWith('{"message_type"')) return undefined;
   try {
     const read = line.safeParse(JSON.parse(text));
     return read.success ? read.data : undefined;

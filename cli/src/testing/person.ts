@@ -37,6 +37,7 @@ export const collections = {
   leases: 'apis/coordination.k8s.io/v1/leases',
   storageClasses: 'apis/storage.k8s.io/v1/storageclasses',
   events: 'api/v1/events',
+  secrets: 'api/v1/secrets',
 } as const;
 
 /** A person at a keyboard, and a stand-in API server: namespace `team`, at midnight of 1 January 2030. */

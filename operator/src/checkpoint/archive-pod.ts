@@ -77,9 +77,9 @@ function archiver({ name, part, task, effective, gatewayHost, repository, entry,
   };
 }
 
-function archiveVolumes(workspace: string): Volume[] {
+function archiveVolumes(secret: NonNullable<Volume['secret']>): Volume[] {
   return [
-    { name: volume.secret, secret: { secretName: archiveSecretName(workspace), defaultMode: 0o440 } },
+    { name: volume.secret, secret: { ...secret, defaultMode: 0o440 } },
     { name: volume.token, projected: { sources: [{ serviceAccountToken: gatewayToken }] } },
     { name: volume.scratch, emptyDir: {} },
   ];
@@ -90,7 +90,7 @@ export function restoring(
   workspace: AgentWorkspace,
   effective: EffectiveSpec,
   gatewayHost: string,
-  { repository, snapshots }: ArchiveSource,
+  { repository, snapshots, passwordSecretRef }: ArchiveSource,
 ): { initContainers: Container[]; volumes: Volume[] } {
   const half = (part: ArchivePart) =>
     archiver({
@@ -100,7 +100,14 @@ export function restoring(
     });
   return {
     initContainers: [half('home'), half('state')],
-    volumes: archiveVolumes(workspace.metadata.name),
+    volumes: archiveVolumes(
+      passwordSecretRef === undefined
+        ? { secretName: archiveSecretName(workspace.metadata.name) }
+        : {
+            secretName: passwordSecretRef.name,
+            items: [{ key: passwordSecretRef.key, path: archiveSecretEntries.source }],
+          },
+    ),
   };
 }
 
@@ -163,7 +170,7 @@ export function buildArchivePod(
       containers: [half('home')],
       volumes: [
         { name: volume.claim, persistentVolumeClaim: { claimName: claimNameOf(workspace) } },
-        ...archiveVolumes(name),
+        ...archiveVolumes({ secretName: archiveSecretName(name) }),
       ],
     },
   };

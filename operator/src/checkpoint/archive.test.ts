@@ -210,6 +210,27 @@ describe('an archive', () => {
     }
   });
 
+  it('follows each sleep of a workspace that wants it so, and is given up by a wake', async () => {
+    const world = new World();
+    world.server.change(resources.classes, { name: 'standard' }, { spec: { archive: bucket } });
+    world.createWorkspace({ checkpoint: { archive: true, keep: 1 } });
+    await world.settle(8);
+    world.now += 20_000;
+    await world.settle(8);
+    expect(checkpoint(world, 'hello-1')?.archive?.phase).toBe('InProgress');
+    world.send();
+    await world.settle(8);
+    expect(checkpoint(world, 'hello-1')).toMatchObject({
+      phase: 'Completed',
+      archive: { phase: 'Failed', reason: 'Interrupted' },
+    });
+    world.now += 20_000;
+    await world.settle(8);
+    expect(checkpoint(world, 'hello-2')?.archive?.phase).toBe('InProgress');
+    expect(checkpoint(world, 'hello-1')).toBeUndefined();
+    expect(world.violations).toEqual([]);
+  });
+
   it('goes with its workspace', async () => {
     const world = await archiving();
     world.deleteWorkspace();
@@ -270,6 +291,35 @@ describe('a fork of an archive', () => {
     expect(world.workspace?.status?.conditions?.find((each) => each.type === 'UpToDate')?.reason).toBe(
       'Current',
     );
+  });
+
+  it('of another cluster is opened with the password that it brings along', async () => {
+    const world = new World();
+    const { phase: _, ...where } = archive;
+    const imported = {
+      ...where,
+      ...{ workspace: 'ada', workspaceUID: 'uid-of-ada', checkpoint: 'ada-3', sequence: 3 },
+      passwordSecretRef: { name: 'brought', key: 'password' },
+    };
+    world.createWorkspace({ source: { archive: { ...imported, repository: 'elsewhere/ada/uid-of-ada' } } });
+    await world.settle(3);
+    expect(world.pod?.spec?.volumes?.find((each) => each.name === 'archive')?.secret).toMatchObject({
+      secretName: 'brought',
+      items: [{ key: 'password', path: 'source-password' }],
+    });
+    const secrets = world.server.all(resources.secrets) as { data?: Record<string, string> }[];
+    const [config] = secrets.flatMap(({ data }) => data?.['config.json'] ?? []);
+    expect(JSON.parse(Buffer.from(config ?? '', 'base64').toString()).source).toEqual({
+      workspace: { namespace: 'elsewhere', name: 'ada', uid: 'uid-of-ada' },
+      sequence: 3,
+    });
+    // Nothing of this cluster's keys is told to it.
+    expect(secrets).toHaveLength(1);
+    await world.settle(8);
+    expect(world.workspace?.status).toMatchObject({
+      phase: 'Running',
+      forkedFrom: { archive: { repository: 'elsewhere/ada/uid-of-ada', restored: true } },
+    });
   });
 
   it('waits for an archive that is under way, and says why where there will be none', async () => {

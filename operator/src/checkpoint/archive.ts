@@ -36,7 +36,7 @@ export interface ArchiveStep {
 /** Whether somebody asked for an archive that waits for the next sleep. */
 export function wantsArchive({ checkpoints, effective }: Situation): boolean {
   if (effective?.class.spec.archive === undefined) return false;
-  return requested(checkpoints).some(({ spec }) => spec.archive === true);
+  return requested(checkpoints).some(({ spec }) => spec.archive === true && spec.trigger === 'Manual');
 }
 
 /**
@@ -53,6 +53,7 @@ function whileAwake(situation: Situation, phase: WorkspacePhase): ArchiveStep {
     const { metadata, spec, status } = each;
     if (spec.archive !== true || metadata.deletionTimestamp !== undefined) return [];
     if (status?.phase === 'Failed' || isOver(status?.archive)) return [];
+    if (spec.trigger !== 'Manual') return interrupted(situation, each);
     if (status?.archive !== undefined)
       return [
         {
@@ -82,6 +83,22 @@ function whileAwake(situation: Situation, phase: WorkspacePhase): ArchiveStep {
     );
   });
   return { before: removal(situation), writes, after: [] };
+}
+
+/** Of a sleep that is over. The one that begins has not come to its archive yet. */
+function interrupted(
+  { status: { checkpointing }, now }: Situation,
+  { metadata, status }: AgentCheckpoint,
+): Action[] {
+  if (status?.archive === undefined || metadata.name === checkpointing?.name) return [];
+  const archive: Archive = {
+    ...status.archive,
+    phase: 'Failed',
+    completedAt: instant(now),
+    reason: 'Interrupted' satisfies ArchiveReason,
+    message: 'The workspace woke up before it was archived.',
+  };
+  return [{ do: 'writeCheckpoint', name: metadata.name, status: { ...status, archive } }];
 }
 
 function whileAsleep(situation: Situation): ArchiveStep {

@@ -72,6 +72,8 @@ export type Action =
       state: CheckpointState;
       /** What became of its VolumeSnapshot, where one was asked for. */
       snapshot: Pick<AgentCheckpointStatus, 'volumeSnapshot' | 'reason' | 'message'>;
+      /** Whether it is to be archived during the sleep. */
+      archive: boolean;
     }
   /** One that the operator asks for itself; nothing where it is there already. */
   | { do: 'createCheckpoint'; name: string; trigger: Trigger; volumeSnapshot: boolean }

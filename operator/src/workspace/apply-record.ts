@@ -2,6 +2,7 @@ import type { CheckpointState } from '@dormouse/agent-runtime/protocol';
 import {
   type AgentCheckpoint,
   type AgentCheckpointSpec,
+  type AgentCheckpointStatus,
   type AgentWorkspace,
   apiVersion,
   workspaceLabel,
@@ -123,15 +124,25 @@ export async function applyToRecord(action: RecordAction, work: Work, around: Su
 
 /** The proof of a sleep: it must be in the cluster before the pod goes. */
 async function recordCheckpoint(
-  { name, asked, trigger, state, snapshot: withSnapshot }: Extract<RecordAction, { do: 'recordCheckpoint' }>,
+  {
+    name,
+    asked,
+    trigger,
+    state,
+    snapshot: withSnapshot,
+    archive,
+  }: Extract<RecordAction, { do: 'recordCheckpoint' }>,
   work: Work,
   around: Surroundings,
 ): Promise<void> {
   const { snapshot, memory, written } = work;
   const { kube, now, measure } = around;
   const { namespace } = snapshot.name;
-  const status = completed(state, now(), withSnapshot);
-  if (!asked) await create(name, trigger, state, work, around);
+  const status: AgentCheckpointStatus = {
+    ...completed(state, now(), withSnapshot),
+    ...(archive ? { archive: { phase: 'Pending', reason: 'Queued' } } : {}),
+  };
+  if (!asked) await create(name, { trigger, ...(archive ? { archive } : {}) }, state, work, around);
   written.noteCheckpoint(await kube.patchStatus(resources.checkpoints, { namespace, name }, status));
   measure('checkpoint', Math.max(0, now() - Date.parse(state.startedAt)) / 1000);
   memory.checkpointFailures = 0;
@@ -142,7 +153,7 @@ async function recordCheckpoint(
 /** The object of a sleep, unless an earlier try made it. */
 async function create(
   name: string,
-  trigger: AgentCheckpointSpec['trigger'],
+  spec: Pick<AgentCheckpointSpec, 'trigger' | 'archive'>,
   state: CheckpointState,
   { workspace, snapshot, memory }: Work,
   { kube }: Surroundings,
@@ -150,7 +161,7 @@ async function create(
   if (workspace === undefined) throw new StaleError('the workspace is gone');
   const { namespace } = snapshot.name;
   try {
-    await kube.create(resources.checkpoints, checkpointOf(workspace, name, { trigger }));
+    await kube.create(resources.checkpoints, checkpointOf(workspace, name, spec));
   } catch (error) {
     if (!(error instanceof AlreadyExistsError)) throw error;
     const live = await kube.get(resources.checkpoints, { namespace, name });

@@ -25,15 +25,15 @@ export function beginningOf(
   size: string | undefined,
 ): Beginning {
   if (status?.forkedFrom !== undefined) return { with: 'snapshot', from: status.forkedFrom };
-  const { checkpointRef, workspaceRef } = spec.source ?? {};
-  const reference = checkpointRef ?? workspaceRef;
+  const { checkpointRef, workspaceRef, archive: imported } = spec.source ?? {};
+  const reference = checkpointRef ?? workspaceRef ?? (imported && { name: imported.checkpoint });
   if (reference === undefined) return { with: 'nothing' };
-  const namespace = reference.namespace ?? metadata.namespace;
+  const namespace = ('namespace' in reference ? reference.namespace : undefined) ?? metadata.namespace;
   const wanted = source?.checkpoint?.metadata.name ?? reference.name;
   const what =
-    checkpointRef === undefined
-      ? `a checkpoint of AgentWorkspace ${reference.name}`
-      : `AgentCheckpoint ${wanted}`;
+    workspaceRef === undefined
+      ? `AgentCheckpoint ${wanted}`
+      : `a checkpoint of AgentWorkspace ${reference.name}`;
   const unusable = (why: string): Beginning => ({
     with: 'unusable',
     message: `AgentWorkspace ${metadata.name} cannot begin with ${what}: ${why}`,
@@ -43,6 +43,17 @@ export function beginningOf(
     return unusable(
       `PersistentVolumeClaim ${metadata.name} exists already, with other files. Delete that claim, or make the workspace under another name.`,
     );
+  if (imported !== undefined) {
+    const { repository, snapshots, passwordSecretRef, workspace, workspaceUID, sequence, bytes } = imported;
+    if (isTooSmall(size, bytes)) return unusable(tooSmall(size, bytes));
+    return {
+      with: 'snapshot',
+      from: {
+        ...{ workspace, workspaceUID, checkpoint: wanted, sequence },
+        archive: { repository, snapshots, passwordSecretRef, restored: false },
+      },
+    };
+  }
   const another = 'Delete this workspace, and make it from another checkpoint';
   const checkpoint = source?.checkpoint;
   if (checkpoint === undefined && workspaceRef !== undefined)
@@ -92,6 +103,14 @@ export function beginningOf(
   };
 }
 
+function isTooSmall(size: string | undefined, bytes: number): boolean {
+  return size !== undefined && quantityValue(size) < bytes;
+}
+
+function tooSmall(size: string | undefined, bytes: number): string {
+  return `a volume of ${size} is too small, its files have ${bytes} bytes. Raise spec.storage.size above that.`;
+}
+
 function fromArchive(
   { phase, repository, snapshots, bytes = 0, message }: NonNullable<AgentCheckpointStatus['archive']>,
   { origin, wanted, sequence }: { origin: string; wanted: string; sequence: number },
@@ -104,10 +123,7 @@ function fromArchive(
     );
   if (phase !== 'Completed' || repository === undefined || snapshots === undefined)
     return { with: 'waiting', message: `The archive of AgentCheckpoint ${wanted} is not complete yet.` };
-  if (size !== undefined && quantityValue(size) < bytes)
-    return unusable(
-      `a volume of ${size} is too small, its files have ${bytes} bytes. Raise spec.storage.size above that.`,
-    );
+  if (isTooSmall(size, bytes)) return unusable(tooSmall(size, bytes));
   const workspaceUID = repository.split('/')[2] ?? '';
   return {
     with: 'snapshot',

@@ -110,7 +110,7 @@ function newestWithSnapshot(checkpoints: readonly AgentCheckpoint[]): AgentCheck
     );
 }
 
-/** Whether a workspace is being made from the checkpoint: until its claim is bound, the snapshot is needed. */
+/** Whether a workspace is being made from the checkpoint: until its claim is bound, the snapshot is needed, and until that is filled, the archive. */
 function isAwaited({ workspaces, claims }: Caches, { metadata, spec }: AgentCheckpoint): boolean {
   const origin = { namespace: metadata.namespace ?? '', name: spec.workspaceRef.name };
   return [keyOf(metadata), originKey(origin)]
@@ -118,6 +118,7 @@ function isAwaited({ workspaces, claims }: Caches, { metadata, spec }: AgentChec
     .some(
       (fork) =>
         fork.metadata.deletionTimestamp === undefined &&
-        claims.get({ ...fork.metadata, name: claimNameOf(fork) })?.status?.phase !== 'Bound',
+        (claims.get({ ...fork.metadata, name: claimNameOf(fork) })?.status?.phase !== 'Bound' ||
+          fork.status?.forkedFrom?.archive?.restored === false),
     );
 }

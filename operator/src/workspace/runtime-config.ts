@@ -68,7 +68,8 @@ export function buildRuntimeConfig(
       : {
           source: {
             workspace: {
-              namespace: forkedFrom.namespace ?? namespace,
+              // Of an archive from elsewhere it may be another.
+              namespace: forkedFrom.namespace ?? forkedFrom.archive?.repository.split('/')[0] ?? namespace,
               name: forkedFrom.workspace,
               uid: forkedFrom.workspaceUID,
             },

@@ -113,6 +113,8 @@ export function fallAsleep(situation: Situation): Decision {
     trigger,
     state: taken,
     snapshot: snapshotOutcome(step),
+    // One that is replaced or rewound at once does not sleep.
+    archive: workspace.spec.checkpoint.archive === true && !upgrade && !rewind,
   };
   return {
     ...waiting,

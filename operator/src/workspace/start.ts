@@ -129,7 +129,9 @@ export function start(situation: Situation, changes: Decision['changes'] = {}): 
   // The pod comes last: it must run under the policy, find each entry of the Secret that its environment names (the kubelet would
   // refuse the container for a while), and never mount a claim that turns out to be somebody else's.
   const password: Action[] =
-    archive === undefined ? [] : [{ do: 'applyArchiveSecret', source: archive.repository }];
+    archive === undefined || archive.passwordSecretRef !== undefined
+      ? []
+      : [{ do: 'applyArchiveSecret', source: archive.repository }];
   const creates: Action[][] = [
     imports,
     [{ do: 'ensureNetworkPolicy' }, secret, ...password, ...newClaim],
