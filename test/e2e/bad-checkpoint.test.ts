@@ -22,22 +22,26 @@ async function volumeFolder(workspace: string): Promise<{ node: string; folder: 
   throw new Error(`no node holds the volume of ${workspace}`);
 }
 
-async function twoCheckpoints(workspace: string): Promise<void> {
+/** Sleeps twice, then damages the manifest of the newest checkpoint by a command that is told its path; answers its number. */
+async function spoilt(workspace: string, damage: (manifest: string) => string): Promise<number> {
   const { workspaces } = here;
   await workspaces.create(workspace);
   await workspaces.ask(workspace, 'remember: chalk');
   await workspaces.asleep(workspace);
   await workspaces.ask(workspace, 'remember: slate');
-  await workspaces.asleep(workspace);
+  const sequence = (await workspaces.asleep(workspace)).status?.checkpoint?.sequence ?? 0;
+  const { node, folder } = await volumeFolder(workspace);
+  await onNode(node, damage(`${folder}/checkpoints/${String(sequence).padStart(8, '0')}/manifest.json`));
+  return sequence;
 }
 
-async function wokeWithoutLoss(workspace: string, rejected: RegExp): Promise<void> {
+async function wokeWithoutLoss(workspace: string, rejected: number): Promise<void> {
   const { workspaces } = here;
   const recalled = await workspaces.ask(workspace, 'recall');
   expect(recalled).toContain('chalk');
   expect(recalled).toContain('slate');
   expect(await workspaces.condition(workspace, 'ProcessesRestored', 'False', 'CheckpointRejected')).toMatch(
-    rejected,
+    new RegExp(`\\b${rejected}\\b`),
   );
   const transcript = await workspaces.transcript(workspace);
   expect(occurrences(transcript, 'user', 'remember: slate')).toBe(1);
@@ -45,20 +49,13 @@ async function wokeWithoutLoss(workspace: string, rejected: RegExp): Promise<voi
 
 describe('a bad checkpoint', () => {
   it('whose manifest is cut short: the one before is used, nothing is lost, the condition says so', async () => {
-    await twoCheckpoints('cut');
-    const { node, folder } = await volumeFolder('cut');
-    await onNode(node, `truncate -s 40 ${folder}/checkpoints/00000002/manifest.json`);
-    await wokeWithoutLoss('cut', /2/);
+    const sequence = await spoilt('cut', (manifest) => `truncate -s 40 ${manifest}`);
+    await wokeWithoutLoss('cut', sequence);
     await here.workspaces.asleep('cut');
   });
 
   it('whose digest does not match: likewise', async () => {
-    await twoCheckpoints('flipped');
-    const { node, folder } = await volumeFolder('flipped');
-    await onNode(
-      node,
-      `sed -Ei 's/("sha256": ?)"[0-9a-f]/\\1"x/' ${folder}/checkpoints/00000002/manifest.json`,
-    );
-    await wokeWithoutLoss('flipped', /2/);
+    const flip = (manifest: string) => `sed -Ei 's/("sha256": ?)"[0-9a-f]/\\1"x/' ${manifest}`;
+    await wokeWithoutLoss('flipped', await spoilt('flipped', flip));
   });
 });

@@ -12,7 +12,7 @@ describe('the command line', () => {
   it('takes checkpoints, forks from them, goes back and forth, and deletes what nothing needs', async (context: TestContext) => {
     await needSnapshots(here.cluster, context);
     const { workspaces } = here;
-    const options = ['--idle', '1m', '--permission-mode', 'bypassPermissions'];
+    const options = ['--idle', '10m', '--permission-mode', 'bypassPermissions'];
     await succeed('new', 'ada', ...options, '--snapshot-class', 'standard');
     await succeed('send', 'ada', 'write notes.txt: three eggs');
     expect(await dormouse(['checkpoint', 'ada', '--snapshot'])).toMatchObject({

@@ -61,6 +61,7 @@ describe('a rewind', () => {
     await needSnapshots(here.cluster, context);
     const { cluster, workspaces } = here;
     const checkpoint = await workedOn('ada');
+    const sequence = await workspaces.sequence(checkpoint);
     await ask('ada-back', 'ada', checkpoint);
     await cluster.waitFor<KubernetesObject & AgentWorkspace>(
       workspaces.reference('ada'),
@@ -72,7 +73,7 @@ describe('a rewind', () => {
     const rewound = await ended('ada-back', 'ada');
     expect(rewound.status?.rewind).toMatchObject({
       phase: 'Completed',
-      to: { checkpoint, sequence: 1, volumeSnapshot: checkpoint },
+      to: { checkpoint, sequence, volumeSnapshot: checkpoint },
       previousClaim: 'ada',
     });
     const recalled = await workspaces.answer(recall);
@@ -81,7 +82,7 @@ describe('a rewind', () => {
     expect(await workspaces.ask('ada', 'run: cat notes.txt')).toContain('three eggs');
     const transcript = await workspaces.transcript('ada');
     expect(
-      transcript.filter((line) => textOf(line).includes('was rewound to its checkpoint 1')),
+      transcript.filter((line) => textOf(line).includes(`was rewound to its checkpoint ${sequence},`)),
     ).toHaveLength(1);
     expect(occurrences(transcript, 'user', 'remember: the heron')).toBe(1);
     // What was answered after that moment stays answered, and is not asked again.

@@ -23,7 +23,7 @@ describe('a prompt that an agent scheduled', () => {
     await workspaces.create('later', { classRef: { name: eager.name } });
     await workspaces.ask(
       'later',
-      'remember: the plan\ntool ScheduleWakeup {"delaySeconds": 40, "prompt": "write woken.txt: yes"}',
+      'remember: the plan\ntool ScheduleWakeup {"delaySeconds": 60, "prompt": "write woken.txt: yes"}',
     );
     const asleep = await workspaces.asleep('later');
     const due = Date.parse(asleep.status?.nextWakeAt ?? '');
@@ -31,7 +31,9 @@ describe('a prompt that an agent scheduled', () => {
     const again = await here.cluster.waitFor<KubernetesObject & AgentWorkspace>(
       workspaces.reference('later'),
       'asleep a second time',
-      (workspace) => workspace?.status?.phase === 'Suspended' && workspace.status.checkpoint?.sequence === 2,
+      (workspace) =>
+        workspace?.status?.phase === 'Suspended' &&
+        workspace.status.checkpoint?.name !== asleep.status?.checkpoint?.name,
       120_000,
     );
     expect(again?.status?.nextWakeAt).toBeUndefined();

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { AgentCheckpoint, AgentMessage, AgentWorkspace, WorkspacePhase } from '@dormouse/crds';
 import { apiVersion, workspaceLabel } from '@dormouse/crds';
 import { type Cluster, type KubernetesObject, reference } from './cluster.ts';
+import type { Output } from './program.ts';
 
 export interface Pod extends KubernetesObject {
   spec: { nodeName?: string; containers: { name: string; image: string }[] };
@@ -18,6 +19,10 @@ export type WorkspaceInput = {
     ? Partial<NonNullable<AgentWorkspace['spec'][Key]>>
     : AgentWorkspace['spec'][Key];
 };
+
+/** What kubectl says where the pod is gone, going or not there yet: the command did not begin. */
+const neverRan =
+  /NotFound|container not found|does not have a host assigned|cannot exec into a container in a completed pod/;
 
 /** Five seconds, the least that is allowed: tests do not wait for minutes. */
 const shortIdle = { after: '5s' };
@@ -152,15 +157,30 @@ export class Workspaces {
     });
   }
 
+  /** The number of a checkpoint. Which number a sleep gets is nothing to rely on: one that the agent did not answer for in time is taken again. */
+  async sequence(checkpoint: string): Promise<number> {
+    const at = reference(apiVersion, 'AgentCheckpoint', checkpoint, this.namespace);
+    const found = await this.cluster.get<KubernetesObject & AgentCheckpoint>(at);
+    if (found?.status?.sequence === undefined) throw new Error(`${checkpoint} has no number`);
+    return found.status.sequence;
+  }
+
   checkpoints(workspace: string): Promise<(KubernetesObject & AgentCheckpoint)[]> {
     return this.cluster
       .list<KubernetesObject & AgentCheckpoint>(apiVersion, 'AgentCheckpoint', { namespace: this.namespace })
       .then((all) => all.filter((each) => each.spec.workspaceRef.name === workspace));
   }
 
-  /** A command in the untrusted container, as a tool call would run it. The workspace must be awake. */
-  inWorkspace(name: string, command: string) {
-    return this.cluster.exec(this.pod(name), 'workspace', ['bash', '-c', command]);
+  /**
+   * A command in the untrusted container, as a tool call would run it. A workspace that fell asleep since the test's last
+   * step is woken by a message of a session of its own: a slow machine lets five seconds pass between any two steps.
+   */
+  async inWorkspace(name: string, command: string): Promise<Output> {
+    for (let wakes = 0; ; wakes += 1) {
+      const output = await this.cluster.exec(this.pod(name), 'workspace', ['bash', '-c', command]);
+      if (output.code === 0 || wakes === 3 || !neverRan.test(output.stderr)) return output;
+      await this.ask(name, 'say: awake', 'awake');
+    }
   }
 
   /** The lines of a session's transcript, as the untrusted container may read them; waits while that is being restarted. */
