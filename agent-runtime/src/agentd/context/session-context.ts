@@ -7,9 +7,10 @@ import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import { listAgents, loadAgents } from './agents/catalogue.ts';
 import type { AgentDefinition } from './agents/definition.ts';
 import { describeMemory, describeProblems } from './memory/describe.ts';
-import { hashOf, isFor } from './memory/file.ts';
+import { hashOf } from './memory/file.ts';
 import { loadMemory, type Memory } from './memory/load.ts';
 import { foldersBelow, foldersDownTo } from './memory/places.ts';
+import { isForOneOf } from './paths.ts';
 import { reminder } from './reminder.ts';
 import { loadCatalogue } from './skills/catalogue.ts';
 import { listSkills } from './skills/listing.ts';
@@ -33,6 +34,8 @@ export class SessionContext {
   readonly #project: string;
   #opening: Promise<ContentBlock[]> | undefined;
   #memory: Memory | undefined;
+  /** Whether there is a skill that the model is told of only once the work reaches certain files. */
+  #scopedSkills = false;
 
   constructor(
     source: ContextSource,
@@ -93,10 +96,12 @@ export class SessionContext {
       loadAgents(folders, this.#source),
     ]);
     this.#memory = memory;
+    const skills = [...catalogue.skills.values()];
+    this.#scopedSkills = skills.some(({ paths }) => paths !== undefined);
     const instructions = describeMemory(memory.files, home);
     const texts = [
       ...(instructions.length > 0 ? [reminder(precedence, ...instructions)] : []),
-      ...skillsText([...catalogue.skills.values()]),
+      ...skillsText(skills.filter(({ paths }) => paths === undefined)),
       ...(this.#mayDelegate ? agentsText([...agents.values()]) : []),
       ...problemsText([...memory.problems, ...catalogue.problems, ...problems]),
     ];
@@ -108,7 +113,8 @@ export class SessionContext {
     const around = [...folders, ...[...files].map((file) => posix.dirname(file))];
     const below = foldersBelow(this.#project, around);
     const scoped = this.#memory?.scoped ?? [];
-    if (below.length === 0 && (scoped.length === 0 || files.size === 0)) return undefined;
+    const hasScoped = scoped.length > 0 || this.#scopedSkills;
+    if (below.length === 0 && (!hasScoped || files.size === 0)) return undefined;
     const { home } = this.#source;
     const has = this.#memory?.files.map((file) => file.realPath);
     const [memory, catalogue] = await Promise.all([
@@ -116,13 +122,17 @@ export class SessionContext {
       loadCatalogue(skillFolders(entries, this.#project, home, below), this.#project, this.#source),
     ]);
     const told = toldFiles(entries);
-    const rules = [...scoped, ...memory.scoped].filter(({ rule, base }) => isFor(rule, base, files));
+    const rules = [...scoped, ...memory.scoped].filter(({ rule, base }) =>
+      isForOneOf(rule.paths, base, files),
+    );
     const freshFiles = [...memory.files, ...rules.map(({ rule }) => rule)].filter(
       (file) => file.text !== '' && told.get(file.path) !== hashOf(file.text),
     );
     const freshSkills = [...catalogue.skills.values()].filter(
       (skill) =>
-        below.some((folder) => isSkillOf(skill, folder)) && told.get(skill.path) !== hashOfSkill(skill),
+        (skill.paths === undefined
+          ? below.some((folder) => isSkillOf(skill, folder))
+          : isForOneOf(skill.paths, skill.base, files)) && told.get(skill.path) !== hashOfSkill(skill),
     );
     if (freshFiles.length + freshSkills.length === 0) return undefined;
     const instructions = describeMemory(freshFiles, home);

@@ -5,7 +5,7 @@ import { SkillFailure } from '../context/skills/render.ts';
 import { sourceOf } from '../context/source.ts';
 import { subagentLimits } from '../subagents/limits.ts';
 import { mayUse } from '../subagents/narrow.ts';
-import { type SubagentRecord, subagentId } from '../subagents/record.ts';
+import { messageKeyOf, type SubagentRecord, subagentId } from '../subagents/record.ts';
 import { reportOf, type SubagentEnd } from '../subagents/report.ts';
 import type { Subagent } from '../subagents/subagents.ts';
 import { makeWorktree, WorktreeFailure } from '../subagents/worktree.ts';
@@ -33,20 +33,24 @@ export function agentsFor(round: RoundContext, toolUseId: string, context: () =>
     if (end === undefined) return failed(`Subagent ${child.record.id} has not ended.`);
     return outcomeOf(end, key);
   };
+  const id = subagentId(session, toolUseId);
+  const goOn = async (child: Subagent, task: string): Promise<ToolOutcome> => {
+    const key = await host.health.insist(signal, () => subagents.send(child, toolUseId, task));
+    if (child.record.background) return succeeded(startedText(child.record));
+    await subagents.endedOrStopped(child, key, signal);
+    return report(child, key);
+  };
   return {
     async start(delegation) {
-      const id = subagentId(session, toolUseId);
-      let child = subagents.get(root, id);
-      if (child === undefined) {
-        const made = await recordFor(delegation, id, round, toolUseId, context());
-        if ('content' in made) return made;
-        child = await host.health.insist(signal, () => subagents.open(made));
-      }
-      const begun = child;
-      const key = await host.health.insist(signal, () => subagents.send(begun, toolUseId, delegation.task));
-      if (begun.record.background) return succeeded(startedText(begun.record));
-      await subagents.endedOrStopped(begun, key, signal);
-      return report(begun, key);
+      const begun = subagents.get(root, id);
+      if (begun !== undefined) return goOn(begun, delegation.task);
+      const made = await recordFor(delegation, id, round, toolUseId, context());
+      if ('content' in made) return made;
+      return goOn(await host.health.insist(signal, () => subagents.open(made)), delegation.task);
+    },
+    resume() {
+      const begun = begunBy(round, toolUseId);
+      return begun && goOn(begun, '');
     },
     async send(id, text) {
       const child = subagents.get(root, id);
@@ -78,6 +82,14 @@ export function agentsFor(round: RoundContext, toolUseId: string, context: () =>
       return report(child, open.request.key);
     },
   };
+}
+
+/** The subagent that a call has begun and given its task, which goes on with it after a restart. */
+export function begunBy({ host, session }: RoundContext, toolUseId: string): Subagent | undefined {
+  const child = host.subagents.get(host.subagent?.session ?? session, subagentId(session, toolUseId));
+  return child?.session.logs.ledger.messages.has(messageKeyOf(child.record.id, toolUseId)) === true
+    ? child
+    : undefined;
 }
 
 function outcomeOf(end: SubagentEnd, key: string): ToolOutcome {
@@ -157,6 +169,7 @@ async function recordFor(
       ...(agent.maxTurns !== undefined && { maxTurns: agent.maxTurns }),
       ...(agent.color !== undefined && { color: agent.color }),
       ...(worktree !== undefined && { worktree }),
+      ...(delegation.skill !== undefined && { skill: delegation.skill }),
     };
   } catch (error) {
     if (error instanceof SkillFailure || error instanceof WorktreeFailure) return failed(error.message);

@@ -1,6 +1,6 @@
 import { SkillFailure } from '../context/skills/render.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
-import { catalogueOf, type StartedSkill, some, startSkill } from './skills.ts';
+import { catalogueOf, handedOver, type StartedSkill, some, startSkill } from './skills.ts';
 import { type RoundContext, toolContextOf } from './tool-round.ts';
 
 /** A command that a message begins with: `/name args`. */
@@ -51,6 +51,7 @@ export async function startCommand(
         `${why}. There are: ${some(names)}. A text that begins with a slash and is no command needs a space before it.`,
       );
     }
+    if (skill.subagent !== undefined) return handedOver(skill.name, call.args);
     return await startSkill(skill, call.args, 'person', round, toolContextOf(round, id), beforeCommand);
   } catch (error) {
     if (!(error instanceof ToolRefused || error instanceof ToolsUnavailable)) throw error;

@@ -23,6 +23,14 @@ const apiUsage = apiTokens.extend({
     .catch(undefined),
 });
 
+/** A skill that was started: the permission rules that it brings to its turn, and the model that is to answer in it. */
+export const usedSkill = z.object({
+  name: z.string(),
+  allow: z.array(z.string()),
+  deny: z.array(z.string()),
+  model: z.string().optional(),
+});
+
 /**
  * One line of a transcript. The first ten fields are the documented ones that hooks and viewers read; those after
  * `message` are Dormouse's own and carry what else must survive a crash together with the line.
@@ -59,8 +67,8 @@ export const transcriptEntry = z.looseObject({
   taskList: taskList.optional(),
   /** Files of the workspace whose instructions this reminder holds, and the hash of what it holds of them. */
   contextFiles: z.array(z.object({ path: z.string(), hash: z.string() })).optional(),
-  /** The skill or command that this prompt or result started, and the permission rules that it brings to its turn. */
-  skill: z.object({ name: z.string(), allow: z.array(z.string()), deny: z.array(z.string()) }).optional(),
+  /** The skill or command that this prompt or result started. */
+  skill: usedSkill.optional(),
   /** The permission mode of the session from this result on: a plan was approved. */
   permissionMode: permissionMode.optional(),
   /**

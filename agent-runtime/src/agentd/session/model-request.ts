@@ -1,3 +1,4 @@
+import { modelFor } from '../context/skills/grants.ts';
 import type { ModelFailure } from '../model/failure.ts';
 import type { ModelRequest } from '../model/model-client.ts';
 import type { Attempts } from '../model/patient-model.ts';
@@ -17,12 +18,13 @@ export interface Trouble {
 
 /**
  * A request of these messages, put together each time it is made: the configuration may have changed. What the model looked for in
- * `entries` is among its tools.
+ * `entries` is among its tools; a skill of `turn` may have asked for another model.
  */
 export function requestOf(
   where: { logs: SessionLogs; host: SessionHost },
   entries: readonly TranscriptEntry[],
   messages: ModelRequest['messages'],
+  turn: readonly TranscriptEntry[] = [],
 ): () => ModelRequest {
   const { host } = where;
   const { subagent } = host;
@@ -31,7 +33,12 @@ export function requestOf(
   return () => {
     const { workspace, model, systemPrompt: custom } = host.config();
     const planMode = permissionsOf(where).mode === 'plan';
-    return { model: model.name, system: systemPrompt(workspace, custom, planMode), tools, messages };
+    return {
+      model: modelFor(turn, model.name),
+      system: systemPrompt(workspace, custom, planMode),
+      tools,
+      messages,
+    };
   };
 }
 

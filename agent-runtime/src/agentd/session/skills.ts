@@ -69,13 +69,15 @@ export async function startSkill(
   return { ...rendered, use: skillUse(rendered.skill, trusted, variables) };
 }
 
-/** The outcome of the tool `Skill`. */
+/** The outcome of the tool `Skill`. A skill with `context: fork` is the task of a subagent, whose report is the outcome. */
 export async function startForModel(
   name: string,
   args: string,
   round: RoundContext,
   context: ToolContext,
 ): Promise<ToolOutcome> {
+  const resumed = context.agents.resume();
+  if (resumed !== undefined) return resumed;
   const { skills } = await catalogueOf(round);
   const skill = skills.get(name);
   if (skill === undefined) {
@@ -88,12 +90,37 @@ export async function startForModel(
     );
   }
   try {
-    const { text, use } = await startSkill(skill, args, 'model', round, context);
-    return succeeded(`Folder of this skill: ${skill.folder}\n\n${text}`, { skill: use });
+    const started = await startSkill(skill, args, 'model', round, context);
+    const instructions = `Folder of this skill: ${skill.folder}\n\n${started.text}`;
+    // As the file is now: the list may have been read before it was changed.
+    const agentType = started.skill.subagent;
+    if (agentType === undefined) return succeeded(instructions, { skill: started.use });
+    const access = { kind: 'agent', tool: 'Agent', agent: agentType } as const;
+    const permission = decide(access, round.permissions, scopeOf(round));
+    if (permission.verdict === 'deny') return failed(`Not permitted: ${permission.reason}.`);
+    return await context.agents.start({
+      agentType,
+      description: `/${name}`,
+      task: instructions,
+      background: false,
+      ignorable: false,
+      worktree: false,
+      skill: started.use,
+      ...(started.use.model !== undefined && { model: started.use.model }),
+    });
   } catch (error) {
     if (error instanceof SkillFailure) return failed(error.message);
     throw error;
   }
+}
+
+/** What a person who calls a skill with `context: fork` has the model do, and what that grants: they vouch for its file. */
+export function handedOver(name: string, args: string): Pick<StartedSkill, 'text' | 'use'> {
+  const input = JSON.stringify({ skill: name, ...(args !== '' && { args }) });
+  return {
+    text: `This skill is the task of a subagent. Start it now, by the tool Skill with ${input}, and tell what it reports.`,
+    use: { name, allow: [`Skill(${name})`], deny: [] },
+  };
 }
 
 /** Up to fifty names, or that there are none. */

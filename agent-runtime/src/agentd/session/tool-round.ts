@@ -9,7 +9,7 @@ import { type ParsedCall, parseCall } from '../tools/registry.ts';
 import { emptyList } from '../tools/task-list/list.ts';
 import { failed, type ToolContext, type ToolOutcome } from '../tools/tool.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
-import { agentsFor } from './agents.ts';
+import { agentsFor, begunBy } from './agents.ts';
 import { askAside } from './aside.ts';
 import type { ToolUse, TranscriptEntry } from './entry.ts';
 import type { SessionHost } from './host.ts';
@@ -104,7 +104,7 @@ async function judge(call: ToolUse, cut: boolean, round: RoundContext): Promise<
   const { subagent } = round.host;
   const parsed = parseCall(call.name, call.input, round.host.mcp.tools(), subagent && mayUse(subagent));
   // Nothing of this session runs while a round begins, so a call that was started and has no result was cut off.
-  const resumes = 'tool' in parsed && parsed.tool.resumes === true;
+  const resumes = 'tool' in parsed && (parsed.tool.resumes === true || begunBy(round, call.id) !== undefined);
   if (ledger.startedTools.has(call.id) && !resumes)
     return answer(failed(interrupted('the workspace restarted')));
   if (cut)

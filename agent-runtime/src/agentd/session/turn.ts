@@ -244,7 +244,7 @@ export class Turn {
     try {
       const where = { logs: this.#logs, host: this.#host };
       const messages = this.#compactor.messages(this.#entries, opening);
-      const request = requestOf(where, this.#entries, messages);
+      const request = requestOf(where, this.#entries, messages, turn);
       const answer = await this.#host.model.answer(request, attempts);
       if (troubled) this.#changed();
       const { id, type, role, model, content, stop_reason, stop_sequence, usage } = answer;

@@ -1,4 +1,6 @@
 import { type RuntimeConfig, runtimeConfig } from '../../protocol/config.ts';
+import { withGrants } from '../context/skills/grants.ts';
+import { namedModel } from '../model/named-model.ts';
 import { subagentLimits } from './limits.ts';
 import type { SubagentRecord } from './record.ts';
 
@@ -8,9 +10,6 @@ type Mode = RuntimeConfig['permissions']['mode'];
 const never: ReadonlySet<string> = new Set([
   ...['AskUserQuestion', 'EnterPlanMode', 'ExitPlanMode', 'ScheduleWakeup', 'TaskOutput', 'Workflow'],
 ]);
-
-/** Families of models: a file names one to ask for less or more than usual. Which model that is only the class could say. */
-const families: ReadonlySet<string> = new Set(['sonnet', 'opus', 'haiku', 'fable', 'inherit']);
 
 /** Whether a subagent may use the tool of this name. */
 export function mayUse(
@@ -48,10 +47,13 @@ export function configFor(config: RuntimeConfig, record: SubagentRecord): Runtim
     systemPrompt: record.prompt,
     model: {
       ...model,
-      name: record.model === undefined || families.has(record.model) ? model.name : record.model,
+      name: namedModel(record.model, model.name),
       ...(turns.length > 0 && { maxTurns: Math.min(...turns) }),
     },
-    permissions: { ...permissions, mode: modeFor(permissions.mode, record.permissionMode) },
+    permissions: {
+      ...withGrants(permissions, [record]),
+      mode: modeFor(permissions.mode, record.permissionMode),
+    },
   };
 }
 

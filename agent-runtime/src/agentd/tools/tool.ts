@@ -60,12 +60,16 @@ export interface Delegation {
   background: boolean;
   ignorable: boolean;
   worktree: boolean;
+  /** The skill that the task is. */
+  skill?: NonNullable<TranscriptEntry['skill']>;
 }
 
 /** What a session does with its subagents. */
 export interface Agents {
   /** Begins one; without `background` the outcome is its report. The same call again goes on with the same one. */
   start(delegation: Delegation): Promise<ToolOutcome>;
+  /** The subagent of this very call, which was at work when something cut the call off; undefined where it began none. */
+  resume(): Promise<ToolOutcome> | undefined;
   /** More work for one, whether it has ended or not. */
   send(id: string, text: string): Promise<ToolOutcome>;
   /** What one has come to, after waiting so many milliseconds for its end. Undefined: the session has no such subagent. */

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
-import { posix } from 'node:path';
-import { PathPattern, PatternError } from '../../../glob/path-pattern.ts';
-import { isInside } from '../../permissions/path-pattern.ts';
+import type { PathPattern } from '../../../glob/path-pattern.ts';
 import { splitFrontmatter } from '../frontmatter.ts';
 import { withoutComments } from '../markdown.ts';
+import { parsePaths } from '../paths.ts';
 import type { CollectedFile } from '../source.ts';
 
 /** Characters of one file that the model is shown; a good one has a tenth. */
@@ -48,38 +47,10 @@ export async function ruleFile(file: CollectedFile): Promise<MemoryFile> {
   if (problem !== undefined) {
     return { ...rule, problem: `${file.path}:${problem.line}: ${problem.message}. It counts for all files.` };
   }
-  const globs = [fields.paths ?? []].flat().flatMap((it) => (typeof it === 'string' ? splitList(it) : []));
-  if (globs.length === 0) return rule;
-  const paths: PathPattern[] = [];
-  let unusable: string | undefined;
-  for (const glob of globs) {
-    try {
-      paths.push(new PathPattern(glob.replace(/^\.?\//, '')));
-    } catch (error) {
-      if (!(error instanceof PatternError)) throw error;
-      unusable = `${file.path}: ${error.message}; it matches nothing: ${glob.slice(0, 100)}`;
-    }
-  }
-  return { ...rule, paths, ...(unusable !== undefined && { problem: unusable }) };
-}
-
-/** Splits at commas that stand outside of braces. */
-function splitList(text: string): string[] {
-  return text
-    .slice(0, 4096)
-    .split(/,(?![^{}]*\})/)
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
-}
-
-/** Whether a rule that lies in `base/.claude/rules` is for one of these files. */
-export function isFor(rule: MemoryFile, base: string, files: Iterable<string>): boolean {
-  for (const file of files) {
-    if (!isInside(file, base) || file === base) continue;
-    const relative = posix.relative(base, file);
-    if (rule.paths?.some((pattern) => pattern.matches(relative))) return true;
-  }
-  return false;
+  const { patterns: paths, problem: unusable } = parsePaths(fields.paths);
+  if (paths === undefined) return rule;
+  const about = unusable === undefined ? {} : { problem: `${file.path}: ${unusable}` };
+  return { ...rule, paths, ...about };
 }
 
 /** What says whether a file is as the model was told of it. */

@@ -40,7 +40,8 @@ export async function loadCatalogue(
       if (/\s/.test(name))
         problems.push(`${file.path}: nobody can call it, as there is a space in its name.`);
       if (/\s/.test(name) || skills.has(free)) continue;
-      const skill = await parseSkill(free, file);
+      const base = folder === source.home ? project : folder;
+      const skill = await parseSkill(free, file, base);
       problems.push(...skill.problems);
       skills.set(free, skill);
     }

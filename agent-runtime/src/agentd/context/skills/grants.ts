@@ -1,4 +1,5 @@
 import type { RuntimeConfig } from '../../../protocol/config.ts';
+import { namedModel } from '../../model/named-model.ts';
 import { parseRule } from '../../permissions/rule.ts';
 import type { TranscriptEntry } from '../../session/entry.ts';
 import { substitute } from './arguments.ts';
@@ -26,7 +27,13 @@ export function skillUse(
     name: skill.name,
     allow: trusted ? rules(skill.allowedTools) : [],
     deny: rules(skill.disallowedTools),
+    ...(skill.model !== undefined && { model: skill.model }),
   };
+}
+
+/** The model that the newest of these skills asks for; `usual` where none does. */
+export function modelFor(turn: readonly Pick<TranscriptEntry, 'skill'>[], usual: string): string {
+  return namedModel(turn.findLast(({ skill }) => skill?.model !== undefined)?.skill?.model, usual);
 }
 
 /** The rules of the workspace with what the skills of one turn add to them. A deny rule wins, wherever it comes from. */

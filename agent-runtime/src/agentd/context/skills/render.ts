@@ -85,7 +85,7 @@ async function readWhole(listed: Skill, { source }: Setting): Promise<Skill> {
       `${listed.path} cannot be read any more, so ${listed.name} did not run.`,
     );
   }
-  return parseSkill(listed.name, file);
+  return parseSkill(listed.name, file, listed.base);
 }
 
 /** The files that a text names by `@path`, as reminders. A word that is no file stays a word. */

@@ -1,7 +1,9 @@
 import { posix } from 'node:path';
 import { z } from 'zod';
+import type { PathPattern } from '../../../glob/path-pattern.ts';
 import { splitFrontmatter } from '../frontmatter.ts';
 import { proseOf } from '../markdown.ts';
+import { parsePaths } from '../paths.ts';
 import type { CollectedFile } from '../source.ts';
 
 /** A skill (`NAME/SKILL.md`) or a command (`NAME.md`): they are used alike. */
@@ -21,6 +23,13 @@ export interface Skill {
   /** Whether the model may start it by itself, and whether a person may with `/name`. */
   modelInvocable: boolean;
   userInvocable: boolean;
+  /** With `context: fork`: the kind of subagent that it is the task of. */
+  subagent: string | undefined;
+  /** The model that answers for the rest of the turn; absent or a family's name: that of the workspace. */
+  model: string | undefined;
+  /** Files that the work must have reached before the model is told of it, as seen from `base`; absent: it is told at once. */
+  paths: readonly PathPattern[] | undefined;
+  base: string;
   /** The text behind the frontmatter. */
   body: string;
   /** Sentences about what is wrong with the file, with its name. */
@@ -52,14 +61,26 @@ const fields = {
   'disallowed-tools': words,
   'disable-model-invocation': flag,
   'user-invocable': flag,
+  context: z.enum(['fork'], 'must be fork, or not there'),
+  agent: text,
+  model: text,
 };
 type Fields = { [Name in keyof typeof fields]?: z.infer<(typeof fields)[Name]> };
 
-/** Reads a skill's file. One that is broken is a skill that only a person starts, with a sentence on what is wrong. */
-export async function parseSkill(name: string, { path, content }: CollectedFile): Promise<Skill> {
+/**
+ * Reads a skill's file; `base` is the folder that its `paths` are seen from. One that is broken is a skill that only a person
+ * starts, with a sentence on what is wrong.
+ */
+export async function parseSkill(
+  name: string,
+  { path, content }: CollectedFile,
+  base: string,
+): Promise<Skill> {
   const frontmatter = await splitFrontmatter(content);
   const { problem } = frontmatter;
   const { known, wrong } = checked(frontmatter.fields);
+  const { patterns, problem: unusable } = parsePaths(frontmatter.fields.paths);
+  if (unusable !== undefined) wrong.push(`paths: ${unusable}`);
   const described = known.description ?? firstParagraph(frontmatter.body);
   return {
     name,
@@ -73,6 +94,10 @@ export async function parseSkill(name: string, { path, content }: CollectedFile)
     // What it says of itself cannot be read, and it may say that only a person may start it.
     modelInvocable: problem === undefined && wrong.length === 0 && known['disable-model-invocation'] !== true,
     userInvocable: known['user-invocable'] ?? true,
+    subagent: known.context === undefined ? undefined : (known.agent ?? 'general-purpose'),
+    model: known.model,
+    paths: patterns,
+    base,
     body: frontmatter.body.trim(),
     problems: [
       ...(problem === undefined ? [] : [`${path}:${problem.line}: ${problem.message}.`]),

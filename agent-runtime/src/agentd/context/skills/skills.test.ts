@@ -1,5 +1,7 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { ModelAnswer, ModelRequest, StreamOptions } from '../../model/model-client.ts';
 import { startRealTools } from '../../testing/real-tools.ts';
 import { RecordingModel } from '../../testing/recording-model.ts';
 import { type RunningAgent, TestWorkspace } from '../../testing/workspace.ts';
@@ -33,6 +35,16 @@ async function tell(text: string): Promise<string> {
   return record.reply.text;
 }
 const useSkill = (skill: string, args?: string) => `tool Skill ${JSON.stringify({ skill, args })}`;
+/** Does as the note to a skill that a person started says, which is not one of the script's own instructions. */
+class ObedientModel extends RecordingModel {
+  override stream(request: ModelRequest, options: StreamOptions): Promise<ModelAnswer> {
+    const messages = JSON.stringify(request.messages).replace(
+      /by the tool Skill with (\{.*?\}), and tell/,
+      '\\ntool Skill $1\\n',
+    );
+    return super.stream({ ...request, messages: JSON.parse(messages) }, options);
+  }
+}
 /** All that stood before the first prompt of the newest request. */
 const opening = () => model.texts(0).slice(0, -1).join('\n');
 
@@ -130,6 +142,93 @@ describe('what a skill may use', () => {
     expect(reply).toContain('Bash(echo bad) forbids it');
     expect(reply).toContain('the rule Glob forbids it');
     expect(await tell(useSkill('secret'))).toContain('Skill(secret *) forbids it');
+  });
+});
+
+describe('a skill with context: fork', () => {
+  const fields = 'description: Checks.\ncontext: fork\nallowed-tools: Bash(echo *)';
+
+  it('is the task of a subagent, whose report is what the tool returns', async () => {
+    await start();
+    await putSkill('check', `${fields}\nagent: Explore`, 'run: echo checked $0\nwrite a.txt: x');
+    const reply = await tell(`remember: of the parent\n${useSkill('check', 'this')}\nrecall`);
+    expect(reply).toContain('checked this');
+    expect(reply).toContain('No tool named Write was offered');
+    expect(reply).toContain('agentId: ');
+    const [own] = model.requests.filter(({ system }) => system.includes('given a task by another agent'));
+    expect(JSON.stringify(own?.messages)).not.toContain('of the parent');
+  });
+
+  it('has what it may use where a person started it, or a rule names it, and nowhere else', async () => {
+    await start({ mode: 'default' });
+    await putSkill('check', fields, 'run: echo checked $0');
+    await agent.stop();
+    agent = await workspace.start(new ObedientModel(workspace));
+    expect(await tell('/check this')).toContain('checked this');
+    count += 1;
+    await agent.send(`m${count}`, useSkill('check', 'that'));
+    const { approvals } = await agent.stateWhen((state) => state.approvals.length === 1);
+    expect(approvals[0]?.summary).toMatch(/^subagent general-purpose \(\/check\): echo checked that$/);
+  });
+
+  it('does not start where the subagent is denied', async () => {
+    await start({ deny: ['Agent(Explore)'] });
+    await putSkill('check', `${fields}\nagent: Explore`, 'run: touch made');
+    expect(await tell(useSkill('check'))).toContain('the rule Agent(Explore) forbids it');
+  });
+
+  it('goes on after a restart without being started again', async () => {
+    await start();
+    await put(
+      '.claude/commands/begun.md',
+      '---\ncontext: fork\n---\n!`echo once >> begun.txt`\nwait: 1\nsay: the end',
+    );
+    await agent.send('m', useSkill('begun'));
+    await agent.stateWhen((state) => state.subagents.length === 1);
+    await agent.stop();
+    agent = await workspace.start(model);
+    expect((await agent.settled('m')).reply?.text).toContain('the end');
+    expect(await readFile(join(workspace.home, 'begun.txt'), 'utf8')).toBe('once\n');
+    expect(
+      model.requests.filter(({ system }) => system.includes('given a task by another agent')),
+    ).not.toHaveLength(0);
+  });
+});
+
+describe('the frontmatter of a skill', () => {
+  it('names the model that answers for the rest of the turn', async () => {
+    await start();
+    const usual = workspace.config.model.name;
+    await putSkill('deep', 'description: Thinks.\nmodel: some-model', 'THINK');
+    await putSkill('family', 'description: Thinks.\nmodel: opus', 'THINK');
+    await tell(`${useSkill('deep')}\nsay: done`);
+    expect(model.requests.map((request) => request.model)).toEqual([usual, 'some-model']);
+    await tell(`${useSkill('family')}\nsay: done`);
+    expect(model.requests.slice(2).map((request) => request.model)).toEqual([usual, usual]);
+  });
+
+  it('keeps a skill with paths from the model until the work reaches such a file', async () => {
+    await start();
+    await putSkill('style', 'description: Styles.\npaths: "src/**/*.{css,scss}, *.less"', 'STYLE');
+    await putSkill('other', 'description: Others.\npaths: ["docs/**"]', 'OTHER');
+    await put('src/a.ts', 'text');
+    await put('src/web/a.css', 'text');
+    await tell('read src/a.ts');
+    expect(JSON.stringify(model.requests.at(-1))).not.toContain('- style: Styles.');
+    await tell('read src/web/a.css');
+    expect(model.texts(-1).join()).toContain('- style: Styles.');
+    await tell('read src/web/a.css');
+    expect(JSON.stringify(model.requests.at(-1)).split('- style: Styles.')).toHaveLength(2);
+    expect(JSON.stringify(model.requests.at(-1))).not.toContain('- other: Others.');
+    expect(await tell(useSkill('other'))).toContain('OTHER');
+  });
+
+  it('that is wrong is named, with its line', async () => {
+    await start();
+    await putSkill('odd', `description: Odd.\ncontext: knife\npaths: "${'{a,b}'.repeat(9)}"`, 'ODD');
+    await tell('say: hi');
+    expect(opening()).toMatch(/skills\/odd\/SKILL\.md:3: context: must be fork, or not there/);
+    expect(opening()).toMatch(/skills\/odd\/SKILL\.md:4: paths: /);
   });
 });
 
