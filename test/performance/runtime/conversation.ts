@@ -14,6 +14,7 @@ export class Conversation implements Disposable {
   readonly #port: number;
   readonly #agent = new Agent({ keepAlive: true });
   readonly #abort = new AbortController();
+  #heard: Promise<never> = new Promise(() => undefined);
   readonly #waiting = new Map<string, (record: Record) => void>();
 
   constructor(port: number) {
@@ -27,9 +28,9 @@ export class Conversation implements Disposable {
       signal: this.#abort.signal,
     });
     if (response.body === null) throw new Error(`no events: ${response.status}`);
-    this.#hear(response.body).catch((error: unknown) => {
-      if (!this.#abort.signal.aborted) throw error;
-    });
+    this.#heard = this.#hear(response.body);
+    // Whoever waits for a turn is told; when the agent ends, nobody does.
+    this.#heard.catch(() => undefined);
     return this;
   }
 
@@ -38,12 +39,12 @@ export class Conversation implements Disposable {
     const ended = new Promise<Record>((resolve) => this.#waiting.set(name, resolve));
     const began = performance.now();
     await this.#post({ key: name, session: 'main', text });
-    const { phase, message } = await ended;
+    const { phase, message } = await Promise.race([ended, this.#heard]);
     if (phase !== 'Completed') throw new Error(`${name} ${phase}: ${message}`);
     return performance.now() - began;
   }
 
-  async #hear(body: AsyncIterable<Uint8Array>): Promise<void> {
+  async #hear(body: AsyncIterable<Uint8Array>): Promise<never> {
     let text = '';
     for await (const chunk of body) {
       text += Buffer.from(chunk).toString('utf8');
@@ -58,6 +59,7 @@ export class Conversation implements Disposable {
         this.#waiting.delete(record.key);
       }
     }
+    throw new Error('the events of the agent ended');
   }
 
   #post(message: object): Promise<void> {

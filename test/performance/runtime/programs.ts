@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -34,14 +34,37 @@ export interface Started {
   milliseconds: number;
 }
 
+/** Ten hooks that are asked about at each call of a tool, and none of which is meant. */
+const hooks = Object.fromEntries(
+  ['PreToolUse', 'PostToolUse'].map((event) => [
+    event,
+    Array.from({ length: 5 }, (_, index) => ({
+      matcher: `mcp__none${index}__.*`,
+      hooks: [{ type: 'command', command: 'false' }],
+    })),
+  ]),
+);
+
+/** The flags that the image starts Node.js with. */
+async function flagsOf(image: string): Promise<string[]> {
+  const text = await readFile(join(root, `hack/image/${image}.Containerfile`), 'utf8');
+  const entry: string[] = JSON.parse(/^ENTRYPOINT (.*)$/m.exec(text)?.[1] ?? '[]');
+  return entry.filter((word) => word.startsWith('--max-') || word.startsWith('--optimize-'));
+}
+
 async function start(
   program: string,
-  { args = [], env, ready }: { args?: string[]; env?: Record<string, string>; ready: string },
+  {
+    args = [],
+    flags = [],
+    env,
+    ready,
+  }: { args?: string[]; flags?: string[]; env?: Record<string, string>; ready: string },
   onLine: (line: LogLine) => void = () => undefined,
 ): Promise<Started> {
   const began = performance.now();
   const main = join(root, 'dist', program, 'main.js');
-  const child = Child.start(process.execPath, [main, ...args], env === undefined ? {} : { env });
+  const child = Child.start(process.execPath, [...flags, main, ...args], env === undefined ? {} : { env });
   const said = new Promise<Started>((resolve) => {
     child.lines<LogLine>((line) => {
       const port = typeof line.port === 'object' ? line.port.port : (line.port ?? 0);
@@ -72,7 +95,8 @@ export class RuntimeFolder implements AsyncDisposable {
 
   static async create(): Promise<RuntimeFolder> {
     const made = new RuntimeFolder(await mkdtemp(join(tmpdir(), 'dormouse-bench-')));
-    await mkdir(made.home);
+    await mkdir(join(made.home, '.claude'), { recursive: true });
+    await writeFile(join(made.home, '.claude/settings.json'), JSON.stringify({ hooks }));
     await mkdir(made.state);
     const model = await start('model-server', { args: ['--port', '0'], ready: 'listening' }, (line) => {
       if (line.durationMs !== undefined) made.modelTimes.push(line.durationMs);
@@ -96,17 +120,17 @@ export class RuntimeFolder implements AsyncDisposable {
     await writeFile(join(this.folder, 'token'), 'token');
   }
 
-  workspaced(): Promise<Started> {
+  async workspaced(): Promise<Started> {
     const env = {
       DORMOUSE_TOOLS_SOCKET: this.socket,
       DORMOUSE_HOME: this.home,
       DORMOUSE_PROCESSES: join(this.folder, 'processes'),
       DORMOUSE_TRANSCRIPTS: join(this.state, 'transcripts'),
     };
-    return start('workspaced', { env, ready: 'ready' });
+    return start('workspaced', { flags: await flagsOf('workspace'), env, ready: 'ready' });
   }
 
-  agentd(): Promise<Started> {
+  async agentd(): Promise<Started> {
     const env = {
       DORMOUSE_SECRETS: this.folder,
       DORMOUSE_GATEWAY_TOKEN_FILE: join(this.folder, 'token'),
@@ -116,7 +140,7 @@ export class RuntimeFolder implements AsyncDisposable {
       DORMOUSE_HOST: '127.0.0.1',
       DORMOUSE_PORT: '0',
     };
-    return start('agentd', { env, ready: 'ready' });
+    return start('agentd', { flags: await flagsOf('agent'), env, ready: 'ready' });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
