@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { hooksConfig } from './hooks.ts';
 
 /** The checkpoint of another workspace that the volume of a fork is a copy of. */
 export const forkSource = z.object({
@@ -27,6 +28,8 @@ export const runtimeConfig = z.object({
     allow: z.array(z.string()),
     deny: z.array(z.string()),
   }),
+  /** Absent: as a class says by itself. */
+  hooks: hooksConfig.optional(),
   services: z.array(
     z.object({
       name: z.string(),

@@ -11,6 +11,7 @@
  * | `DELETE /background/ID` | - | `backgroundTask`, after its process group has ended |
  * | `POST /files/read` `…/write` `…/edit` `…/glob` `…/grep` | `…Request` | `…Result`, or 4xx `toolError` |
  * | `POST /files/collect` | `collectRequest` | `collectResult`: many small files in one answer; what is not there is left out |
+ * | `POST /post` | `postRequest` | `postResult`: JSON sent to a server outside, by the proxy of the workspace |
  * | `PUT /services` | `servicesRequest` | `serviceStatus[]`; starts, stops and restarts what differs |
  * | `GET /services` | - | `serviceStatus[]` |
  * | `GET /events` | - | NDJSON stream of `toolsEvent`: services and background tasks that changed |
@@ -32,6 +33,11 @@ export const execRequest = z.object({
   cwd: z.string().optional(),
   env: z.record(z.string(), z.string()).optional(),
   timeoutMs: z.int().min(1).max(600_000),
+  /** What the command reads from its standard input. Default: nothing. */
+  stdin: z
+    .string()
+    .max(8 * 1024 * 1024)
+    .optional(),
 });
 export type ExecRequest = z.infer<typeof execRequest>;
 
@@ -173,6 +179,17 @@ export const collectResult = z.object({
   truncated: z.boolean(),
 });
 export type CollectResult = z.infer<typeof collectResult>;
+
+export const postRequest = z.object({
+  url: z.url({ protocol: /^https?$/ }),
+  headers: z.record(z.string(), z.string()),
+  /** Variables of the workspace that `$NAME` and `${NAME}` in a header may stand for; others become nothing. */
+  allowedEnvVars: z.array(z.string()),
+  body: z.string().max(8 * 1024 * 1024),
+  timeoutMs: z.int().min(1).max(600_000),
+});
+export type PostRequest = z.infer<typeof postRequest>;
+export const postResult = z.object({ status: z.int(), body: z.string() });
 
 export const serviceSpec = z.object({
   name: z.string(),

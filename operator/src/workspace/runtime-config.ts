@@ -36,6 +36,13 @@ export function buildRuntimeConfig(
       allow: spec.permissions.allow ?? [],
       deny: spec.permissions.deny ?? [],
     },
+    hooks: {
+      ...spec.hooks,
+      managed: (spec.hooks.managed ?? []).map(({ matcher, ...hook }) => ({
+        ...hook,
+        ...(matcher === undefined ? {} : { matcher }),
+      })),
+    },
     services: effective.services.map(({ name, command, port, restart }) => ({
       name,
       command,

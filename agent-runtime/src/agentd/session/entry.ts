@@ -43,6 +43,15 @@ export const transcriptEntry = z.looseObject({
   contextFiles: z.array(z.object({ path: z.string(), hash: z.string() })).optional(),
   /** The skill or command that this prompt or result started, and the permission rules that it brings to its turn. */
   skill: z.object({ name: z.string(), allow: z.array(z.string()), deny: z.array(z.string()) }).optional(),
+  /** What hooks said with this entry: `stop` ends the turn, `keepsGoing` is what a Stop hook said instead of its end. */
+  hooks: z
+    .object({
+      stop: z.string().optional(),
+      keepsGoing: z.boolean().optional(),
+      /** For a person. */
+      messages: z.array(z.string()).optional(),
+    })
+    .optional(),
   /** The entry that this one is a copy of, in a forked session. */
   forkedFrom: z.object({ sessionId: z.string(), uuid: z.string() }).optional(),
   /** What comes before this entry was said in another workspace, until its checkpoint. */

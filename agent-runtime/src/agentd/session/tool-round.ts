@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { RuntimeConfig } from '../../protocol/config.ts';
 import type { ApprovalRequest } from '../../protocol/messages.ts';
+import { reminder } from '../context/reminder.ts';
+import type { SessionHooks } from '../hooks/session-hooks.ts';
 import { decide, isReadDenied } from '../permissions/decide.ts';
 import { StorageError } from '../storage/health.ts';
 import { type ParsedCall, parseCall } from '../tools/registry.ts';
 import { failed, type ToolContext, type ToolOutcome } from '../tools/tool.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
-import type { ToolUse, TranscriptEntry } from './entry.ts';
+import type { ContentBlock, ToolUse, TranscriptEntry } from './entry.ts';
+import { afterTool, beforeTool, insteadOfPerson, tellOfQuestion } from './hooks.ts';
 import type { SessionHost } from './host.ts';
 import type { SessionLogs } from './logs.ts';
 import { scopeOf } from './scope.ts';
@@ -31,6 +34,7 @@ export interface RoundContext {
   permissions: RuntimeConfig['permissions'];
   /** Files as the session last saw them. */
   seen: Map<string, string>;
+  hooks: SessionHooks;
 }
 
 /** Said of a call that was under way when something ended it. It is for the model to find out what it did, never for us to run it again. */
@@ -82,22 +86,28 @@ async function runInOrder(runnable: readonly Runnable[], round: RoundContext): P
   }
 }
 
-async function judge(call: ToolUse, cut: boolean, round: RoundContext): Promise<Judged> {
+async function judge(asked: ToolUse, cut: boolean, round: RoundContext): Promise<Judged> {
   const { ledger } = round.logs;
-  const answer = (outcome: ToolOutcome): Judged => ({ kind: 'answer', call, outcome });
+  const answer = (outcome: ToolOutcome): Judged => ({ kind: 'answer', call: asked, outcome });
   // Nothing of this session runs while a round begins, so a call that was started and has no result was cut off.
-  if (ledger.startedTools.has(call.id)) return answer(failed(interrupted('the workspace restarted')));
+  if (ledger.startedTools.has(asked.id)) return answer(failed(interrupted('the workspace restarted')));
   if (cut)
     return answer(
       failed('This call was not run: your answer ended before it was complete. Make it shorter.'),
     );
-  const parsed = parseCall(call.name, call.input);
-  if ('problem' in parsed) return answer(failed(parsed.problem));
+  const given = parseCall(asked.name, asked.input);
+  if ('problem' in given) return answer(failed(given.problem));
+  const { call, parsed, said } = await beforeTool(asked, given, round);
+  if (said?.stop !== undefined)
+    return answer({ ...failed(`Not run: a hook ended the turn: ${said.stop}`), hooks: { stop: said.stop } });
+  if (said?.decision === 'deny') return answer(refusedByHook(said.reason, said.context));
+  if ('problem' in parsed) return answer(failed(`A hook changed the input of this call. ${parsed.problem}`));
   const scope = scopeOf(round);
   const access = parsed.tool.access(parsed.input, scope);
   const permission = decide(access, round.permissions, scope);
   if (permission.verdict === 'deny') return answer(failed(`Not permitted: ${permission.reason}.`));
-  if (permission.verdict === 'allow') return { kind: 'run', runnable: { call, ...parsed } };
+  if (said?.decision === 'ask' ? false : permission.verdict === 'allow' || said?.decision === 'allow')
+    return { kind: 'run', runnable: { call, ...parsed } };
   const approval = ledger.approvalFor(call.id);
   if (approval?.decision?.decision === 'allow') return { kind: 'run', runnable: { call, ...parsed } };
   if (approval?.decision !== undefined) {
@@ -110,8 +120,20 @@ async function judge(call: ToolUse, cut: boolean, round: RoundContext): Promise<
       ),
     );
   }
-  if (approval === undefined) await ask(call, parsed, round);
+  if (approval === undefined) {
+    const instead = await insteadOfPerson(call, parsed, round);
+    if (instead?.decision === 'deny') return answer(refusedByHook(instead.reason, said?.context));
+    if (instead?.decision === 'allow') return { kind: 'run', runnable: { call, ...parsed } };
+    await ask(call, parsed, round);
+  }
   return { kind: 'undecided', call, serial: !parsed.tool.parallel };
+}
+
+function refusedByHook(reason: string | undefined, context: readonly string[] = []): ToolOutcome {
+  return {
+    ...failed(reason === undefined ? 'A hook refused this call.' : `A hook refused this call: ${reason}`),
+    context,
+  };
 }
 
 async function ask(
@@ -134,6 +156,7 @@ async function ask(
     type: 'approval',
     data: { id: request.id, session: round.session, decision: 'pending' },
   });
+  tellOfQuestion(tool.name, round);
 }
 
 /** What a tool of this session works with. */
@@ -155,7 +178,13 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
   return context;
 }
 
-async function carryOut({ call, tool, input }: Runnable, round: RoundContext): Promise<ToolOutcome> {
+async function carryOut(runnable: Runnable, round: RoundContext): Promise<ToolOutcome> {
+  const begun = performance.now();
+  const outcome = await attempt(runnable, round);
+  return afterTool(runnable.call, runnable.tool.name, outcome, performance.now() - begun, round);
+}
+
+async function attempt({ call, tool, input }: Runnable, round: RoundContext): Promise<ToolOutcome> {
   const { host, signal, session } = round;
   host.active();
   try {
@@ -187,11 +216,17 @@ async function writeResult(call: ToolUse, outcome: ToolOutcome, round: RoundCont
   if (outcome.seen !== undefined) round.seen.set(outcome.seen.path, outcome.seen.hash);
   await round.writer.write(
     {
-      message: { role: 'user', content: [block] },
+      message: { role: 'user', content: [block, ...notesOf(outcome)] },
       ...(outcome.seen !== undefined && { toolUseResult: outcome.seen }),
       ...(outcome.cwd !== undefined && { cwd: outcome.cwd }),
       ...(outcome.skill !== undefined && { skill: outcome.skill }),
+      ...(outcome.hooks !== undefined && Object.keys(outcome.hooks).length > 0 && { hooks: outcome.hooks }),
     },
     round.signal,
   );
+}
+
+/** What hooks have for the model; the text is theirs. */
+function notesOf({ context = [] }: ToolOutcome): ContentBlock[] {
+  return context.length === 0 ? [] : [{ type: 'text', text: reminder(...context) }];
 }

@@ -1,8 +1,10 @@
 import type { MessageRecord } from '../../protocol/messages.ts';
+import { reminder } from '../context/reminder.ts';
 import { SessionContext } from '../context/session-context.ts';
 import { withGrants } from '../context/skills/grants.ts';
 import { SkillFailure } from '../context/skills/render.ts';
 import { sourceOf } from '../context/source.ts';
+import type { SessionHooks } from '../hooks/session-hooks.ts';
 import type { ModelFailure } from '../model/failure.ts';
 import { ModelRefused } from '../model/patient-model.ts';
 import { systemPrompt } from '../model/system-prompt.ts';
@@ -10,6 +12,7 @@ import { toolDeclarations } from '../tools/registry.ts';
 import { commandOf, startCommand } from './command.ts';
 import { conversationOf, withCacheMarks, withOpening } from './conversation.ts';
 import { type ContentBlock, type TranscriptEntry, textOf } from './entry.ts';
+import { beforeEnd, beforePrompt, openHooks } from './hooks.ts';
 import type { SessionHost } from './host.ts';
 import type { LedgerMessage } from './ledger.ts';
 import type { SessionLogs } from './logs.ts';
@@ -44,6 +47,7 @@ export class Turn {
   /** The whole transcript; grows with each line that is on disk. */
   #entries: TranscriptEntry[] = [];
   #context: SessionContext | undefined;
+  #hooks: Promise<SessionHooks> | undefined;
 
   constructor(
     session: string,
@@ -103,15 +107,18 @@ export class Turn {
     // A session that begins now has nothing that could have changed meanwhile.
     const wake = this.#entries.length === 0 ? undefined : this.#host.wakeNote.for(this.#session);
     try {
+      const opened = await beforePrompt(request.text, await this.#round([]));
+      if (opened.refused !== undefined) return opened.refused;
       const call = commandOf(request.text);
-      const started = call && (await startCommand(call, request.key, this.#round([])));
+      const started = call && (await startCommand(call, request.key, await this.#round([])));
       const content =
         call === undefined || started === undefined
           ? promptContent(request, ended, wake)
           : commandContent(call, started.text, request, ended, wake);
       await this.#write({
-        message: { role: 'user', content },
+        message: { role: 'user', content: withNotes(content, opened.context) },
         messageKey: request.key,
+        ...(opened.messages.length > 0 && { hooks: { messages: opened.messages } }),
         ...(ended.length > 0 && { toldBackground: ended.map((task) => task.id) }),
         ...(started !== undefined && { skill: started.use }),
       });
@@ -126,10 +133,12 @@ export class Turn {
   /** Takes one step; returns how the turn ended, if it did. */
   async #step(): Promise<TurnEnd | undefined> {
     const turn = turnOf(this.#entries, this.#message.request.key);
+    const stopped = turn.find((entry) => entry.hooks?.stop !== undefined)?.hooks?.stop;
+    if (stopped !== undefined) return this.#stopForHook(turn, stopped);
     const step = nextStep(turn);
-    if (step.kind === 'done') return this.#settle(turn);
+    if (step.kind === 'done') return this.#end(turn, step.reply);
     if (step.kind === 'tools') {
-      const round = await runToolRound(step.calls, step.cut, this.#round(turn));
+      const round = await runToolRound(step.calls, step.cut, await this.#round(turn));
       return round.written === 0 && this.#waits(round.undecided) ? 'waiting' : undefined;
     }
     const refusal = this.#limit(turn);
@@ -141,8 +150,16 @@ export class Turn {
     return this.#ask(turn, opening);
   }
 
-  #round(turn: readonly TranscriptEntry[]): RoundContext {
-    return {
+  /** The model has nothing more to do: Stop hooks may. */
+  async #end(turn: readonly TranscriptEntry[], reply: TranscriptEntry): Promise<TurnEnd | undefined> {
+    const more = await beforeEnd(turn, reply, await this.#round(turn));
+    if (more === undefined) return this.#settle(turn);
+    await this.#write(more);
+    return undefined;
+  }
+
+  async #round(turn: readonly TranscriptEntry[]): Promise<RoundContext> {
+    const round = {
       session: this.#session,
       logs: this.#logs,
       host: this.#host,
@@ -152,6 +169,8 @@ export class Turn {
       permissions: withGrants(this.#host.config().permissions, turn),
       seen: seenFiles(this.#entries),
     };
+    this.#hooks ??= openHooks(round);
+    return { ...round, hooks: await this.#hooks };
   }
 
   /** Whether none of the questions has been answered since the round looked; notes which are open, in the same breath. */
@@ -239,22 +258,28 @@ export class Turn {
 
   async #stopInterrupted(): Promise<TurnEnd> {
     const turn = turnOf(this.#entries, this.#message.request.key);
-    const step = nextStep(turn);
-    for (const call of step.kind === 'tools' ? step.calls : []) {
-      const started = this.#logs.ledger.startedTools.has(call.id);
-      const content = started ? interrupted('the user stopped it') : 'Not run: the user stopped the turn.';
-      await this.#write({
-        message: {
-          role: 'user',
-          content: [{ type: 'tool_result', tool_use_id: call.id, content, is_error: true }],
-        },
-      });
-    }
+    await this.#answerOpenCalls(turn, 'the user stopped it');
     const last = this.#entries.at(-1);
     if (last === undefined || textOf(last) !== interruptedText) {
       await this.#write({ message: { role: 'user', content: [{ type: 'text', text: interruptedText }] } });
     }
     return this.#settle(turn, { reason: 'Interrupted', message: 'A person stopped the turn.' });
+  }
+
+  async #stopForHook(turn: readonly TranscriptEntry[], message: string): Promise<TurnEnd> {
+    await this.#answerOpenCalls(turn, 'a hook ended the turn');
+    return this.#settle(turn, { reason: 'StoppedByHook', message });
+  }
+
+  /** Gives calls without a result one that says why, so that the conversation can go on some day. */
+  async #answerOpenCalls(turn: readonly TranscriptEntry[], why: string): Promise<void> {
+    const step = nextStep(turn);
+    for (const call of step.kind === 'tools' ? step.calls : []) {
+      const started = this.#logs.ledger.startedTools.has(call.id);
+      const content = started ? interrupted(why) : `Not run: ${why}.`;
+      const result = { type: 'tool_result', tool_use_id: call.id, content, is_error: true };
+      await this.#write({ message: { role: 'user', content: [result] } });
+    }
   }
 
   async #settle(turn: readonly TranscriptEntry[], failure?: Failure): Promise<TurnEnd> {
@@ -296,6 +321,13 @@ function seenFiles(entries: readonly TranscriptEntry[]): Map<string, string> {
       seen.set(toolUseResult.path, toolUseResult.hash);
   }
   return seen;
+}
+
+/** A prompt with what hooks have for the model behind it; the text is theirs. */
+function withNotes(content: string | ContentBlock[], notes: readonly string[]): string | ContentBlock[] {
+  if (notes.length === 0) return content;
+  const blocks = typeof content === 'string' ? [{ type: 'text', text: content }] : content;
+  return [...blocks, { type: 'text', text: reminder(...notes) }];
 }
 
 /** A block without what the SDK adds for its callers. */

@@ -9,7 +9,7 @@ export type NewEntry = Pick<TranscriptEntry, 'message'> &
   Partial<
     Pick<
       TranscriptEntry,
-      'messageKey' | 'toolUseResult' | 'toldBackground' | 'contextFiles' | 'skill' | 'cwd'
+      'messageKey' | 'toolUseResult' | 'toldBackground' | 'contextFiles' | 'skill' | 'cwd' | 'hooks'
     >
   >;
 

@@ -31,6 +31,9 @@ export interface ToolOutcome {
   cwd?: string;
   /** The skill that was started, with what it may use. */
   skill?: NonNullable<TranscriptEntry['skill']>;
+  /** What hooks have for the model, beside the result. */
+  context?: readonly string[];
+  hooks?: NonNullable<TranscriptEntry['hooks']>;
 }
 
 /** One tool as the model sees it and as it is carried out. Inputs are parsed by `input` before anything else sees them. */

@@ -9,6 +9,7 @@ import {
   execRequest,
   globRequest,
   grepRequest,
+  postRequest,
   readRequest,
   restoreRequest,
   servicesRequest,
@@ -26,6 +27,8 @@ import { type GrepContext, searchFiles } from '../files/grep.ts';
 import { readLines } from '../files/read.ts';
 import { writeWhole } from '../files/write.ts';
 import type { Gate } from '../gate.ts';
+import { postForHook } from '../hooks/post.ts';
+import { commandEnvironment } from '../process/environment.ts';
 import type { Supervisor } from '../services/supervisor.ts';
 import type { Terminals } from '../terminal/terminals.ts';
 import { ToolFailure } from '../tool-failure.ts';
@@ -94,6 +97,16 @@ function commands({ gate, exec, background }: Workspace): Route[] {
           if (abandoned.aborted) stream.drop();
           else stream.end();
         });
+      },
+    },
+    {
+      method: 'POST',
+      path: '/post',
+      async handle({ request, response }) {
+        const body = await readBody(request, postRequest);
+        const environment = commandEnvironment(exec.home, exec.declared);
+        const gone = whenGone(response);
+        return gate.run((closing) => postForHook(body, environment, AbortSignal.any([closing, gone])));
       },
     },
     {

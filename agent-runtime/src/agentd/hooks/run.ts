@@ -1,0 +1,121 @@
+import { postJson } from '../../http/post-json.ts';
+import { postResult } from '../../protocol/tools-api.ts';
+import { ToolRefused, type ToolsClient, ToolsUnavailable } from '../tools/tools-client.ts';
+import type { Hook, HookAction } from './hook.ts';
+import { type HookResult, resultOf } from './result.ts';
+
+/** What hooks of a session run with. */
+export interface HookSurroundings {
+  client: ToolsClient;
+  cwd: string;
+  /** Variables of every hook. */
+  env: Readonly<Record<string, string>>;
+  /** The way out for hooks of the class. */
+  proxies: Readonly<Record<string, string | undefined>>;
+  /** Asks the model, and resolves with the text of its answer. */
+  askModel(prompt: string, model: string | undefined, signal: AbortSignal): Promise<string>;
+}
+
+/** Characters that are kept of what a hook prints. */
+const maxOutput = 256 * 1024;
+
+/** Asks one hook. What goes wrong is its result; rejects only with the reason of the signal. */
+export async function runHook(
+  hook: Hook,
+  input: string,
+  surroundings: HookSurroundings,
+  signal: AbortSignal,
+): Promise<HookResult> {
+  try {
+    if (hook.action.type === 'command')
+      return await runCommand(hook, hook.action.command, input, surroundings, signal);
+    if (hook.action.type === 'http') return await post(hook, hook.action, input, surroundings, signal);
+    return await askPrompt(hook, hook.action, input, surroundings, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    return { failed: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function runCommand(
+  hook: Hook,
+  command: string,
+  stdin: string,
+  { client, cwd, env }: HookSurroundings,
+  signal: AbortSignal,
+): Promise<HookResult> {
+  const output = { stdout: '', stderr: '' };
+  const body = { command, cwd, env: { ...env, ...hook.env }, timeoutMs: hook.timeoutMs, stdin };
+  const exit = await client.exec(
+    body,
+    (text, stream) => {
+      output[stream] = (output[stream] + text).slice(0, maxOutput);
+    },
+    { signal },
+  );
+  if (exit.timedOut) return { failed: `it did not end within ${hook.timeoutMs} ms` };
+  if (exit.code === null) return { failed: `it was ended by ${exit.signal}` };
+  return resultOf(hook.event, { code: exit.code, ...output });
+}
+
+/** An answer of 2xx is what a command would print; any other one a failure. */
+async function post(
+  hook: Hook,
+  { url, headers, allowedEnvVars }: Extract<HookAction, { type: 'http' }>,
+  body: string,
+  { client, proxies }: HookSurroundings,
+  signal: AbortSignal,
+): Promise<HookResult> {
+  const { timeoutMs } = hook;
+  const answer = hook.managed
+    ? await postJson({ url, headers, body, timeoutMs, proxies, signal })
+    : await client.call('POST', '/post', { url, headers, allowedEnvVars, body, timeoutMs }, postResult, {
+        signal,
+        timeoutMs: timeoutMs + 5_000,
+      });
+  if (answer.status < 200 || answer.status > 299) return { failed: `the server answered ${answer.status}` };
+  return resultOf(hook.event, { code: 0, stdout: answer.body, stderr: '' });
+}
+
+const asked = 'Answer with JSON alone: {"ok": true}, or {"ok": false, "reason": "why not"}.';
+
+/** The model decides; what it is asked about stands for `$ARGUMENTS`, or behind the prompt. */
+async function askPrompt(
+  hook: Hook,
+  { prompt, model }: Extract<HookAction, { type: 'prompt' }>,
+  input: string,
+  { askModel }: HookSurroundings,
+  signal: AbortSignal,
+): Promise<HookResult> {
+  const limit = AbortSignal.timeout(hook.timeoutMs);
+  const question = prompt.includes('$ARGUMENTS')
+    ? prompt.replaceAll('$ARGUMENTS', () => input)
+    : `${prompt}\n\n${input}`;
+  try {
+    const text = await askModel(
+      `${question}\n\n<answer>\n${asked}\n</answer>`,
+      model,
+      AbortSignal.any([signal, limit]),
+    );
+    const verdict: unknown = JSON.parse(text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1));
+    if (
+      typeof verdict !== 'object' ||
+      verdict === null ||
+      !('ok' in verdict) ||
+      typeof verdict.ok !== 'boolean'
+    )
+      return { failed: 'the model did not say whether it is ok' };
+    if (verdict.ok) return {};
+    const reason = 'reason' in verdict && typeof verdict.reason === 'string' ? verdict.reason : '';
+    return resultOf(hook.event, { code: 2, stdout: '', stderr: reason });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (limit.aborted) return { failed: `the model did not answer within ${hook.timeoutMs} ms` };
+    throw error;
+  }
+}
+
+/** Whether the tools could not be asked at all, rather than a hook having failed. */
+export function cannotAsk(error: unknown): error is Error {
+  return error instanceof ToolRefused || error instanceof ToolsUnavailable;
+}
