@@ -12,12 +12,14 @@ const (
 	frameBytes = 0
 	// frameResize, to the host: columns and rows, two bytes each.
 	frameResize = 1
-	// frameStarted, from the host: the pid of the command, four bytes.
+	// frameStarted, from the host, its first over each socket: the pid of the command, four bytes.
 	frameStarted = 2
 	// frameExit, from the host, its last: see exit.
 	frameExit = 3
 	// frameFailed, from the host, its only one: why the command was not started, as text.
 	frameFailed = 4
+	// frameLetGo, to the host: it closes the socket, and comes back to the one that listens at the path in the payload.
+	frameLetGo = 5
 )
 
 // longestPayload is also what workspaced sends at most in one frame.

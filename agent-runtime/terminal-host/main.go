@@ -4,7 +4,11 @@
 //
 // Directory and environment are those that it was started with. Descriptor 3 is a socket on which both sides send the frames
 // of frame.go. The command leads a session of its own, whose controlling terminal this is. When the command has ended, what
-// it printed and how it ended is told, and so is what kept it from starting; when the socket closes, the terminal hangs up.
+// it printed and how it ended is told, and so is what kept it from starting; when the socket closes, the terminal hangs up, unless
+// the host was told to let go of it: see line.go.
+//
+// What the command leaves behind becomes a child of the host: the tree of this process is all that runs on the terminal, as a dump
+// takes it.
 //
 // One process a terminal, and nothing but the standard library: it is the root of all that runs on the terminal, and costs
 // what its memory costs, once for each shell that is open.
@@ -22,6 +26,8 @@ import (
 	"time"
 )
 
+
+
 func main() {
 	// It moves bytes between two buffers: a collector that waits for twice of nothing would only cost memory.
 	debug.SetGCPercent(20)
@@ -35,20 +41,23 @@ func main() {
 		os.Exit(2)
 	}
 	syscall.CloseOnExec(3)
-	socket := os.NewFile(3, "socket")
+	line := newLine(os.NewFile(3, "socket"))
 	columns, rows, err := size(os.Args[1], os.Args[2])
 	if err == nil {
-		err = host(socket, columns, rows, os.Args[3:])
+		err = host(line, columns, rows, os.Args[3:])
 	}
 	if err != nil {
 		// Whoever listened may be the one that went.
-		_ = writeFrame(socket, frameFailed, []byte(err.Error()))
+		_ = line.write(frameFailed, []byte(err.Error()))
 		os.Exit(1)
 	}
 }
 
 // host runs the command to its end. An error means that it was not started.
-func host(socket *os.File, columns, rows uint16, argv []string) error {
+func host(line *line, columns, rows uint16, argv []string) error {
+	if err := adoptOrphans(); err != nil {
+		return err
+	}
 	terminal, err := openTerminal()
 	if err != nil {
 		return fmt.Errorf("no pseudo-terminal can be opened: %w", err)
@@ -56,35 +65,69 @@ func host(socket *os.File, columns, rows uint16, argv []string) error {
 	if err := terminal.resize(columns, rows); err != nil {
 		return fmt.Errorf("the terminal cannot be given its size: %w", err)
 	}
-	command := exec.Command(argv[0], argv[1:]...)
-	command.Stdin, command.Stdout, command.Stderr = terminal.slave, terminal.slave, terminal.slave
-	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	if err := command.Start(); err != nil {
+	pid, err := start(argv, terminal.slave)
+	if err != nil {
 		return describe(argv[0], err)
 	}
 	// Ours must not be the one that keeps the terminal open.
 	_ = terminal.slave.Close()
-	pid := command.Process.Pid
-	if err := writeFrame(socket, frameStarted, number(pid)); err != nil {
+	if err := line.write(frameStarted, number(pid)); err != nil {
 		hangUp(pid)
 	}
 	go func() {
-		takeInput(socket, terminal)
+		takeInput(line, terminal, pid)
 		hangUp(pid)
 		time.Sleep(patience)
 		_ = syscall.Kill(-pid, syscall.SIGKILL)
 	}()
 	shown := make(chan struct{})
 	go func() {
-		showOutput(terminal, socket, pid)
+		showOutput(terminal, line, pid)
 		close(shown)
 	}()
-	_ = command.Wait()
+	status := wait(pid)
 	terminal.ended()
 	<-shown
 	// Nobody may be left to tell.
-	_ = writeFrame(socket, frameExit, exit(command.ProcessState.Sys().(syscall.WaitStatus)))
+	_ = line.write(frameExit, exit(status))
 	return nil
+}
+
+// subreaper is PR_SET_CHILD_SUBREAPER of prctl(2).
+const subreaper = 36
+
+// adoptOrphans has what loses its parent on this terminal become a child of the host.
+func adoptOrphans() error {
+	if _, _, failure := syscall.RawSyscall(syscall.SYS_PRCTL, subreaper, 1, 0); failure != 0 {
+		return fmt.Errorf("the host cannot look after orphans: %w", failure)
+	}
+	return nil
+}
+
+// start runs the command on the terminal, in a session of its own. Not by os/exec: that holds a descriptor of the process.
+func start(argv []string, slave *os.File) (int, error) {
+	path, err := exec.LookPath(argv[0])
+	if err != nil {
+		return 0, err
+	}
+	// Asked for in this way it becomes one that blocks, as a program expects its terminal to be.
+	descriptor := slave.Fd()
+	return syscall.ForkExec(path, argv, &syscall.ProcAttr{
+		Env:   os.Environ(),
+		Files: []uintptr{descriptor, descriptor, descriptor},
+		Sys:   &syscall.SysProcAttr{Setsid: true, Setctty: true},
+	})
+}
+
+// wait takes away what ends here, orphans too, until the command has ended; answers how that did.
+func wait(command int) syscall.WaitStatus {
+	for {
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &status, 0, nil)
+		if pid == command || (err != nil && !errors.Is(err, syscall.EINTR)) {
+			return status
+		}
+	}
 }
 
 // patience is what a command that does not heed a lost line is given.
@@ -96,12 +139,13 @@ func hangUp(pid int) {
 	_ = syscall.Kill(-pid, syscall.SIGCONT)
 }
 
-// takeInput writes what comes from the socket to the terminal until the socket closes.
-func takeInput(socket *os.File, terminal *terminal) {
-	frames := frameReader{from: socket}
+// takeInput writes what comes over the line to the terminal until the line is lost.
+func takeInput(line *line, terminal *terminal, pid int) {
+	frames := frameReader{from: line}
 	for {
 		kind, payload, err := frames.next()
 		if err != nil {
+			line.lose()
 			return
 		}
 		switch kind {
@@ -112,6 +156,13 @@ func takeInput(socket *os.File, terminal *terminal) {
 			if len(payload) == 4 {
 				_ = terminal.resize(uint16(payload[0])<<8|uint16(payload[1]), uint16(payload[2])<<8|uint16(payload[3]))
 			}
+		case frameLetGo:
+			line.letGo()
+			if line.takeUp(string(payload), number(pid)) != nil {
+				return
+			}
+			// A restored process may have lost that.
+			_ = adoptOrphans()
 		}
 	}
 }
@@ -120,14 +171,14 @@ func takeInput(socket *os.File, terminal *terminal) {
 const lastWords = 1 << 20
 
 // showOutput sends what the terminal shows until nothing more can come.
-func showOutput(terminal *terminal, socket *os.File, pid int) {
+func showOutput(terminal *terminal, line *line, pid int) {
 	buffer := make([]byte, 16*1024)
 	for left := lastWords; left > 0; {
 		read, err := terminal.read(buffer)
 		if terminal.done.Load() {
 			left -= read
 		}
-		if read > 0 && writeFrame(socket, frameBytes, buffer[:read]) != nil {
+		if read > 0 && line.write(frameBytes, buffer[:read]) != nil {
 			hangUp(pid)
 			return
 		}

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { permissionMode } from './agent-workspace.ts';
+import { permissionMode, permissionModes } from './agent-workspace.ts';
 import type { CustomObject, KindDefinition } from './resource.ts';
 import { duration, objectName, objectReference, quantity } from './scalars.ts';
 
@@ -68,7 +68,7 @@ const toolRule = z
   .string()
   .min(1)
   .max(512)
-  .regex(/^[A-Za-z_][A-Za-z0-9_]*(\(.*\))?$/)
+  .regex(/^([A-Za-z_][A-Za-z0-9_-]*|mcp__[A-Za-z0-9_-]+__[A-Za-z0-9_-]*\*)(\(.*\))?$/)
   .meta({
     description: 'A tool, or a tool with a pattern: Read, Bash(git *), Edit(/src/**).',
     patternMessage:
@@ -106,19 +106,17 @@ const managedHook = z.object({
     .string()
     .max(512)
     .optional()
-    .meta({ description: 'The tools, or what else the event is about: Bash, Edit|Write, mcp__.*. Default: all.' }),
+    .meta({
+      description: 'The tools, or what else the event is about: Bash, Edit|Write, mcp__.*. Default: all.',
+    }),
   url: baseUrl.meta({
     description:
       'The server that is asked, with the JSON that hooks are told. agentd asks it by the proxy of the gateway, so egress.allow must list it.',
   }),
-  timeoutSeconds: z
-    .int()
-    .min(1)
-    .max(600)
-    .default(30)
-    .meta({ description: 'How long the server may take.' }),
+  timeoutSeconds: z.int().min(1).max(600).default(30).meta({ description: 'How long the server may take.' }),
   onFailure: z.enum(['Open', 'Closed']).default('Closed').meta({
-    description: 'Whether a prompt or tool call goes on (Open) or is refused when the server cannot be asked.',
+    description:
+      'Whether a prompt or tool call goes on (Open) or is refused when the server cannot be asked.',
   }),
 });
 
@@ -246,11 +244,14 @@ export const agentWorkspaceClassSpec = z.object({
       defaultMode: permissionMode
         .default('default')
         .meta({ description: 'The permission mode of a workspace that names none.' }),
-      allowedModes: z.array(permissionMode).min(1).max(3).optional().meta({
+      allowedModes: z.array(permissionMode).min(1).max(permissionModes.length).optional().meta({
         description: 'The modes a workspace may name. Default: all.',
         'x-kubernetes-list-type': 'set',
       }),
       allow: z.array(toolRule).max(128).optional().meta({ description: 'Tool calls that need no approval.' }),
+      ask: z.array(toolRule).max(128).optional().meta({
+        description: 'Tool calls that a person is asked about in every mode, whatever allow says.',
+      }),
       deny: z
         .array(toolRule)
         .max(128)
@@ -270,9 +271,9 @@ export const agentWorkspaceClassSpec = z.object({
     }),
   hooks: z
     .object({
-      workspace: z.enum(['Run', 'Off']).default('Run').meta({
+      workspace: z.enum(['Permitted', 'Run', 'Off']).default('Permitted').meta({
         description:
-          'Whether hooks from files of the workspace run. They run in the container of the tools, with the rights of whatever runs there.',
+          'Which hooks from files of the workspace run, in the container of the tools: Permitted those whose command the tool Bash might run without asking, Run all, Off none. The model can write these files.',
       }),
       mayAllow: z.boolean().default(false).meta({
         description:

@@ -12,7 +12,7 @@ import {
   utcDay,
 } from './scalars.ts';
 
-export const permissionModes = ['default', 'acceptEdits', 'bypassPermissions'] as const;
+export const permissionModes = ['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions'] as const;
 export const permissionMode = z.enum(permissionModes);
 export type PermissionMode = z.infer<typeof permissionMode>;
 

@@ -165,6 +165,40 @@ describe('the command line, through the gateway', () => {
     expect(await second.ended).toBe(3);
   });
 
+  it('goes on with a shell that slept with its workspace: at the next key, and by its id', async () => {
+    const { workspaces } = here;
+    await workspaces.create('long', {
+      classRef: { name: 'literal-resume' },
+      checkpoint: { processes: 'Restore' },
+    });
+    const first = new AtTerminal('shell', 'long', '--label', 'main');
+    await first.sees('$ ');
+    first.type('bird=heron; cd /tmp; sleep 4321 & echo "pid $$" | tr a-z A-Z\r');
+    await first.sees('\r\nPID ');
+    const pid = /\r\nPID (\d+)/.exec(first.shown)?.[1];
+    await workspaces.asleep('long');
+    await first.sees('a key wakes both');
+    expect((await workspaces.get('long')).status?.phase).toBe('Suspended');
+    first.type(' ');
+    // The screen is drawn again.
+    await first.sees('\x1b[H\x1b[2J');
+    first.type('echo "$bird in $PWD is $$"; jobs | tr a-z A-Z\r');
+    await first.sees(`heron in /tmp is ${pid}`);
+    await first.sees('RUNNING');
+    expect(await workspaces.condition('long', 'ProcessesRestored', 'True', 'Restored')).toMatch(
+      /with their memory: terminal t1-\w+ \(main\)/,
+    );
+    first.type('\r~.');
+    expect(await first.ended).toBe(0);
+    const id = /--attach (\S+)/.exec(first.shown)?.[1] ?? '';
+
+    await workspaces.asleep('long');
+    const second = new AtTerminal('shell', 'long', '--attach', id);
+    await second.sees(`heron in /tmp is ${pid}`);
+    second.type('kill %1; wait; exit $(printf "$bird" | wc -c)\r');
+    expect(await second.ended).toBe(5);
+  });
+
   it('copies folders in and out', async () => {
     const { workspaces } = here;
     await workspaces.create('files');

@@ -14,6 +14,8 @@ import type { MountedConfig } from './config/files.ts';
 import { Deltas } from './events/deltas.ts';
 import { EventLog } from './events/event-log.ts';
 import { beginFork } from './fork/begin.ts';
+import { McpApprovals } from './mcp/approvals.ts';
+import { McpServers } from './mcp/servers.ts';
 import type { Model } from './model/model-client.ts';
 import { PatientModel } from './model/patient-model.ts';
 import { type Recovered, recover } from './recover.ts';
@@ -62,6 +64,7 @@ export class Agent {
   readonly #model: PatientModel;
   readonly #client: ToolsClient;
   readonly #background: BackgroundTasks;
+  readonly #mcp: McpServers;
   readonly #watch: ToolsWatch;
   readonly #restore: RuntimeState['restore'];
   readonly #wakeNote = new WakeNote();
@@ -79,7 +82,8 @@ export class Agent {
     const recovered = await recover(layout, health, checkpoints, fork, options.log);
     const events = await EventLog.open(layout.events, health, recovered.verified.cursor);
     const { birthtime } = await stat(layout.inbox);
-    return new Agent(options, layout, health, checkpoints, recovered, events, birthtime);
+    const approvals = await McpApprovals.open(layout.mcpApprovals);
+    return new Agent(options, layout, health, checkpoints, recovered, events, birthtime, approvals);
   }
 
   private constructor(
@@ -90,6 +94,7 @@ export class Agent {
     recovered: Recovered,
     events: EventLog,
     created: Date,
+    approvals: McpApprovals,
   ) {
     this.#options = options;
     this.#config = options.mounted.config;
@@ -134,12 +139,21 @@ export class Agent {
       onChange: touch,
       onReconciled: (result) => this.#reconciled(result),
     });
+    this.#mcp = new McpServers({
+      tools: this.#client,
+      approvals,
+      home: options.home,
+      readable: options.readable,
+      config: () => this.#config,
+      log: options.log,
+    });
     this.sessions = new Sessions(recovered.sessions, layout, health, {
       log: options.log,
       health,
       model: this.#model,
       client: this.#client,
       background: this.#background,
+      mcp: this.#mcp,
       dailyUsage: recovered.usage,
       slots: new Slots(parallelTurns),
       wakeNote: this.#wakeNote,
@@ -278,7 +292,12 @@ export class Agent {
     this.#stopping = true;
     this.terminals.close();
     this.#client.close();
-    await Promise.all([this.sessions.stop(), this.checkpointer.close(), this.#watch.close()]);
+    await Promise.all([
+      this.sessions.stop(),
+      this.checkpointer.close(),
+      this.#watch.close(),
+      this.#mcp.close(),
+    ]);
     await this.#events.flush();
     this.#events.close();
     this.#health.close();

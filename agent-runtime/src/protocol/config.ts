@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { hooksConfig } from './hooks.ts';
+import { mcpConfig } from './mcp.ts';
 
 /** The checkpoint of another workspace that the volume of a fork is a copy of. */
 export const forkSource = z.object({
@@ -24,8 +25,9 @@ export const runtimeConfig = z.object({
   }),
   systemPrompt: z.string().optional(),
   permissions: z.object({
-    mode: z.enum(['default', 'acceptEdits', 'bypassPermissions']),
+    mode: z.enum(['default', 'acceptEdits', 'plan', 'dontAsk', 'bypassPermissions']),
     allow: z.array(z.string()),
+    ask: z.array(z.string()).default([]),
     deny: z.array(z.string()),
   }),
   /** Absent: as a class says by itself. */
@@ -45,6 +47,8 @@ export const runtimeConfig = z.object({
     /** When processes cannot be dumped again and again: stay awake, or sleep and start them afresh. */
     onDumpFailure: z.enum(['StayAwake', 'Restart']).default('StayAwake'),
   }),
+  /** Absent where the operator is older. */
+  mcp: mcpConfig.optional(),
   /** Of a fork: looked at by the first start alone. */
   source: forkSource.optional(),
 });

@@ -12,8 +12,8 @@ export const managedHook = z.object({
 
 /** What the class says about hooks. */
 export const hooksConfig = z.object({
-  /** Whether hooks from files of the workspace run. */
-  workspace: z.enum(['Run', 'Off']).default('Run'),
+  /** Hooks from files of the workspace: those whose commands the rules permit, all, or none. */
+  workspace: z.enum(['Permitted', 'Run', 'Off']).default('Permitted'),
   /** Whether they may let through what the rules would ask a person about. */
   mayAllow: z.boolean().default(false),
   /** What follows when one of them cannot be asked, unless it says `closed` itself. */

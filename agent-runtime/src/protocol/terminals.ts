@@ -59,5 +59,7 @@ export const exitMessage = z.object({
   signal: z.string().max(32).optional(),
   /** Why, where the command did not end by itself. */
   message: z.string().max(1024).optional(),
+  /** It did not end: it sleeps with its workspace, and who attaches again wakes both. A client that does not know this takes it for ended. */
+  asleep: z.literal(true).optional(),
 });
 export type ExitMessage = z.infer<typeof exitMessage>;

@@ -5,13 +5,15 @@
  * | request | body | answer |
  * |---|---|---|
  * | `POST /exec` | `execRequest` | NDJSON stream of `execEvent`; closing the connection kills the process group |
+ * | `POST /pipes` | a line of `pipeRequest`, then the input | NDJSON stream of `pipeEvent`; closing the connection ends the program |
+ * | `POST /outbound` | a line of `outboundRequest`, then its body | a line of `outboundAnswer`, then its body; by the proxy of the workspace |
+ * | `GET /environment` | - | `environmentResult` |
  * | `POST /background` | `backgroundRequest` | `backgroundTask`; idempotent by id |
  * | `GET /background` | - | `backgroundTask[]` |
  * | `GET /background/ID/output?offset=BYTES&limit=BYTES` | - | `outputSlice` |
  * | `DELETE /background/ID` | - | `backgroundTask`, after its process group has ended |
  * | `POST /files/read` `…/write` `…/edit` `…/glob` `…/grep` | `…Request` | `…Result`, or 4xx `toolError` |
  * | `POST /files/collect` | `collectRequest` | `collectResult`: many small files in one answer; what is not there is left out |
- * | `POST /post` | `postRequest` | `postResult`: JSON sent to a server outside, by the proxy of the workspace |
  * | `PUT /services` | `servicesRequest` | `serviceStatus[]`; starts, stops and restarts what differs |
  * | `GET /services` | - | `serviceStatus[]` |
  * | `GET /events` | - | NDJSON stream of `toolsEvent`: services and background tasks that changed |
@@ -24,9 +26,11 @@
  * | `GET /healthz` | - | `toolsHealth` |
  *
  * Between `POST /checkpoint` and `POST /restore` every request that could start a process or change a file answers 503 `stopping`.
- * Where images can be restored, such a request waits at first: until the first `POST /restore`, before which nothing runs.
+ * Where images can be restored, such a request waits at first, and so does one for terminals: until the first `POST /restore`, before
+ * which nothing runs.
  */
 import { z } from 'zod';
+import { terminalState } from './terminals.ts';
 
 export const execRequest = z.object({
   command: z.string().min(1),
@@ -180,17 +184,6 @@ export const collectResult = z.object({
 });
 export type CollectResult = z.infer<typeof collectResult>;
 
-export const postRequest = z.object({
-  url: z.url({ protocol: /^https?$/ }),
-  headers: z.record(z.string(), z.string()),
-  /** Variables of the workspace that `$NAME` and `${NAME}` in a header may stand for; others become nothing. */
-  allowedEnvVars: z.array(z.string()),
-  body: z.string().max(8 * 1024 * 1024),
-  timeoutMs: z.int().min(1).max(600_000),
-});
-export type PostRequest = z.infer<typeof postRequest>;
-export const postResult = z.object({ status: z.int(), body: z.string() });
-
 export const serviceSpec = z.object({
   name: z.string(),
   command: z.array(z.string()).min(1),
@@ -224,12 +217,14 @@ export type ImageFile = z.infer<typeof imageFile>;
 
 /** A process with all that it started, as criu wrote it down. */
 export const processImage = z.object({
-  kind: z.enum(['service', 'background']),
-  /** The name of the service, the id of the task. */
+  kind: z.enum(['service', 'background', 'terminal']),
+  /** The name of the service, the id of the task or terminal. */
   id: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
   pid: z.int().min(1),
   /** Of a service, as it was declared then: it is restored only while it is declared so. */
   service: serviceSpec.optional(),
+  /** Of a terminal, as it was; what it showed last is in one of the files. */
+  terminal: terminalState.omit({ clients: true }).optional(),
   files: z.array(imageFile).max(5000),
 });
 export type ProcessImage = z.infer<typeof processImage>;
@@ -240,6 +235,8 @@ const imageFolder = z.string().regex(/^[0-9]{8,16}$/);
 export const stopRequest = z.object({
   /** Dump the processes into this new folder, instead of ending them. Where one cannot be dumped: 409 `dump_failed`, and all run on. */
   images: imageFolder.optional(),
+  /** Dump terminals too. Who does not ask for it does not know such images: then they are ended. */
+  terminals: z.boolean().default(false),
 });
 
 export const stopResult = z.object({
@@ -248,6 +245,8 @@ export const stopResult = z.object({
   /** The tasks that this stop ended or dumped. */
   background: z.array(backgroundTask),
   images: z.array(processImage).max(100).optional(),
+  /** One line for each terminal that was ended, since it could not be dumped and nothing ran on it: which, and why. */
+  lost: z.array(z.string().max(1000)).max(100).optional(),
   /** Why there are no images though they were asked for: this pod cannot make any. */
   unsupported: z.string().max(1000).optional(),
 });
@@ -302,6 +301,7 @@ export const toolError = z.object({
       'limit',
       'conflict',
       'dump_failed',
+      'unreachable',
     ]),
     message: z.string(),
   }),

@@ -20,6 +20,11 @@ export class Gate {
     return this.#closed || this.#waiting !== undefined;
   }
 
+  /** Resolves when it has been opened for the first time, or closed: nothing is being restored any more. */
+  async settled(): Promise<void> {
+    await this.#waiting?.promise;
+  }
+
   /**
    * Runs `work`, or throws {@link ToolFailure} `stopping`. The signal is aborted when the gate closes: what can end early
    * (a command) listens to it, what must end whole (a file being written) does not.

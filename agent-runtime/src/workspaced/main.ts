@@ -18,6 +18,7 @@ import { DirectLauncher } from './images/direct-launcher.ts';
 import { ProcessImages } from './images/process-images.ts';
 import { emptyScratch } from './images/scratch.ts';
 import { jsonLog } from './log.ts';
+import { Outbound } from './outbound/send.ts';
 import { absent } from './output/retention.ts';
 import { commandEnvironment, declaredEnvironment } from './process/environment.ts';
 import { pipedLauncher } from './process/launcher.ts';
@@ -95,12 +96,18 @@ async function main(): Promise<void> {
     },
     sleepGraceMs,
   );
-  const terminals = new Terminals({ ...launch, program: terminalHost, limits: terminalLimits });
+  const terminals = new Terminals({
+    ...launch,
+    program: terminalHost,
+    lines: dirname(socketPath),
+    ...(launcher instanceof DirectLauncher ? { prepare: (own) => launcher.prepare(own) } : {}),
+    limits: terminalLimits,
+  });
   const folder = join(processes, 'images');
   const images =
     criu === undefined
       ? { unsupported: whyNoImages }
-      : new ProcessImages({ criu, folder, services, background, log });
+      : new ProcessImages({ criu, folder, services, background, terminals, log });
   if (images instanceof ProcessImages && !(await images.present())) await emptyScratch(scratch);
   const sleep = new Sleep({
     gate,
@@ -123,6 +130,7 @@ async function main(): Promise<void> {
   };
   const exec = { ...launch, outputs: join(processes, 'outputs'), limits: execLimits };
   const routes = routesOf({
+    outbound: new Outbound(launch.declared),
     ...{ bootId, gate, exec, background, services, terminals, search, sleep, listeners },
   });
   const server = createToolsServer(routes, log);

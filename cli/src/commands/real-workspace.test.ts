@@ -102,7 +102,7 @@ describe('attach, with the real gateway and agent', patience, () => {
   });
 
   it('shows a question, and answers it', async () => {
-    await started({ mode: 'default', allow: [], deny: [] });
+    await started({ mode: 'default', allow: [], ask: [], deny: [] });
     const running = atTerminal('attach', 'ada');
     await shows(running, 'ada › ');
     running.type('run: echo "it is $((6 * 7))"\r');

@@ -98,6 +98,27 @@ describe('shell, at a terminal', () => {
     await running.ended;
   });
 
+  it('stays when the workspace sleeps with its terminals, and joins again at a key, which is not typed', async () => {
+    const running = await opened();
+    terminal.show('before ');
+    await expect.poll(running.out).toContain('before');
+    terminal.sleep();
+    await expect.poll(running.err).toContain('a key wakes both');
+    expect(terminal.clients).toBe(0);
+    running.type(' ');
+    const rejoined = async () => {
+      await person.clock.advance(1_000);
+      return terminal.sizes.length;
+    };
+    await expect.poll(rejoined).toBe(2);
+    running.type('ls\r');
+    await expect.poll(() => terminal.typed).toBe('ls\r');
+    terminal.sleep();
+    await expect.poll(() => terminal.clients).toBe(0);
+    running.type('\r~.');
+    expect((await running.ended).code).toBe(0);
+  });
+
   it('can be left while it is not connected', async () => {
     const running = await opened();
     await terminal.cut();
@@ -116,7 +137,7 @@ describe('shell, at a terminal', () => {
     await person.clock.advance(1_000);
     expect(await running.ended).toMatchObject({
       code: 1,
-      err: expect.stringMatching(/terminal t1 has ended[\s\S]*workspace sleeps/),
+      err: expect.stringMatching(/terminal t1 has ended[\s\S]*workspace starts again/),
     });
     expect(person.raw).toBe(false);
   });
@@ -179,6 +200,13 @@ describe('shell, in a script', () => {
       code: 6,
       err: expect.stringContaining('--attach t1'),
     });
+  });
+
+  it('ends when the terminal falls asleep, and says how to join it again', async () => {
+    const running = person.start('shell', 'ada', '--', 'make');
+    await expect.poll(() => terminal.clients).toBe(1);
+    terminal.sleep();
+    expect(await running.ended).toMatchObject({ code: 6, err: expect.stringContaining('--attach t1') });
   });
 
   it('lists terminals, and says which is not there', async () => {

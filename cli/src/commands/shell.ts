@@ -48,7 +48,7 @@ export function shellCommand(around: Surroundings): Command {
       'after',
       [
         '\nAt the beginning of a line:',
-        '  ~.  detaches; what runs goes on until the workspace sleeps',
+        '  ~.  detaches; what runs goes on until the workspace sleeps, or over that where it has process images',
         '  ~?  shows these',
         '  ~~  types a ~',
       ].join('\n'),

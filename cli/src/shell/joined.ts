@@ -4,8 +4,8 @@ import type { WebSocket } from 'ws';
 import type { Size } from '../terminal/tty.ts';
 import { parseExit } from './exit.ts';
 
-/** How a connection to a terminal ended: with its command, or without it, which goes on. */
-export type Parting = { exit: ExitMessage } | { lost: string };
+/** How a connection to a terminal ended: with its command; because both sleep with their workspace; or by itself, and the command goes on. */
+export type Parting = { exit: ExitMessage } | { asleep: string } | { lost: string };
 
 /** One connection to a terminal of a workspace. */
 export class Joined {
@@ -27,7 +27,8 @@ export class Joined {
     this.parted = new Promise((resolve) => {
       socket.once('close', (code: number, reason: Buffer) => {
         const said = reason.toString() || `the connection was lost (${code})`;
-        resolve(exit === undefined ? { lost: said } : { exit });
+        if (exit === undefined) resolve({ lost: said });
+        else resolve(exit.asleep ? { asleep: exit.message ?? said } : { exit });
       });
     });
     socket.resume();

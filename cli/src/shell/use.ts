@@ -36,7 +36,7 @@ const help = '~. detaches, and what runs goes on; ~~ types a ~';
 
 /**
  * Joins a person's terminal and one of a workspace until the command there ends or the person leaves. What breaks the
- * connection meanwhile does not end it: it is joined again.
+ * connection meanwhile does not end it: it is joined again. Where both fall asleep with their workspace, that is at the next key.
  *
  * @returns how the command ended; undefined where the person left
  * @throws Failure where the terminal is gone, or where the output is no terminal, which cannot be shown again what it has
@@ -47,11 +47,14 @@ export async function useTerminal(options: UseOptions): Promise<ExitMessage | un
   const left = new AbortController();
   const ends = AbortSignal.any([signal, left.signal]);
   let joined: Joined | undefined;
+  /** Called by the next key, while the workspace sleeps. */
+  let wake: (() => void) | undefined;
   let inLine = false;
   const typed = (chunk: Buffer | string) => {
     const bytes = Buffer.from(chunk);
     const { pass, told: said } = terminal.in ? escapes.push(bytes) : { pass: bytes, told: undefined };
     if (said === 'help') told(help);
+    if (pass.length > 0) wake?.();
     if (joined !== undefined && pass.length > 0) {
       inLine = pass.at(-1) !== newline;
       tty.input.pause();
@@ -73,11 +76,21 @@ export async function useTerminal(options: UseOptions): Promise<ExitMessage | un
       if (tty.input.readableEnded) ended();
       const parting = await Promise.race([next.parted, whenAborted(ends)]);
       joined = undefined;
-      if (!terminal.in) tty.input.pause();
+      // A person is heard in between, a file waits.
+      if (terminal.in) tty.input.resume();
+      else tty.input.pause();
       next.leave();
       if (parting === undefined) break;
       if ('exit' in parting) return parting.exit;
-      lost(options, parting);
+      if ('lost' in parting) lost(options, parting);
+      else {
+        slept(options, parting);
+        const key = new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        await Promise.race([key, whenAborted(ends)]);
+        wake = undefined;
+      }
     }
     signal.throwIfAborted();
     return undefined;
@@ -107,7 +120,7 @@ async function* connections(options: UseOptions, signal: AbortSignal): AsyncGene
       signal.throwIfAborted();
       if (error instanceof GatewayRefusal && error.status === 404 && before)
         throw new Failure('failed', `terminal ${id} has ended: ${error.message.replace(/\.$/, '')}`, [
-          'Terminals end when the workspace sleeps or starts again.',
+          'Terminals end when the workspace starts again, and when it sleeps without process images.',
         ]);
       if (!before || !isPassing(error)) throw error;
     }
@@ -124,6 +137,19 @@ function lost(
   if (terminal.out) return told(`not connected: ${why}; trying again, ~. gives up`);
   throw new Failure('unreachable', `the connection to terminal ${id} was lost: ${why}`, [
     `What runs there goes on. Join it again:  dormouse shell ${name} --attach ${id} --namespace ${namespace}`,
+  ]);
+}
+
+/** Joining again would wake the workspace, so that is left to the person, or to who called the script. */
+function slept(
+  { terminal, told, id, workspace }: UseOptions,
+  { asleep: why }: Extract<Parting, { asleep: string }>,
+) {
+  const { name, namespace } = workspace;
+  if (terminal.in && terminal.out)
+    return told('the workspace sleeps, and this terminal with it; a key wakes both, ~. leaves');
+  throw new Failure('unreachable', `terminal ${id} sleeps: ${why}`, [
+    `Join it again:  dormouse shell ${name} --attach ${id} --namespace ${namespace}`,
   ]);
 }
 

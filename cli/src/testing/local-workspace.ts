@@ -36,7 +36,7 @@ export class LocalWorkspace implements AsyncDisposable {
   /** @param permissions what the agent may do without asking */
   static async start(
     person: Person,
-    permissions: RuntimeConfig['permissions'] = { mode: 'bypassPermissions', allow: [], deny: [] },
+    permissions: RuntimeConfig['permissions'] = { mode: 'bypassPermissions', allow: [], ask: [], deny: [] },
   ): Promise<LocalWorkspace> {
     const workspace = new LocalWorkspace(person, await mkdtemp(join(tmpdir(), 'dormouse-local-')));
     await workspace.#start(permissions);

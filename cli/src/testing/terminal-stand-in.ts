@@ -78,6 +78,14 @@ export class TerminalStandIn {
     }
   }
 
+  /** The workspace sleeps, and the terminal with it. */
+  sleep(): void {
+    for (const client of this.#clients) {
+      client.send(JSON.stringify({ type: 'exit', signal: 'SIGHUP', asleep: true, message: 'It sleeps.' }));
+      client.close(1000);
+    }
+  }
+
   /** The connections break. */
   async cut(): Promise<void> {
     const clients = [...this.#clients];

@@ -34,6 +34,7 @@ export function buildRuntimeConfig(
     permissions: {
       mode: effective.permissionMode,
       allow: spec.permissions.allow ?? [],
+      ask: spec.permissions.ask ?? [],
       deny: spec.permissions.deny ?? [],
     },
     hooks: {

@@ -210,16 +210,22 @@ export class Checkpointer {
     processes.stopped();
     // Cancelling does not end this request: half-stopped processes could not be told from running ones.
     const result = await client
-      .call('POST', '/checkpoint', images ? { images: folderName(sequence) } : {}, stopResult, {
-        timeoutMs: images ? 300_000 : 60_000,
-      })
+      .call(
+        'POST',
+        '/checkpoint',
+        images ? { images: folderName(sequence), terminals: true } : {},
+        stopResult,
+        {
+          timeoutMs: images ? 300_000 : 60_000,
+        },
+      )
       .catch((error: unknown) => {
         if (isDumpFailure(error)) this.#dumpFailures = { count: failures.count + 1, message: error.message };
         throw error;
       });
     signal.throwIfAborted();
     this.#dumpFailures = { count: 0, message: '' };
-    const { services, background, unsupported } = result;
+    const { services, background, unsupported, lost = [] } = result;
     return {
       services: services.slice(0, 1000),
       background: background.map((task) => task.id).slice(0, 10_000),
@@ -227,6 +233,7 @@ export class Checkpointer {
       ...(unsupported !== undefined && {
         withoutImages: { reason: 'Unsupported', message: unsupported },
       }),
+      ...(lost.length > 0 && { withoutImages: { reason: 'DumpFailed', message: lost.join('; ') } }),
       ...(givenUp && {
         withoutImages: {
           reason: 'DumpFailed',

@@ -16,7 +16,7 @@ const manifestFile = z.discriminatedUnion('kind', [
   }),
 ]);
 
-/** Why processes were ended for a checkpoint though images of them were asked for. */
+/** Why processes were ended for a checkpoint, all or some, though images of them were asked for. */
 export const withoutImages = z.object({
   /** `Unsupported`: the pod can make none. `DumpFailed`: it could not make them, and the class says to sleep all the same. */
   reason: z.enum(['Unsupported', 'DumpFailed']),

@@ -36,6 +36,8 @@ export interface Hook {
   mayAllow: boolean;
   /** Of the class: asked by agentd, seen by nobody in the workspace. */
   managed: boolean;
+  /** Why it must not run. */
+  refused?: string;
   /** Variables of its process beside those of every hook. */
   env: Record<string, string>;
   /** The file that it stands in, for sentences and logs. */

@@ -124,7 +124,14 @@ describe('hooks of a file', () => {
       PreToolUse: [
         {
           matcher: 'Bash',
-          hooks: [{ type: 'command', command: 'p', args: ["it's", '$'.concat('{CLAUDE_PROJECT_DIR}/x')], timeout: 2.5 }],
+          hooks: [
+            {
+              type: 'command',
+              command: 'p',
+              args: ["it's", '$'.concat('{CLAUDE_PROJECT_DIR}/x')],
+              timeout: 2.5,
+            },
+          ],
         },
       ],
     });

@@ -1,7 +1,8 @@
-import { postJson } from '../../http/post-json.ts';
-import { postResult } from '../../protocol/tools-api.ts';
+import { environmentResult } from '../../protocol/pipes.ts';
+import { workspaceFetch } from '../mcp/workspace-fetch.ts';
 import { ToolRefused, type ToolsClient, ToolsUnavailable } from '../tools/tools-client.ts';
 import type { Hook, HookAction } from './hook.ts';
+import { boundedText, postJson } from './post-json.ts';
 import { type HookResult, resultOf } from './result.ts';
 
 /** What hooks of a session run with. */
@@ -26,6 +27,7 @@ export async function runHook(
   surroundings: HookSurroundings,
   signal: AbortSignal,
 ): Promise<HookResult> {
+  if (hook.refused !== undefined) return { failed: hook.refused };
   try {
     if (hook.action.type === 'command')
       return await runCommand(hook, hook.action.command, input, surroundings, signal);
@@ -61,20 +63,51 @@ async function runCommand(
 /** An answer of 2xx is what a command would print; any other one a failure. */
 async function post(
   hook: Hook,
-  { url, headers, allowedEnvVars }: Extract<HookAction, { type: 'http' }>,
+  action: Extract<HookAction, { type: 'http' }>,
   body: string,
   { client, proxies }: HookSurroundings,
   signal: AbortSignal,
 ): Promise<HookResult> {
   const { timeoutMs } = hook;
   const answer = hook.managed
-    ? await postJson({ url, headers, body, timeoutMs, proxies, signal })
-    : await client.call('POST', '/post', { url, headers, allowedEnvVars, body, timeoutMs }, postResult, {
-        signal,
-        timeoutMs: timeoutMs + 5_000,
-      });
+    ? await postJson({ url: action.url, body, timeoutMs, proxies, signal })
+    : await postFromWorkspace(action, body, timeoutMs, client, signal);
   if (answer.status < 200 || answer.status > 299) return { failed: `the server answered ${answer.status}` };
   return resultOf(hook.event, { code: 0, stdout: answer.body, stderr: '' });
+}
+
+/** By the proxy of the workspace, with its variables in the headers, as far as the hook names them. */
+async function postFromWorkspace(
+  { url, headers, allowedEnvVars }: Extract<HookAction, { type: 'http' }>,
+  body: string,
+  timeoutMs: number,
+  client: ToolsClient,
+  signal: AbortSignal,
+): Promise<{ status: number; body: string }> {
+  const limit = AbortSignal.timeout(timeoutMs);
+  const within = AbortSignal.any([signal, limit]);
+  try {
+    const variables =
+      allowedEnvVars.length === 0
+        ? {}
+        : await client.call('GET', '/environment', undefined, environmentResult, { signal: within });
+    const filled = Object.entries(headers).map(([name, value]): [string, string] => [
+      name,
+      value.replace(/\$(?:\{(\w+)\}|(\w+))/g, (_, braced: string | undefined, bare: string | undefined) => {
+        const variable = braced ?? bare ?? '';
+        return allowedEnvVars.includes(variable) ? (variables[variable] ?? '') : '';
+      }),
+    ]);
+    const answer = await workspaceFetch(client)(url, {
+      ...{ method: 'POST', body, signal: within },
+      headers: [['content-type', 'application/json'], ...filled],
+    });
+    return { status: answer.status, body: await boundedText(answer) };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (limit.aborted) throw new Error(`${url} did not answer within ${timeoutMs} ms`, { cause: error });
+    throw error;
+  }
 }
 
 const asked = 'Answer with JSON alone: {"ok": true}, or {"ok": false, "reason": "why not"}.';

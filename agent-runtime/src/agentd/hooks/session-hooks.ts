@@ -16,7 +16,8 @@ export interface HookSetting extends HookSurroundings {
   told: Readonly<Record<string, unknown>>;
   /** Whether a permission rule speaks of a tool call. */
   ruleMatches(rule: string, access: Access): boolean;
-  /** Hooks of plugins. */
+  /** Whether the workspace may run this command without asking anybody. */
+  permits(command: string): boolean;
   log: Logger;
   signal: AbortSignal;
 }
@@ -38,9 +39,12 @@ export class SessionHooks {
   static async load(setting: HookSetting): Promise<SessionHooks> {
     const hooks = managedHooks(setting.config);
     const problems: string[] = [];
-    if (setting.config.workspace === 'Run') {
+    if (setting.config.workspace !== 'Off') {
       const found = await fromFiles(setting);
-      hooks.push(...found.hooks);
+      for (const hook of found.hooks.map((it) => held(it, setting))) {
+        hooks.push(hook);
+        if (hook.refused !== undefined) problems.push(`${hook.source}: ${hook.event}: ${hook.refused}.`);
+      }
       problems.push(...found.problems);
     }
     if (problems.length > 0) setting.log.warn({ problems }, 'hooks are not as they should be');
@@ -96,6 +100,18 @@ export class SessionHooks {
       () => this.#setting.log.warn({ event: hook.event, hook: hook.source }, 'a hook ran into its timeout'),
     );
   }
+}
+
+/** A hook of a file does what its workspace could do by a tool: where that would be asked for, so must the class. */
+function held(hook: Hook, { config, permits }: HookSetting): Hook {
+  if (config.workspace === 'Run' || hook.action.type === 'prompt') return hook;
+  const command = hook.action.type === 'command' ? hook.action.command : `curl ${hook.action.url}`;
+  if (permits(command)) return hook;
+  const shown = command.length > 200 ? `${command.slice(0, 199)}…` : command;
+  return {
+    ...hook,
+    refused: `no rule permits its command \`${shown}\`, and nobody is asked about hooks: allow it in the rules of the workspace's class`,
+  };
 }
 
 /** The same command in two files runs once. */

@@ -1,111 +1,72 @@
 import type { RuntimeConfig } from '../../protocol/config.ts';
-import { matchesBashPattern } from './bash-pattern.ts';
-import { isInside, matchesPathPattern, resolvePath } from './path-pattern.ts';
+import type { Access, PermissionScope } from './access.ts';
+import { allowsCommand, commandRule } from './command.ts';
+import { isInside, resolvePath } from './path-pattern.ts';
 import { parseRules, type Rule } from './rule.ts';
-import { parseShellCommand } from './shell-command.ts';
+import { matchesSpec, namesTool } from './speaks.ts';
 
-/** What a tool call would do, as far as permissions are concerned. `none`: nothing outside the session itself. */
-export type Access =
-  | { kind: 'bash'; command: string }
-  | { kind: 'read'; tool: string; path: string }
-  | { kind: 'edit'; tool: string; path: string }
-  | { kind: 'skill'; tool: 'Skill'; skill: string; args: string }
-  | { kind: 'none'; tool: string };
+export type { Access, PermissionScope } from './access.ts';
+
+type Permissions = RuntimeConfig['permissions'];
 
 export type Permission = { verdict: 'allow' } | { verdict: 'ask' } | { verdict: 'deny'; reason: string };
 
-export interface PermissionScope {
-  cwd: string;
-  home: string;
-  /** Folders beside the home that may be read unasked: output of background tasks, transcripts. */
-  readable: readonly string[];
+/**
+ * What the rules and the mode say about one tool call. A deny rule that matches any part wins over everything, an ask rule
+ * over what follows. Allow rules must cover every part of a compound command. What no list settles is settled by the
+ * mode: `default` asks for all but reading; `acceptEdits` also edits inside the home but in `.claude`; `plan` refuses edits
+ * and else is as `default`; `dontAsk` refuses what would be asked; `bypassPermissions` asks for nothing but what an ask rule names.
+ */
+export function decide(access: Access, permissions: Permissions, scope: PermissionScope): Permission {
+  const denied = ruleFor(access, permissions.deny, scope);
+  if (denied !== undefined) return { verdict: 'deny', reason: `the rule ${denied.text} forbids it` };
+  if (ruleFor(access, permissions.ask, scope) !== undefined) return asked(permissions);
+  // A skill is text, and so is a subagent's task; what they lead to is decided on when it comes.
+  if (['none', 'skill', 'agent'].includes(access.kind) || permissions.mode === 'bypassPermissions')
+    return { verdict: 'allow' };
+  if (access.kind === 'edit' && permissions.mode === 'plan')
+    return { verdict: 'deny', reason: 'in plan mode nothing is changed: present your plan first' };
+  if (isAllowedByRule(access, permissions, scope) || isAllowedByMode(access, permissions.mode, scope))
+    return { verdict: 'allow' };
+  return asked(permissions);
 }
 
-/**
- * What the rules and the mode say about one tool call. A deny rule that matches any part wins over everything. Allow rules
- * must cover every part of a compound command. What neither list settles is settled by the mode: `default` asks for all but
- * reading, `acceptEdits` also edits inside the home but in `.claude`, `bypassPermissions` asks for nothing.
- */
-export function decide(
-  access: Access,
-  permissions: RuntimeConfig['permissions'],
-  scope: PermissionScope,
-): Permission {
-  const denied = parseRules(permissions.deny, 'matches-all').find((rule) => denies(rule, access, scope));
-  if (denied !== undefined) return { verdict: 'deny', reason: `the rule ${denied.text} forbids it` };
-  // A skill is text; what it leads to is decided on when it comes.
-  if (access.kind === 'none' || access.kind === 'skill' || permissions.mode === 'bypassPermissions')
-    return { verdict: 'allow' };
-  if (allows(parseRules(permissions.allow, 'matches-none'), access, scope)) return { verdict: 'allow' };
-  return allowedByMode(access, permissions.mode, scope) ? { verdict: 'allow' } : { verdict: 'ask' };
+function asked({ mode }: Permissions): Permission {
+  if (mode !== 'dontAsk') return { verdict: 'ask' };
+  return { verdict: 'deny', reason: 'no rule allows it, and in the mode dontAsk nobody is asked' };
 }
 
 /** Whether an allow rule names this use of a tool, whatever the mode lets through besides. */
-export function isAllowedByRule(
-  access: Access,
-  permissions: RuntimeConfig['permissions'],
-  scope: PermissionScope,
-): boolean {
-  return allows(parseRules(permissions.allow, 'matches-none'), access, scope);
+export function isAllowedByRule(access: Access, permissions: Permissions, scope: PermissionScope): boolean {
+  const rules = parseRules(permissions.allow, 'matches-none').filter((rule) => namesTool(rule, access));
+  if (rules.some((rule) => rule.spec === undefined)) return true;
+  if (access.kind !== 'bash')
+    return rules.some(({ spec }) => spec !== undefined && matchesSpec(spec, access, scope, false));
+  const specs = rules.flatMap(({ spec }) => spec ?? []);
+  return allowsCommand(access.command, specs, (file) => decide(file, permissions, scope).verdict === 'allow');
 }
 
 /** Whether a deny rule keeps a path from being read, for results that list files. */
 export function isReadDenied(path: string, deny: readonly string[], scope: PermissionScope): boolean {
-  const access: Access = { kind: 'read', tool: 'Read', path };
-  return parseRules(deny, 'matches-all').some((rule) => denies(rule, access, scope));
+  return ruleFor({ kind: 'read', tool: 'Read', path }, deny, scope) !== undefined;
 }
 
-function denies(rule: Rule, access: Access, scope: PermissionScope): boolean {
-  if (!speaksOf(rule, access)) return false;
-  if (rule.spec === undefined) return true;
-  const spec = rule.spec;
-  if (access.kind === 'bash') {
-    const { fragments, unreadable } = parseShellCommand(access.command);
-    return unreadable || fragments.some((fragment) => matchesBashPattern(spec, fragment));
-  }
-  if (access.kind === 'skill') return matchesSkill(spec, access);
-  return access.kind !== 'none' && matchesPath(spec, access.path, scope);
+/** The first deny or ask rule of a list that speaks of any part of what would be done. */
+function ruleFor(access: Access, texts: readonly string[], scope: PermissionScope): Rule | undefined {
+  const rules = parseRules(texts, 'matches-all');
+  const whole = rules.find((rule) => rule.spec === undefined && namesTool(rule, access));
+  if (whole !== undefined) return whole;
+  if (access.kind === 'bash') return commandRule(access.command, rules, scope);
+  return rules.find(
+    (rule) =>
+      rule.spec !== undefined && namesTool(rule, access) && matchesSpec(rule.spec, access, scope, true),
+  );
 }
 
-function allows(rules: readonly Rule[], access: Access, scope: PermissionScope): boolean {
-  const relevant = rules.filter((rule) => speaksOf(rule, access));
-  if (relevant.some((rule) => rule.spec === undefined)) return true;
-  if (access.kind === 'bash') {
-    const { parts, opaque } = parseShellCommand(access.command);
-    if (opaque || parts.length === 0) return false;
-    return parts.every((part) => relevant.some((rule) => matchesBashPattern(rule.spec ?? '', part)));
-  }
-  if (access.kind === 'skill') return relevant.some((rule) => matchesSkill(rule.spec ?? '', access));
-  return access.kind !== 'none' && relevant.some((rule) => matchesPath(rule.spec ?? '', access.path, scope));
-}
-
-function allowedByMode(access: Access, mode: 'default' | 'acceptEdits', scope: PermissionScope): boolean {
-  if (access.kind === 'read') {
-    const path = resolvePath(access.path, scope.cwd, scope.home);
-    return [scope.home, ...scope.readable].some((folder) => isInside(path, folder));
-  }
-  if (access.kind === 'edit') {
-    const path = resolvePath(access.path, scope.cwd, scope.home);
-    // What lies there can grant tools to whoever starts it.
-    return mode === 'acceptEdits' && isInside(path, scope.home) && !path.split('/').includes('.claude');
-  }
-  return false;
-}
-
-/** `Read` covers every tool that reads, `Edit` every tool that writes; a rule may also name the tool itself. */
-function speaksOf(rule: Rule, access: Access): boolean {
-  if (rule.tool === '*') return true;
-  if (access.kind === 'bash') return rule.tool === 'Bash';
-  if (access.kind === 'read') return rule.tool === 'Read' || rule.tool === access.tool;
-  if (access.kind === 'edit') return rule.tool === 'Edit' || rule.tool === access.tool;
-  return rule.tool === access.tool;
-}
-
-/** `name` is the skill whatever it is given, `name *` the same with something behind it or nothing. */
-function matchesSkill(spec: string, { skill, args }: Extract<Access, { kind: 'skill' }>): boolean {
-  return spec === skill || matchesBashPattern(spec, `${skill} ${args}`.trim());
-}
-
-function matchesPath(spec: string, path: string, scope: PermissionScope): boolean {
-  return matchesPathPattern(spec, resolvePath(path, scope.cwd, scope.home), scope.cwd, scope.home);
+function isAllowedByMode(access: Access, mode: Permissions['mode'], scope: PermissionScope): boolean {
+  if (access.kind !== 'read' && access.kind !== 'edit') return false;
+  const path = resolvePath(access.path, scope.cwd, scope.home);
+  if (access.kind === 'read') return [scope.home, ...scope.readable].some((folder) => isInside(path, folder));
+  // What lies there can grant tools to whoever starts it.
+  return mode === 'acceptEdits' && isInside(path, scope.home) && !path.split('/').includes('.claude');
 }

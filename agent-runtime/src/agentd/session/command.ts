@@ -23,7 +23,7 @@ export async function startCommand(
   call: CommandCall,
   messageKey: string,
   round: RoundContext,
-): Promise<StartedSkill | undefined> {
+): Promise<Pick<StartedSkill, 'text' | 'use'> | undefined> {
   const { logs, host, signal } = round;
   const id = `command-${messageKey}`;
   if (logs.ledger.startedTools.has(id)) {
@@ -37,6 +37,8 @@ export async function startCommand(
     await host.health.insist(signal, () => logs.appendRecords(record));
   };
   try {
+    const prompt = await host.mcp.prompt(call.name, call.args, signal);
+    if (prompt !== undefined) return { text: prompt, use: { name: call.name, allow: [], deny: [] } };
     const { skills } = await catalogueOf(round);
     const skill = skills.get(call.name);
     if (skill === undefined && call.name.includes('/')) return undefined;

@@ -52,6 +52,8 @@ export const transcriptEntry = z.looseObject({
       messages: z.array(z.string()).optional(),
     })
     .optional(),
+  /** Tools that the model looked for, and has from here on. */
+  loadedTools: z.array(z.string()).optional(),
   /** The entry that this one is a copy of, in a forked session. */
   forkedFrom: z.object({ sessionId: z.string(), uuid: z.string() }).optional(),
   /** What comes before this entry was said in another workspace, until its checkpoint. */

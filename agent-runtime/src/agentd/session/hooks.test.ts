@@ -141,13 +141,16 @@ describe('hooks of a workspace', () => {
 
   it('cannot let through what a rule forbids or a person is asked about, unless the class says so', async () => {
     const allow = command(`echo '{"hookSpecificOutput":{"permissionDecision":"allow"}}'`);
-    await start({ PreToolUse: allow }, { permissions: { mode: 'default', deny: ['Bash(touch no)'] } });
+    await start(
+      { PreToolUse: allow },
+      { permissions: { mode: 'default', deny: ['Bash(touch no)'] }, hooks: { workspace: 'Run' } },
+    );
     await agent.send('asked', 'run: touch yes');
     const { approvals } = await agent.stateWhen((state) => state.approvals.length === 1 && !state.busy);
     await agent.call('POST', `/v1/approvals/${approvals[0]?.id}`, { decision: 'deny' });
     await agent.settled('asked');
     await agent.stop();
-    workspace.config.hooks = hooksConfig.parse({ mayAllow: true });
+    workspace.config.hooks = hooksConfig.parse({ mayAllow: true, workspace: 'Run' });
     agent = await workspace.start(model);
     await send('run: touch yes\nrun: touch no');
     expect((await results()).at(-1).content).toMatch(/^Not permitted/);
@@ -179,7 +182,10 @@ describe('hooks of a workspace', () => {
 
   it('answer in place of a person', async () => {
     const deny = command(`echo '{"hookSpecificOutput":{"decision":{"behavior":"deny","message":"never"}}}'`);
-    await start({ PermissionRequest: deny }, { permissions: { mode: 'default' } });
+    await start(
+      { PermissionRequest: deny },
+      { permissions: { mode: 'default' }, hooks: { workspace: 'Run' } },
+    );
     await send('run: touch x');
     expect((await results())[0].content).toBe('A hook refused this call: never');
   });
@@ -242,6 +248,19 @@ describe('hooks of a workspace', () => {
     expect(JSON.stringify(model.requests.at(-1)?.messages)).toMatch(/settings\.json:3: it is no JSON/);
   });
 
+  it('run only where the rules would let their command run unasked, and it is said which do not', async () => {
+    const closed = command('touch no', { onFailure: 'closed' });
+    const hooks = { Stop: [...command('echo yes'), ...command('touch no')], PreToolUse: closed };
+    await start(hooks, { permissions: { mode: 'default', allow: ['Bash(echo *)'] } });
+    await send('run: echo hello');
+    expect(await text('no')).toBe('');
+    expect((await results())[0].content).toContain('no rule permits its command');
+    expect(JSON.stringify(model.requests[0]?.messages)).toContain(
+      'Stop: no rule permits its command `touch no`',
+    );
+    expect(JSON.stringify(model.requests[0]?.messages)).not.toContain('`echo yes`');
+  });
+
   it('ask a server from where the workspace stands, and the model', async () => {
     const url = await serve((body, headers) => ({
       body: { decision: 'block', reason: `${body.tool_name} ${headers['x-key']}` },
@@ -267,7 +286,7 @@ describe('hooks of a class', () => {
           ? { status: 500 }
           : {},
     );
-    await start({}, { hooks: { workspace: 'Off', managed: [{ event: 'PreToolUse', url }] } });
+    await start({}, { hooks: { workspace: 'Run', managed: [{ event: 'PreToolUse', url }] } });
     await workspace.put(
       '.claude/settings.json',
       JSON.stringify({ disableAllHooks: true, hooks: { PreToolUse: command('touch ran') } }),

@@ -45,6 +45,7 @@ export function openHooks(round: Round): Promise<SessionHooks> {
     ruleMatches: (rule, access) =>
       decide(access, { ...round.permissions, mode: 'bypassPermissions', allow: [], deny: [rule] }, scope)
         .verdict === 'deny',
+    permits: (command) => decide({ kind: 'bash', command }, round.permissions, scope).verdict === 'allow',
     async askModel(prompt, name, until) {
       const request = () => ({
         ...{ model: name ?? model.name, system: 'You judge what an agent is about to do.', tools: [] },
@@ -103,7 +104,7 @@ export async function beforeTool(
   const said = round.logs.ledger.hookedTools.get(call.id) ?? (await askBefore(call, parsed, round));
   if (said?.input === undefined) return { call, parsed, said };
   const changed = { ...call, input: said.input };
-  return { call: changed, parsed: parseCall(call.name, said.input), said };
+  return { call: changed, parsed: parseCall(call.name, said.input, round.host.mcp.tools()), said };
 }
 
 async function askBefore(

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { RuntimeConfig } from '../../protocol/config.ts';
 import type { RuntimeEvent } from '../../protocol/events.ts';
 import type { BackgroundTasks } from '../background/background-tasks.ts';
+import type { McpServers } from '../mcp/servers.ts';
 import type { PatientModel } from '../model/patient-model.ts';
 import type { StorageHealth } from '../storage/health.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
@@ -18,6 +19,7 @@ export interface SessionHost {
   readonly model: PatientModel;
   readonly client: ToolsClient;
   readonly background: BackgroundTasks;
+  readonly mcp: McpServers;
   readonly dailyUsage: DailyUsage;
   readonly slots: Slots;
   readonly wakeNote: WakeNote;

@@ -95,7 +95,7 @@ async function judge(asked: ToolUse, cut: boolean, round: RoundContext): Promise
     return answer(
       failed('This call was not run: your answer ended before it was complete. Make it shorter.'),
     );
-  const given = parseCall(asked.name, asked.input);
+  const given = parseCall(asked.name, asked.input, round.host.mcp.tools());
   if ('problem' in given) return answer(failed(given.problem));
   const { call, parsed, said } = await beforeTool(asked, given, round);
   if (said?.stop !== undefined)
@@ -172,6 +172,7 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
     client: host.client,
     background: host.background,
     seen,
+    active: () => host.active(),
     hidden: (path) => isReadDenied(path, permissions.deny, scope),
     startSkill: (name, args) => startForModel(name, args, round, context),
   };
@@ -219,6 +220,7 @@ async function writeResult(call: ToolUse, outcome: ToolOutcome, round: RoundCont
       message: { role: 'user', content: [block, ...notesOf(outcome)] },
       ...(outcome.seen !== undefined && { toolUseResult: outcome.seen }),
       ...(outcome.cwd !== undefined && { cwd: outcome.cwd }),
+      ...(outcome.loadedTools !== undefined && { loadedTools: outcome.loadedTools }),
       ...(outcome.skill !== undefined && { skill: outcome.skill }),
       ...(outcome.hooks !== undefined && Object.keys(outcome.hooks).length > 0 && { hooks: outcome.hooks }),
     },

@@ -5,6 +5,7 @@ import { withGrants } from '../context/skills/grants.ts';
 import { SkillFailure } from '../context/skills/render.ts';
 import { sourceOf } from '../context/source.ts';
 import type { SessionHooks } from '../hooks/session-hooks.ts';
+import { mcpNews } from '../mcp/news.ts';
 import type { ModelFailure } from '../model/failure.ts';
 import { ModelRefused } from '../model/patient-model.ts';
 import { systemPrompt } from '../model/system-prompt.ts';
@@ -48,6 +49,8 @@ export class Turn {
   #entries: TranscriptEntry[] = [];
   #context: SessionContext | undefined;
   #hooks: Promise<SessionHooks> | undefined;
+  /** Resolves when its MCP servers are connected, or have been waited for. */
+  #servers: Promise<void> | undefined;
 
   constructor(
     session: string,
@@ -132,6 +135,9 @@ export class Turn {
 
   /** Takes one step; returns how the turn ended, if it did. */
   async #step(): Promise<TurnEnd | undefined> {
+    // Once in a turn: what it began with is what it goes on with.
+    this.#servers ??= this.#host.mcp.prepare(this.#signal);
+    await this.#servers;
     const turn = turnOf(this.#entries, this.#message.request.key);
     const stopped = turn.find((entry) => entry.hooks?.stop !== undefined)?.hooks?.stop;
     if (stopped !== undefined) return this.#stopForHook(turn, stopped);
@@ -147,6 +153,8 @@ export class Turn {
     const opening = await context.opening();
     const news = await context.news(this.#entries);
     if (news !== undefined) await this.#write(news);
+    const note = mcpNews(this.#host.mcp.note(), this.#entries);
+    if (note !== undefined) await this.#write(note);
     return this.#ask(turn, opening);
   }
 
@@ -197,7 +205,8 @@ export class Turn {
     opening: readonly ContentBlock[],
   ): Promise<TurnEnd | undefined> {
     const messages = withCacheMarks(withOpening(conversationOf(this.#entries), opening));
-    const tools = toolDeclarations();
+    const loaded = this.#entries.flatMap((entry) => entry.loadedTools ?? []);
+    const tools = toolDeclarations(this.#host.mcp.declared(loaded));
     const request = () => {
       const { workspace, model, systemPrompt: custom } = this.#host.config();
       return { model: model.name, system: systemPrompt(workspace, custom), tools, messages };

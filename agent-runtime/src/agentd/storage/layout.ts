@@ -10,6 +10,7 @@ export interface Layout {
   background: string;
   events: string;
   fork: string;
+  mcpApprovals: string;
 }
 
 export function layoutOf(root: string): Layout {
@@ -21,6 +22,7 @@ export function layoutOf(root: string): Layout {
     background: join(root, 'background.jsonl'),
     events: join(root, 'events.jsonl'),
     fork: join(root, 'fork.json'),
+    mcpApprovals: join(root, 'mcp-approvals.json'),
   };
 }
 

@@ -62,8 +62,9 @@ export function relay(client: WebSocket, terminal: Duplex, times: RelayTimes = r
     if (kind === terminalFrames.bytes) show(payload);
     else if (kind === terminalFrames.behind) end(closeCodes.slow, tooSlow);
     else if (kind === terminalFrames.exit) {
-      client.send(JSON.stringify(exitMessage.parse(JSON.parse(payload.toString()))));
-      end(closeCodes.normal, 'The command has ended.');
+      const message = exitMessage.parse(JSON.parse(payload.toString()));
+      client.send(JSON.stringify(message));
+      end(closeCodes.normal, message.asleep ? 'The terminal sleeps.' : 'The command has ended.');
     }
   };
   terminal.on('data', (chunk: Buffer) => {

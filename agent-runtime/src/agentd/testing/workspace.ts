@@ -65,7 +65,7 @@ export class TestWorkspace {
       revision: '1',
       workspace: { namespace: 'team', name: 'demo', uid: 'uid-1' },
       model: { name: 'scripted', baseUrl: model.url, ...change.model },
-      permissions: { mode: 'bypassPermissions', allow: [], deny: [], ...change.permissions },
+      permissions: { mode: 'bypassPermissions', allow: [], ask: [], deny: [], ...change.permissions },
       services: change.services ?? [],
       checkpoint: { keep: 2, processes: 'Restart', onDumpFailure: 'StayAwake', ...change.checkpoint },
     };

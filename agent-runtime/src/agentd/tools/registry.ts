@@ -23,8 +23,8 @@ const aliases: Record<string, string> = {
 };
 const aliasFields: Record<string, string> = { bash_id: 'task_id', shell_id: 'task_id' };
 
-export function findTool(name: string): AnyTool | undefined {
-  return tools.find((tool) => tool.name === (aliases[name] ?? name));
+function findTool(name: string, more: readonly AnyTool[]): AnyTool | undefined {
+  return [...tools, ...more].find((tool) => tool.name === (aliases[name] ?? name));
 }
 
 export interface ToolDeclaration {
@@ -33,21 +33,29 @@ export interface ToolDeclaration {
   input_schema: { type: 'object'; [key: string]: unknown };
 }
 
-/** The tools as the Messages API takes them. */
-export function toolDeclarations(): ToolDeclaration[] {
-  return tools.map(({ name, description, input }) => {
-    const { $schema: _, ...schema } = z.toJSONSchema(input, { target: 'draft-2020-12', io: 'input' });
-    return { name, description, input_schema: { ...schema, type: 'object' } };
-  });
+/** The tools as the Messages API takes them; `more`: those that this workspace has besides. */
+export function toolDeclarations(more: readonly AnyTool[] = []): ToolDeclaration[] {
+  return [...tools, ...more].map(declarationOf);
+}
+
+export function declarationOf({ name, description, input, schema }: AnyTool): ToolDeclaration {
+  if (schema !== undefined) return { name, description, input_schema: schema };
+  const { $schema: _, ...own } = z.toJSONSchema(input, { target: 'draft-2020-12', io: 'input' });
+  return { name, description, input_schema: { ...own, type: 'object' } };
 }
 
 export type ParsedCall = { tool: AnyTool; input: never } | { problem: string };
 
 /** A tool call of the model, parsed; or a sentence that tells the model what to do differently. */
-export function parseCall(name: string, input: unknown): ParsedCall {
-  const tool = findTool(name);
-  if (tool === undefined)
-    return { problem: `There is no tool ${name}. There are: ${tools.map((it) => it.name).join(', ')}.` };
+export function parseCall(name: string, input: unknown, more: readonly AnyTool[] = []): ParsedCall {
+  const tool = findTool(name, more);
+  if (tool === undefined) {
+    const names = [...tools, ...more].map((it) => it.name);
+    const shown = names.slice(0, 100).join(', ');
+    return {
+      problem: `There is no tool ${name}. There are: ${shown}${names.length > 100 ? ' and more' : ''}.`,
+    };
+  }
   const parsed = tool.input.safeParse(name in aliases ? renamed(input) : input);
   if (parsed.success) return { tool, input: parsed.data };
   const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`);

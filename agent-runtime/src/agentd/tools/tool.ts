@@ -18,6 +18,8 @@ export interface ToolContext {
   seen: ReadonlyMap<string, string>;
   /** Whether a deny rule keeps this path from being read. */
   hidden: (path: string) => boolean;
+  /** Something that counts as activity happened. */
+  active: () => void;
   /** Starts a skill for the model; what comes of it is the outcome of the tool. */
   startSkill: (name: string, args: string) => Promise<ToolOutcome>;
 }
@@ -29,6 +31,8 @@ export interface ToolOutcome {
   seen?: { path: string; hash: string };
   /** The session's working directory from here on. */
   cwd?: string;
+  /** Names of tools that are before the model from the next request on. */
+  loadedTools?: string[];
   /** The skill that was started, with what it may use. */
   skill?: NonNullable<TranscriptEntry['skill']>;
   /** What hooks have for the model, beside the result. */
@@ -41,6 +45,8 @@ export interface Tool<Input> {
   name: string;
   description: string;
   input: z.ZodType<Input>;
+  /** The JSON Schema that the model is shown, where it is not `input`'s. */
+  schema?: { type: 'object'; [key: string]: unknown };
   /** May run beside others of the same answer: it changes nothing. */
   parallel: boolean;
   access(input: Input, context: { cwd: string; home: string }): Access;

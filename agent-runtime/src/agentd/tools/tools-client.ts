@@ -1,5 +1,5 @@
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import type { z } from 'zod';
 import { type ExecRequest, execEvent, toolError } from '../../protocol/tools-api.ts';
 
@@ -96,6 +96,18 @@ export class ToolsClient {
     await readNdjson(response, schema, onEvent);
   }
 
+  /**
+   * A request whose body goes on while its answer comes; `head` is the first line of that body. With `body` it is whole at once.
+   * Aborting the signal closes the connection. Throws as `call` does.
+   */
+  converse(
+    path: string,
+    head: object,
+    options: CallOptions & { body?: string | Uint8Array } = {},
+  ): Promise<Conversation> {
+    return this.#patiently(options, () => this.#converseOnce(path, head, options));
+  }
+
   /** A connection that speaks `protocol` from now on. Throws as `call` does. */
   upgrade(path: string, protocol: string): Promise<Duplex> {
     return this.#patiently({}, () => this.#upgradeOnce(path, protocol));
@@ -122,6 +134,30 @@ export class ToolsClient {
         await pause(retryDelayMs, options.signal);
       }
     }
+  }
+
+  #converseOnce(
+    path: string,
+    head: object,
+    options: CallOptions & { body?: string | Uint8Array },
+  ): Promise<Conversation> {
+    options.signal?.throwIfAborted();
+    return new Promise((resolve, reject) => {
+      const outgoing = request({
+        ...{ socketPath: this.#socketPath, agent: false, method: 'POST', path },
+        ...(options.signal && { signal: options.signal }),
+        headers: { 'content-type': 'application/octet-stream' },
+        timeout: options.timeoutMs ?? 60_000,
+      });
+      this.#watch(outgoing, options, reject);
+      outgoing.on('response', (answer) => {
+        outgoing.setTimeout(0);
+        if ((answer.statusCode ?? 500) < 400) return resolve({ input: outgoing, answer });
+        readAll(answer).then((text) => reject(refusal(answer.statusCode ?? 500, text)), reject);
+      });
+      outgoing.write(`${JSON.stringify(head)}\n`);
+      if (options.body !== undefined) outgoing.end(options.body);
+    });
   }
 
   #upgradeOnce(path: string, protocol: string): Promise<Duplex> {
@@ -195,6 +231,12 @@ export class ToolsClient {
   }
 }
 
+/** Both directions of one request. Whoever holds it ends `input`, and reads `answer` or destroys it. */
+export interface Conversation {
+  input: Writable;
+  answer: IncomingMessage;
+}
+
 export type ExecExit = Extract<z.infer<typeof execEvent>, { type: 'exit' }>;
 
 /** Nothing was sent: no socket, or nobody behind it. */
@@ -238,7 +280,8 @@ async function readAll(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-async function readNdjson<T>(
+/** Reads lines of JSON to the end. Throws `ToolsUnavailable`, or what `onEvent` throws. */
+export async function readNdjson<T>(
   response: IncomingMessage,
   schema: z.ZodType<T>,
   onEvent: (event: T) => void,

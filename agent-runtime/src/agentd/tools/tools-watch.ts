@@ -223,8 +223,13 @@ export class ToolsWatch {
   }
 
   #nameOf({ kind, id }: Pick<ProcessImage, 'kind' | 'id'>): string {
-    const task = kind === 'background' && this.#background.all().find((each) => each.id === id);
-    return task ? describe(task) : `${kind === 'service' ? 'service' : 'background task'} ${id}`;
+    if (kind === 'background') {
+      const task = this.#background.all().find((each) => each.id === id);
+      return task ? describe(task) : `background task ${id}`;
+    }
+    const image = this.#images?.images.find((each) => each.kind === kind && each.id === id);
+    const name = image?.terminal?.name;
+    return name === undefined ? `${kind} ${id}` : `${kind} ${id} (${name})`;
   }
 
   async #declareServices(signal: AbortSignal): Promise<void> {

@@ -14,6 +14,7 @@ const statuses: Record<ToolFailureCode, number> = {
   too_large: 413,
   limit: 429,
   io: 500,
+  unreachable: 502,
   stopping: 503,
 };
 

@@ -23,7 +23,7 @@ function tooLarge(): ToolFailure {
   return new ToolFailure('too_large', `the request has more than ${maxBodyBytes} bytes`);
 }
 
-function parseJson(text: string): unknown {
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text === '' ? '{}' : text);
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { z } from 'zod';
+import { outboundRequest, pipeRequest } from '../../protocol/pipes.ts';
 import { terminalRequest } from '../../protocol/terminals.ts';
 import {
   backgroundRequest,
@@ -9,7 +10,6 @@ import {
   execRequest,
   globRequest,
   grepRequest,
-  postRequest,
   readRequest,
   restoreRequest,
   servicesRequest,
@@ -27,13 +27,15 @@ import { type GrepContext, searchFiles } from '../files/grep.ts';
 import { readLines } from '../files/read.ts';
 import { writeWhole } from '../files/write.ts';
 import type { Gate } from '../gate.ts';
-import { postForHook } from '../hooks/post.ts';
+import type { Outbound } from '../outbound/send.ts';
+import { runPiped } from '../pipe/run.ts';
 import { commandEnvironment } from '../process/environment.ts';
 import type { Supervisor } from '../services/supervisor.ts';
 import type { Terminals } from '../terminal/terminals.ts';
 import { ToolFailure } from '../tool-failure.ts';
 import { parse, readBody } from './body.ts';
 import { whenGone } from './gone.ts';
+import { readHeadLine } from './head-line.ts';
 import type { Listeners } from './listeners.ts';
 import { NdjsonStream } from './ndjson.ts';
 
@@ -42,6 +44,7 @@ export interface Workspace {
   bootId: string;
   gate: Gate;
   exec: ExecContext;
+  outbound: Outbound;
   background: BackgroundTasks;
   services: Supervisor;
   terminals: Terminals;
@@ -65,10 +68,10 @@ export interface Route {
   /** Resolves with the body of the answer, or with `undefined` when the route answers by itself. */
   handle: (call: Call) => unknown;
   /**
-   * Where the path can also be upgraded to `terminalUpgrade`: throws what keeps it from that, or returns what takes the
+   * Where the path can also be upgraded to `terminalUpgrade`: rejects with what keeps it from that, or answers what takes the
    * connection over.
    */
-  upgrade?: (id: string) => (socket: Duplex, head: Buffer) => void;
+  upgrade?: (id: string) => Promise<(socket: Duplex, head: Buffer) => void>;
 }
 
 /** Bytes of one slice: as JSON, at worst six times as much, which still is an answer that `agentd` takes. */
@@ -79,7 +82,13 @@ const sliceQuery = z.object({
 });
 
 export function routesOf(workspace: Workspace): Route[] {
-  return [...commands(workspace), ...terminals(workspace), ...files(workspace), ...lifecycle(workspace)];
+  return [
+    ...commands(workspace),
+    ...pipes(workspace),
+    ...terminals(workspace),
+    ...files(workspace),
+    ...lifecycle(workspace),
+  ];
 }
 
 function commands({ gate, exec, background }: Workspace): Route[] {
@@ -97,16 +106,6 @@ function commands({ gate, exec, background }: Workspace): Route[] {
           if (abandoned.aborted) stream.drop();
           else stream.end();
         });
-      },
-    },
-    {
-      method: 'POST',
-      path: '/post',
-      async handle({ request, response }) {
-        const body = await readBody(request, postRequest);
-        const environment = commandEnvironment(exec.home, exec.declared);
-        const gone = whenGone(response);
-        return gate.run((closing) => postForHook(body, environment, AbortSignal.any([closing, gone])));
       },
     },
     {
@@ -130,6 +129,41 @@ function commands({ gate, exec, background }: Workspace): Route[] {
   ];
 }
 
+/** What agentd speaks to from here: programs with their input, servers on the network. */
+function pipes({ gate, exec, outbound }: Workspace): Route[] {
+  return [
+    {
+      method: 'POST',
+      path: '/pipes',
+      async handle({ request, response }) {
+        const head = await readHeadLine(request, pipeRequest);
+        const stream = new NdjsonStream(response);
+        await gate.run(async (closing) => {
+          const abandoned = AbortSignal.any([closing, stream.gone]);
+          await runPiped(head, request, exec, (event) => stream.write(event), abandoned);
+          if (abandoned.aborted) stream.drop();
+          else stream.end();
+        });
+      },
+    },
+    {
+      method: 'POST',
+      path: '/outbound',
+      async handle({ request, response }) {
+        const head = await readHeadLine(request, outboundRequest);
+        const gone = whenGone(response);
+        // It changes nothing here, and ends all the same: nobody is there to read the answer when the workspace sleeps.
+        await gate.run((closing) => outbound.send(head, request, response, AbortSignal.any([closing, gone])));
+      },
+    },
+    {
+      method: 'GET',
+      path: '/environment',
+      handle: () => commandEnvironment(exec.home, exec.declared),
+    },
+  ];
+}
+
 function terminals({ gate, terminals }: Workspace): Route[] {
   return [
     {
@@ -140,19 +174,30 @@ function terminals({ gate, terminals }: Workspace): Route[] {
         return gate.run(() => terminals.open(body));
       },
     },
-    { method: 'GET', path: '/terminals', handle: () => ({ terminals: terminals.list() }) },
+    {
+      method: 'GET',
+      path: '/terminals',
+      async handle() {
+        await gate.settled();
+        return { terminals: terminals.list() };
+      },
+    },
     {
       method: 'GET',
       path: '/terminals/:id',
       handle() {
         throw new ToolFailure('invalid', `a terminal is reached by an upgrade to ${terminalUpgrade}`);
       },
-      upgrade: (id) => terminals.attach(id),
+      async upgrade(id) {
+        await gate.settled();
+        return terminals.attach(id);
+      },
     },
     {
       method: 'DELETE',
       path: '/terminals/:id',
       async handle({ id }) {
+        await gate.settled();
         await terminals.end(id);
         return {};
       },

@@ -14,37 +14,38 @@ export function createToolsServer(routes: readonly Route[], log: Log): Server {
     serve(routes, request, response).catch((error: unknown) => fail(error, request, response, log));
   });
   server.on('upgrade', (request, socket, head) => {
-    try {
-      upgrade(routes, request)(socket, head);
-    } catch (error) {
+    upgrade(routes, request, socket, head).catch((error: unknown) => {
       const response = new ServerResponse(request);
       response.assignSocket(socket as Socket);
       response.shouldKeepAlive = false;
       response.once('finish', () => socket.end());
       fail(error, request, response, log);
-    }
+    });
   });
   return server;
 }
 
-/** What takes the connection over. Throws where there is nothing that would. */
-function upgrade(routes: readonly Route[], { method, url, headers }: IncomingMessage) {
+/** Hands the connection over. Rejects where there is nothing that would take it. */
+async function upgrade(
+  routes: readonly Route[],
+  { method, url, headers }: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
   if (headers.upgrade?.toLowerCase() !== terminalUpgrade)
     throw new ToolFailure('invalid', `workspaced upgrades to ${terminalUpgrade} and nothing else`);
   const [path = ''] = (url ?? '').split('?', 1);
   for (const route of routes) {
     const id = route.method === method ? match(route.path, path) : undefined;
     if (id === undefined || route.upgrade === undefined) continue;
-    const take = route.upgrade(id);
-    return (socket: Duplex, head: Buffer) => {
-      const lines = [
-        'HTTP/1.1 101 Switching Protocols',
-        'Connection: Upgrade',
-        `Upgrade: ${terminalUpgrade}`,
-      ];
-      socket.write(`${lines.join('\r\n')}\r\n\r\n`);
-      take(socket, head);
-    };
+    socket.on('error', () => socket.destroy());
+    const take = await route.upgrade(id);
+    // Who asked may have gone while it was waited for.
+    if (socket.destroyed) return;
+    const lines = ['HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', `Upgrade: ${terminalUpgrade}`];
+    socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+    take(socket, head);
+    return;
   }
   throw new ToolFailure('not_found', `workspaced has nothing to upgrade at ${path}`);
 }

@@ -17,7 +17,7 @@ export interface SleepContext {
   gate: Gate;
   services: Supervisor;
   background: BackgroundTasks;
-  terminals: Pick<Terminals, 'endAll'>;
+  terminals: Pick<Terminals, 'endAll' | 'sleepAll'>;
   /** Dumps and restores processes; or why this pod does not. */
   images: ProcessImages | { unsupported: string };
   /** Ends processes that belong to none of these, but for those in `keep`; where that cannot be told, it does nothing. */
@@ -30,7 +30,8 @@ export interface SleepContext {
   changed: (task: BackgroundTask) => void;
 }
 
-/** What those who see a terminal are told. */
+/** What those who see a terminal are told, where it is dumped and where it is not. */
+const terminalsSleep = 'The workspace went to sleep, and this terminal with it. Attach again to wake both.';
 const terminalsEnd = 'The workspace went to sleep or was stopped, and its terminals with it. Open a new one.';
 
 type StopResult = z.infer<typeof stopResult>;
@@ -53,33 +54,34 @@ export class Sleep {
    * background tasks are dumped into that folder and stopped as they are. Throws {@link ToolFailure} `dump_failed` where one cannot be,
    * and then everything runs on.
    */
-  stop({ images: folder }: z.infer<typeof stopRequest>): Promise<StopResult> {
+  stop({ images: folder, terminals }: z.infer<typeof stopRequest>): Promise<StopResult> {
     return this.#inTurn(async () => {
       const { images, sync, graceMs } = this.#context;
       if (this.#dumped !== undefined) return this.#dumped;
-      if (folder !== undefined && !('unsupported' in images)) return this.#dump(images, folder);
+      if (folder !== undefined && !('unsupported' in images)) return this.#dump(images, folder, terminals);
       await this.stopProcesses(graceMs);
       await sync();
       return folder === undefined ? this.#stopped : { ...this.#stopped, ...images };
     });
   }
 
-  async #dump(images: ProcessImages, folder: string): Promise<StopResult> {
+  async #dump(images: ProcessImages, folder: string, withTerminals: boolean): Promise<StopResult> {
     const { gate, services, background, terminals, endLeftovers, sync, graceMs } = this.#context;
     await gate.close();
     const names = services.list().map((service) => service.name);
     const tasks = background.list().filter((task) => task.status === 'running');
-    let made: NonNullable<StopResult['images']>;
+    let made: Required<Pick<StopResult, 'images' | 'lost'>>;
     try {
-      made = await images.dump(folder);
+      made = await images.dump(folder, withTerminals);
     } catch (error) {
       gate.open();
       throw error;
     }
-    await terminals.endAll(graceMs, terminalsEnd);
+    if (withTerminals) terminals.sleepAll(terminalsSleep);
+    else await terminals.endAll(graceMs, terminalsEnd);
     await endLeftovers(graceMs, images.frozenPids());
     await sync();
-    this.#dumped = { services: names, background: tasks, images: made };
+    this.#dumped = { services: names, background: tasks, ...made };
     return this.#dumped;
   }
 

@@ -2,17 +2,21 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { ToolsClient } from '../../agentd/tools/tools-client.ts';
+import { terminalList, terminalState } from '../../protocol/terminals.ts';
 import * as api from '../../protocol/tools-api.ts';
 import { readProcess } from '../process/table.ts';
+import { Onlooker } from '../testing/onlooker.ts';
 import { standInForCriu } from '../testing/stand-in-for-criu.ts';
+import { compileTerminalHost } from '../testing/terminal-host.ts';
 
 /** The real daemon with a stand-in for criu. A pod ends by KILL here, so that what was dumped is still there to be "restored". */
 let base: string;
+let terminalHost: string;
 let home: string;
 let daemon: ChildProcess;
 let client: ToolsClient;
@@ -25,6 +29,7 @@ async function start(change: NodeJS.ProcessEnv = {}): Promise<void> {
       PATH: process.env.PATH,
       DORMOUSE_PROCESS_IMAGES: '1',
       DORMOUSE_CRIU: join(base, 'criu'),
+      DORMOUSE_TERMINAL_HOST: terminalHost,
       DORMOUSE_SCRATCH: join(base, 'tmp'),
       DORMOUSE_TOOLS_SOCKET: join(base, 'run/tools.sock'),
       DORMOUSE_HOME: home,
@@ -49,6 +54,10 @@ async function end(signal: NodeJS.Signals): Promise<void> {
   await exited;
 }
 
+beforeAll(async () => {
+  terminalHost = await compileTerminalHost();
+}, 120_000);
+afterAll(() => rm(dirname(terminalHost), { recursive: true, force: true }));
 beforeEach(async () => {
   base = await realpath(await mkdtemp(join(tmpdir(), 'images-')));
   home = join(base, 'home');
@@ -60,14 +69,16 @@ beforeEach(async () => {
 afterEach(async () => {
   client.close();
   await end('SIGTERM');
-  for (const { pid, startTime } of leaders)
-    if (readProcess(pid)?.startTime === startTime) process.kill(-pid, 'SIGKILL');
+  for (const { pid, startTime } of leaders) {
+    const entry = readProcess(pid);
+    if (entry?.startTime === startTime) process.kill(-entry.group, 'SIGKILL');
+  }
   await rm(base, { recursive: true, force: true });
 });
 
 const post = <T>(path: string, body: object, schema: z.ZodType<T>) => client.call('POST', path, body, schema);
 const tasks = () => client.call('GET', '/background', undefined, z.array(api.backgroundTask));
-const checkpoint = () => post('/checkpoint', { images: '00000001' }, api.stopResult);
+const checkpoint = () => post('/checkpoint', { images: '00000001', terminals: true }, api.stopResult);
 const wake = (images: api.ProcessImage[] | undefined, services: object[] = [web]) =>
   post(
     '/restore',
@@ -87,7 +98,7 @@ async function pidIn(name: string): Promise<number> {
     const read = Number(await readFile(join(home, name), 'utf8'));
     expect(read).toBeGreaterThan(0);
     return read;
-  });
+  }, 10_000);
   leaders.push({ pid, startTime: readProcess(pid)?.startTime ?? 0 });
   return pid;
 }
@@ -139,7 +150,7 @@ test('a dump leaves services and tasks stopped, with the digests of their images
   // Asked again after a lost answer.
   expect((await checkpoint()).images).toEqual(images);
   expect((await wake(undefined)).services).toMatchObject([{ name: 'web', status: 'running', restarts: 0 }]);
-  for (const pid of [service, task]) await vi.waitFor(() => runs(pid));
+  for (const pid of [service, task]) await vi.waitFor(() => runs(pid), 5_000);
   // What ran on does not fit its image any more.
   expect(await readdir(join(base, 'processes'))).not.toContain('images');
 });
@@ -158,7 +169,7 @@ test('what was dumped is taken up by the next pod, once', async () => {
   ]);
   expect(woken.services).toMatchObject([{ name: 'web', status: 'running' }]);
   expect(await tasks()).toMatchObject([{ id: 'count', status: 'running' }]);
-  for (const pid of [service, task]) await vi.waitFor(() => runs(pid));
+  for (const pid of [service, task]) await vi.waitFor(() => runs(pid), 5_000);
   // It is looked after as before: its end is seen, and what is declared with Always starts again.
   process.kill(-service, 'SIGKILL');
   await rm(join(home, 'web.pid'));
@@ -207,7 +218,7 @@ test('where one cannot be dumped all run on, and the answer says which and why',
     code: 'dump_failed',
     message: expect.stringMatching(/^service web cannot be dumped: it watches files with inotify/),
   });
-  for (const pid of [service, task]) await vi.waitFor(() => runs(pid));
+  for (const pid of [service, task]) await vi.waitFor(() => runs(pid), 5_000);
   expect((await post('/background', { ...counter, id: 'other' }, api.backgroundTask)).status).toBe('running');
 });
 
@@ -216,7 +227,7 @@ test('when the pod ends, what was dumped is killed without a step more', async (
   await checkpoint();
   const before = (await tasks())[0]?.outputBytes;
   await end('SIGTERM');
-  for (const pid of [service, task]) await vi.waitFor(() => isGone(pid));
+  for (const pid of [service, task]) await vi.waitFor(() => isGone(pid), 5_000);
   expect((await readFile(join(base, 'processes/background/count.log'))).length).toBe(before);
 });
 
@@ -233,4 +244,90 @@ test('what is left in the folders for open files is gone at a start without imag
   await writeFile(join(base, 'tmp/old'), 'of the pod before');
   await start();
   expect(await readdir(join(base, 'tmp'))).toEqual([]);
+});
+
+const terminals = () => client.call('GET', '/terminals', undefined, terminalList);
+const look = async (id: string) =>
+  new Onlooker(await client.upgrade(`/terminals/${id}`, api.terminalUpgrade));
+
+/** A shell on a terminal with a word in a variable, and the pids of its host and of itself. */
+async function shell(): Promise<{ id: string; host: number; pid: number }> {
+  const request = { columns: 80, rows: 24, name: 'main', command: ['bash', '--norc', '--noprofile'] };
+  const { id } = await post('/terminals', request, terminalState);
+  const onlooker = await look(id);
+  onlooker.type(
+    'bird=heron; (sleep 1234 & echo $! > orphan.pid); echo $PPID > host.pid; echo $$ > shell.pid\r',
+  );
+  const [host, pid] = [await pidIn('host.pid'), await pidIn('shell.pid')];
+  await pidIn('orphan.pid');
+  onlooker.leave();
+  return { id, host, pid };
+}
+
+test('a terminal is dumped with all that runs on it and its last screen, and goes on in the next pod', async () => {
+  await start();
+  await wake(undefined, []);
+  const { id, host, pid } = await shell();
+  const client1 = await look(id);
+  await client1.sees('echo $$ > shell.pid');
+  const { images } = await checkpoint();
+  expect(images?.map(({ kind, id: of, pid: root, terminal }) => [kind, of, root, terminal?.name])).toEqual([
+    ['terminal', id, host, 'main'],
+  ]);
+  expect(await client1.seesTheEnd()).toMatchObject({ asleep: true, signal: 'SIGHUP' });
+  for (const each of [host, pid, await pidIn('orphan.pid')]) expect(state(each)).toBe('T');
+  await end('SIGKILL');
+  await start();
+  // Who attaches before it is restored waits for it.
+  const waiting = look(id);
+  expect((await wake(images, [])).images).toEqual([{ kind: 'terminal', id }]);
+  expect(await terminals()).toMatchObject({ terminals: [{ id, name: 'main', columns: 80 }] });
+  const again = await waiting;
+  await again.sees('echo $$ > shell.pid');
+  again.type('echo "a $bird"; exit 7\r');
+  await again.sees('a heron');
+  expect(await again.seesTheEnd()).toEqual({ type: 'exit', code: 7 });
+  await vi.waitFor(() => isGone(host), 5_000);
+});
+
+test('a terminal goes on where the sleep is called off, with what was typed meanwhile', async () => {
+  await start();
+  await wake(undefined, []);
+  const { id } = await shell();
+  const { images } = await checkpoint();
+  expect(images).toHaveLength(1);
+  const onlooker = await look(id);
+  onlooker.type('echo "a $bird"\r');
+  await wake(undefined, []);
+  await onlooker.sees('a heron');
+  expect(await terminals()).toMatchObject({ terminals: [{ id, clients: 1 }] });
+});
+
+test('a terminal that cannot be dumped is ended where it waits at its prompt, and else keeps the workspace awake', async () => {
+  await start();
+  await wake(undefined, []);
+  const { id, pid } = await shell();
+  await writeFile(join(base, 'fail-dump'), 'Error (criu/tty.c:1): tty: no\n');
+  await expect(checkpoint()).rejects.toMatchObject({
+    code: 'dump_failed',
+    message: expect.stringMatching(/^terminal t1-\w+ cannot be dumped: it holds a terminal/),
+  });
+  const onlooker = await look(id);
+  process.kill(await pidIn('orphan.pid'), 'SIGKILL');
+  onlooker.type('echo "still a $bird"\r');
+  await onlooker.sees('still a heron');
+  const { images, lost } = await checkpoint();
+  expect(images).toEqual([]);
+  expect(lost).toEqual([expect.stringMatching(/^terminal t1-\w+ cannot be dumped: it holds a terminal/)]);
+  expect(await onlooker.seesTheEnd()).toMatchObject({ message: lost?.[0] });
+  await vi.waitFor(() => isGone(pid), 5_000);
+});
+
+test('an agentd that knows nothing of images of terminals has them ended', async () => {
+  await start();
+  await wake(undefined, []);
+  const { pid } = await shell();
+  const { images } = await post('/checkpoint', { images: '00000001' }, api.stopResult);
+  expect(images).toEqual([]);
+  await vi.waitFor(() => isGone(pid), 5_000);
 });

@@ -36,12 +36,18 @@ export class DirectLauncher implements Launcher {
     return new DirectOutput(path, rotateAt, 'rotate', this.#frozen, this.#log);
   }
 
-  async start(command: SessionCommand, output: OutputFile): Promise<Launched> {
+  /** What must have happened before a process starts that shall be dumped; answers its environment. */
+  async prepare(env: Readonly<Record<string, string>>): Promise<Record<string, string>> {
     this.#pidsSpent ??= promisify(execFile)('bash', ['-c', spendPids]);
     await this.#pidsSpent;
+    return this.#withPreload(env);
+  }
+
+  async start(command: SessionCommand, output: OutputFile): Promise<Launched> {
+    const env = await this.prepare(command.env);
     const direct = ofThisKind(output);
     await using file = await direct.openForProcess();
-    const session = await Session.startInto({ ...command, env: this.#withPreload(command.env) }, file.fd);
+    const session = await Session.startInto({ ...command, env }, file.fd);
     return this.#launched(session, direct);
   }
 
@@ -55,7 +61,7 @@ export class DirectLauncher implements Launcher {
   }
 
   #withPreload(env: Readonly<Record<string, string>>): Record<string, string> {
-    if (this.#preload === undefined) return env;
+    if (this.#preload === undefined) return { ...env };
     const { LD_PRELOAD: own } = env;
     return { ...env, LD_PRELOAD: own ? `${this.#preload}:${own}` : this.#preload };
   }

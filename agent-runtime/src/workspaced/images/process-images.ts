@@ -3,41 +3,39 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { ProcessImage, RestoreResult } from '../../protocol/tools-api.ts';
-import type { BackgroundTasks } from '../background/tasks.ts';
 import { syncDirectory } from '../files/atomic-write.ts';
 import type { Log } from '../log.ts';
 import { absent } from '../output/retention.ts';
-import { endProcesses, type Session } from '../process/session.ts';
+import { endProcesses } from '../process/session.ts';
 import { descendants, describeProcess, readProcess, readProcessTable } from '../process/table.ts';
 import type { ServiceSpec } from '../services/service.ts';
-import type { Supervisor } from '../services/supervisor.ts';
 import { ToolFailure } from '../tool-failure.ts';
 import type { Criu } from './criu.ts';
 import { damage, digestFolder } from './digest.ts';
+import { adopt, nameOf, type Owners, type Target, targetsOf } from './target.ts';
 
-export interface ImagesContext {
+export interface ImagesContext extends Owners {
   criu: Criu;
   /** Folder of the images of all checkpoints, on the volume. */
   folder: string;
-  services: Supervisor;
-  background: BackgroundTasks;
   log: Log;
 }
 
 type ImageOutcome = NonNullable<RestoreResult['images']>[number];
-type Target = Pick<ProcessImage, 'kind' | 'id' | 'service'> & { session: Session };
 
 /** Milliseconds for all images of a wake together; what is left then starts afresh. */
 const restoreMs = 40_000;
 
 /**
- * Services and background tasks as images on the volume. An image fits the files only as they were when it was taken, so it is
+ * Services, background tasks and terminals as images on the volume. An image fits the files only as they were when it was taken, so it is
  * good for one restore, and gone before its processes run on.
  */
 export class ProcessImages {
   readonly #context: ImagesContext;
   /** The first process of each tree that was dumped and waits. */
   #frozen: number[] = [];
+  /** What waits to be taken up again, where it runs on. */
+  readonly #letGo: Target[] = [];
 
   constructor(context: ImagesContext) {
     this.#context = context;
@@ -60,25 +58,37 @@ export class ProcessImages {
   }
 
   /**
-   * Dumps everything that runs into the folder `name`, and leaves it stopped. Throws {@link ToolFailure} `dump_failed`, and then
-   * everything runs on.
+   * Dumps everything that runs into the folder `name`, and leaves it stopped; terminals only where they are wanted. A terminal that
+   * cannot be dumped, and on which nothing runs, is ended. Throws {@link ToolFailure} `dump_failed`, and then everything runs on.
    */
-  async dump(name: string): Promise<ProcessImage[]> {
-    const { folder } = this.#context;
+  async dump(name: string, terminals: boolean): Promise<{ images: ProcessImage[]; lost: string[] }> {
     await this.#remove();
     const images: ProcessImage[] = [];
+    const lost: string[] = [];
     try {
-      for (const { session, ...target } of this.#targets()) {
-        const into = join(folder, name, folderOf(target));
-        await mkdir(into, { recursive: true, mode: 0o700 });
-        if (await this.#dumpOne(target, session, into))
-          images.push({ ...target, pid: session.pid, files: await digestFolder(into) });
+      for (const target of targetsOf(this.#context, terminals)) {
+        const into = join(this.#context.folder, name, folderOf(target));
+        try {
+          const image = await this.#dumpOne(target, into);
+          if (image !== undefined) images.push(image);
+        } catch (error) {
+          lost.push(await this.#lose(target, into, error));
+        }
       }
     } catch (error) {
       await this.thaw();
       throw error;
     }
-    return images;
+    return { images, lost };
+  }
+
+  /** Ends what could not be dumped, if it may, and answers what to say of that. Throws {@link ToolFailure} where it may not. */
+  async #lose(target: Target, into: string, cause: unknown): Promise<string> {
+    await rm(into, { recursive: true, force: true });
+    if (this.#letGo.at(-1) === target) await this.#letGo.pop()?.takeUp();
+    const why = `${nameOf(target)} cannot be dumped: ${(cause as Error).message}`;
+    if (!(await target.end(why))) throw new ToolFailure('dump_failed', why, { cause });
+    return why;
   }
 
   /** Lets what was dumped go on, after its images are gone for good. */
@@ -86,6 +96,7 @@ export class ProcessImages {
     await this.#remove();
     for (const pid of this.frozenPids()) process.kill(pid, 'SIGCONT');
     this.#frozen = [];
+    await Promise.all(this.#letGo.splice(0).map((target) => target.takeUp()));
   }
 
   /** Ends what was dumped, without a step more of it. */
@@ -131,33 +142,31 @@ export class ProcessImages {
     return outcomes;
   }
 
-  #targets(): Target[] {
-    const { services, background } = this.#context;
-    return [
-      ...services.sessions().map(({ spec, session }) => {
-        return { kind: 'service' as const, id: spec.name, service: spec, session };
-      }),
-      ...background.sessions().map(({ id, session }) => ({ kind: 'background' as const, id, session })),
-    ];
-  }
-
-  /** False where it ended before its turn came. */
-  async #dumpOne(target: Omit<Target, 'session'>, session: Session, into: string): Promise<boolean> {
-    const fail = (why: string, cause?: unknown) =>
-      new ToolFailure('dump_failed', `${nameOf(target)} cannot be dumped: ${why}`, { cause });
-    const strays = await straysOf(session.pid);
+  /** Undefined where it ended before its turn came. */
+  async #dumpOne(target: Target, into: string): Promise<ProcessImage | undefined> {
+    const { kind, id, pid, service, sessions } = target;
+    const strays = await straysOf(pid, sessions);
     if (strays.length > 0)
-      throw fail(
+      throw new Error(
         `${strays.slice(0, 3).map(describeProcess).join('; ')} was left behind by what started it. Let that wait for it, or start it with exec`,
       );
+    await mkdir(into, { recursive: true, mode: 0o700 });
+    if (!(await target.letGo())) return undefined;
+    this.#letGo.push(target);
     try {
-      await this.#context.criu.dump(session.pid, into);
+      await this.#context.criu.dump(pid, into);
     } catch (error) {
-      if (session.members().length === 0) return false;
-      throw fail((error as Error).message, error);
+      if (target.alive()) throw error;
+      await this.#letGo.pop()?.takeUp();
+      return undefined;
     }
-    this.#frozen.push(session.pid);
-    return true;
+    this.#frozen.push(pid);
+    const described = await target.describe(into);
+    return {
+      ...{ kind, id, pid, files: await digestFolder(into) },
+      ...(service && { service }),
+      ...described,
+    };
   }
 
   /** Why an image is not to be restored. */
@@ -174,13 +183,12 @@ export class ProcessImages {
   }
 
   /** What went wrong; undefined where it runs again. */
-  async #restoreOne({ kind, id, pid, service }: ProcessImage, folder: string): Promise<string | undefined> {
-    const { criu, services, background } = this.#context;
+  async #restoreOne(image: ProcessImage, folder: string): Promise<string | undefined> {
+    const { pid } = image;
     try {
-      await criu.restore(folder);
+      await this.#context.criu.restore(folder);
       if (readProcess(pid) === undefined) return 'it ended as soon as it was restored';
-      if (service !== undefined) services.adopt(service, pid);
-      else if (kind === 'background') await background.adopt(id, pid);
+      await adopt(this.#context, image, folder);
       return undefined;
     } catch (error) {
       // What criu had made by then belongs to nobody.
@@ -203,14 +211,14 @@ export class ProcessImages {
 }
 
 /**
- * Processes of the session that its first one has no line to any more, so that a dump would leave them out. One that is just being
+ * Processes of these sessions that `root` has no line to any more, so that a dump would leave them out. One that is just being
  * forked or is just ending can look like that: only what stays so counts.
  */
-async function straysOf(leader: number): Promise<number[]> {
+async function straysOf(root: number, sessions: readonly number[]): Promise<number[]> {
   for (let looks = 0; ; looks += 1) {
     const table = readProcessTable();
-    const tree = new Set(descendants(table, leader));
-    const strays = table.filter((entry) => entry.session === leader && !tree.has(entry));
+    const tree = new Set(descendants(table, root));
+    const strays = table.filter((entry) => sessions.includes(entry.session) && !tree.has(entry));
     if (strays.length === 0 || looks === 5) return strays.map((entry) => entry.pid);
     await delay(20);
   }
@@ -218,8 +226,4 @@ async function straysOf(leader: number): Promise<number[]> {
 
 function folderOf({ kind, id }: Pick<ProcessImage, 'kind' | 'id'>): string {
   return `${kind}-${id}`;
-}
-
-function nameOf({ kind, id }: Pick<ProcessImage, 'kind' | 'id'>): string {
-  return kind === 'service' ? `service ${id}` : `background task ${id}`;
 }

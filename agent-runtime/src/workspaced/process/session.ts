@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemErrorCode } from '../tool-failure.ts';
 import { describeProcess, type ProcessEntry, readProcess, readProcessTable } from './table.ts';
@@ -53,7 +53,14 @@ export class Session {
     return new PipedSession(pid, exited, child.stdout as Readable, child.stderr as Readable);
   }
 
-  /** The same, with an open file as its output. */
+  /** The same, with a pipe for its input as well. */
+  static async startPiped(command: SessionCommand): Promise<PipedSession & { readonly stdin: Writable }> {
+    const { child, pid, exited } = await spawnSession(command, 'pipe', 'pipe');
+    const session = new PipedSession(pid, exited, child.stdout as Readable, child.stderr as Readable);
+    return Object.assign(session, { stdin: child.stdin as Writable });
+  }
+
+  /** As `start`, with an open file as its output. */
   static async startInto(command: SessionCommand, file: number): Promise<Session> {
     const { pid, exited } = await spawnSession(command, file);
     return new Session(pid, exited);
@@ -112,6 +119,7 @@ export class PipedSession extends Session {
 async function spawnSession(
   command: SessionCommand,
   output: 'pipe' | number,
+  input: 'ignore' | 'pipe' = 'ignore',
 ): Promise<{ child: ChildProcess; pid: number; exited: Promise<Exit> }> {
   const [file = '', ...args] = [...(command.prefix ?? []), command.file, ...command.args];
   const child = spawn(file, args, {
@@ -119,7 +127,7 @@ async function spawnSession(
     env: command.env,
     detached: true,
     stdio: [
-      command.inputFile ?? 'ignore',
+      command.inputFile ?? input,
       output,
       output,
       ...(command.extraFile === undefined ? [] : [command.extraFile]),

@@ -9,6 +9,9 @@ const audienceMs = 10_000;
 /** How long what a command leaves behind on its terminal has between HUP and KILL, in ms. */
 const leftoverGraceMs = 1_000;
 
+/** A terminal, without what concerns those who see it. */
+export type StoredTerminal = Omit<TerminalState, 'clients'>;
+
 /**
  * A terminal and those who see it. Output flows as fast as the fastest of them reads: one that is behind while another keeps up
  * is let go before its backlog grows further, and while all are behind the command waits. Nobody need see it.
@@ -19,14 +22,21 @@ export class Terminal {
   readonly #host: TerminalHost;
   readonly #retained = new RetainedOutput(retainedBytes);
   readonly #viewers = new Set<Viewer>();
-  readonly #state: Omit<TerminalState, 'clients'>;
+  readonly #state: StoredTerminal;
   #expected = true;
+  /** While its host has let go of it, or shall: what was shown by then is all that can be kept. */
+  #lettingGo = false;
   #why: string | undefined;
   #exit: ExitMessage | undefined;
 
-  constructor(host: TerminalHost, state: Omit<TerminalState, 'clients'>) {
+  /** `shown`: what one that was restored had shown last. */
+  constructor(host: TerminalHost, state: StoredTerminal, shown?: Buffer) {
     this.#host = host;
     this.#state = { ...state };
+    if (shown !== undefined) {
+      this.#expected = false;
+      this.#retained.append(shown);
+    }
     host.onOutput = (bytes) => this.#show(bytes);
     host.onDrain = () => {
       for (const viewer of this.#viewers) viewer.listen();
@@ -39,6 +49,46 @@ export class Terminal {
 
   get name(): string | undefined {
     return this.#state.name;
+  }
+
+  /** The root of all that runs on it. */
+  get hostPid(): number {
+    return this.#host.hostPid;
+  }
+
+  /** Of its command. */
+  get pid(): number {
+    return this.#host.pid;
+  }
+
+  /** What a later pod needs to know to go on with it. Complete while it is let go. */
+  record(): { state: StoredTerminal; shown: Buffer } {
+    return { state: { ...this.#state }, shown: this.#retained.read() };
+  }
+
+  /** Has its host let go of it, for a dump: see {@link TerminalHost.letGo}. What is typed meanwhile waits. */
+  async letGo(path: string): Promise<boolean> {
+    this.#lettingGo = true;
+    this.#balance();
+    try {
+      return await this.#host.letGo(path);
+    } catch (error) {
+      this.#lettingGo = false;
+      throw error;
+    }
+  }
+
+  async takeUp(path: string): Promise<void> {
+    await this.#host.takeUp(path);
+    this.#lettingGo = false;
+    this.#balance();
+  }
+
+  /** Lets go those who see it: it sleeps. `why` is what they are told. */
+  sleep(why: string): void {
+    for (const viewer of this.#viewers)
+      viewer.finish({ type: 'exit', signal: 'SIGHUP', message: why, asleep: true });
+    this.#viewers.clear();
   }
 
   describe(): TerminalState {
@@ -121,7 +171,7 @@ export class Terminal {
     const allBehind = viewers.length > 0 && ahead.length === 0;
     const unseen = this.#expected && this.#retained.bytes >= retainedBytes;
     // What hangs up ends sooner when its output is taken.
-    if ((allBehind || unseen) && this.#why === undefined) this.#host.pause();
+    if ((allBehind || unseen) && this.#why === undefined && !this.#lettingGo) this.#host.pause();
     else this.#host.resume();
   }
 }

@@ -24,6 +24,7 @@ beforeEach(async () => {
     home,
     declared: { PATH: process.env.PATH ?? '', PS1: '' },
     program,
+    lines: home,
     limits: { ...terminalLimits, graceMs: 500 },
   };
   terminals = new Terminals(context);

@@ -1,14 +1,19 @@
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { TerminalRequest, TerminalState } from '../../protocol/terminals.ts';
 import { type LaunchContext, prepareLaunch } from '../process/launch.ts';
 import { ToolFailure } from '../tool-failure.ts';
 import { TerminalHost } from './host.ts';
-import { Terminal } from './terminal.ts';
+import { type StoredTerminal, Terminal } from './terminal.ts';
 
 export interface TerminalsContext extends LaunchContext {
   /** The path of the program `terminal-host`. */
   program: string;
+  /** Where hosts that let go of their line come back, as sockets: a folder of this pod alone, the same in the next one. */
+  lines: string;
+  /** Makes ready for a command that can be dumped; answers its environment. Default: nothing. */
+  prepare?: (env: Record<string, string>) => Promise<Record<string, string>>;
   limits: TerminalLimits;
 }
 
@@ -34,7 +39,7 @@ export const terminalLimits: TerminalLimits = {
 
 const loginShell = ['bash', '-l'];
 
-/** The pseudo-terminals of the workspace. They do not outlive it: a sleep ends them. */
+/** The pseudo-terminals of the workspace. A sleep ends them, unless they are dumped and restored. */
 export class Terminals {
   readonly #context: TerminalsContext;
   readonly #open = new Map<string, Terminal>();
@@ -96,20 +101,46 @@ export class Terminals {
     if (terminal === undefined) throw unknown(id);
     await terminal.end(this.#context.limits.graceMs, 'The terminal was ended by another request.');
   }
+
   /** Hangs up every terminal. `why` is what those who see them are told. */
   async endAll(graceMs: number, why: string): Promise<void> {
     await Promise.allSettled(this.#opening);
     await Promise.all([...this.#open.values()].map((terminal) => terminal.end(graceMs, why)));
   }
 
+  /** The open ones, by their ids. */
+  entries(): [string, Terminal][] {
+    return [...this.#open];
+  }
+
+  /** Where a terminal's host comes back after it let go. */
+  lineOf(id: string): string {
+    return join(this.#context.lines, `${id}.line`);
+  }
+
+  /** Takes up a terminal that was restored. Rejects where its host does not come back. */
+  async adopt(state: StoredTerminal, shown: Buffer, hostPid: number): Promise<void> {
+    const host = await TerminalHost.adopt(hostPid, this.lineOf(state.id));
+    if (state.name !== undefined) this.#names.add(state.name);
+    this.#keep(new Terminal(host, state, shown), state.id);
+  }
+
+  /** Lets go those who see a terminal. */
+  sleepAll(why: string): void {
+    for (const terminal of this.#open.values()) terminal.sleep(why);
+  }
+
   async #start(request: TerminalRequest): Promise<TerminalState> {
     const { columns, rows, command = loginShell, directory, term = 'xterm-256color', name } = request;
-    const { cwd, env, prefix, missing } = await prepareLaunch(this.#context, {
-      cwd: directory,
-      env: { TERM: term },
-    });
+    const {
+      cwd,
+      env: plain,
+      prefix,
+      missing,
+    } = await prepareLaunch(this.#context, { cwd: directory, env: { TERM: term } });
     if (missing !== undefined) throw new ToolFailure('not_found', `the directory ${missing} does not exist`);
-    const { program } = this.#context;
+    const { program, prepare } = this.#context;
+    const env = (await prepare?.(plain)) ?? plain;
     const host = await TerminalHost.start({ program, columns, rows, command, cwd, env, prefix });
     this.#opened += 1;
     // Ids of an earlier workspaced must not come again: who attaches to one would see a terminal of somebody else.
@@ -120,9 +151,13 @@ export class Terminals {
       ...(name === undefined ? {} : { name }),
       ...{ columns, rows, command, startedAt },
     });
+    this.#keep(terminal, id);
+    return terminal.describe();
+  }
+
+  #keep(terminal: Terminal, id: string): void {
     this.#open.set(id, terminal);
     void this.#untilOver(id, terminal);
-    return terminal.describe();
   }
 
   async #untilOver(id: string, terminal: Terminal): Promise<void> {
@@ -140,6 +175,6 @@ export class Terminals {
 function unknown(id: string): ToolFailure {
   return new ToolFailure(
     'not_found',
-    `there is no terminal ${id.slice(0, 64)}: terminals end with their command, and when the workspace sleeps. Open a new one`,
+    `there is no terminal ${id.slice(0, 64)}: terminals end with their command, and most when the workspace sleeps. Open a new one`,
   );
 }

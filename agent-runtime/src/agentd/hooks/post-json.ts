@@ -4,7 +4,6 @@ import { Agent as SecureAgent, request as secureRequest } from 'node:https';
 
 export interface JsonPost {
   url: string;
-  headers: Readonly<Record<string, string>>;
   body: string;
   /** Milliseconds for the whole. */
   timeoutMs: number;
@@ -16,15 +15,26 @@ export interface JsonPost {
 /** Bytes of an answer; one that is longer is refused. */
 const maxAnswerBytes = 1024 * 1024;
 
+/** The text of an answer. Throws where there is too much of it. */
+export async function boundedText({ body }: { body: AsyncIterable<Uint8Array> | null }): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body ?? []) {
+    bytes += chunk.length;
+    if (bytes > maxAnswerBytes) throw new Error(`the answer has more than ${maxAnswerBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
 /** Sends JSON and reads the whole answer. Redirects are answers like others. Rejects with an `Error` in plain words, or the signal's reason. */
 export async function postJson(post: JsonPost): Promise<{ status: number; body: string }> {
-  const { url, headers, body, proxies, signal } = post;
+  const { url, body, proxies, signal } = post;
   const limit = AbortSignal.timeout(post.timeoutMs);
   const options = {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
-      ...headers,
       'content-length': String(Buffer.byteLength(body)),
     },
     signal: AbortSignal.any([signal, limit]),
@@ -36,17 +46,7 @@ export async function postJson(post: JsonPost): Promise<{ status: number; body: 
       : plainRequest(url, { ...options, agent: new PlainAgent({ proxyEnv: proxies }) });
     sent.end(body);
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    for await (const chunk of response) {
-      bytes += (chunk as Buffer).length;
-      if (bytes > maxAnswerBytes) {
-        response.destroy();
-        throw new Error(`${host} answered more than ${maxAnswerBytes} bytes`);
-      }
-      chunks.push(chunk as Buffer);
-    }
-    return { status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') };
+    return { status: response.statusCode ?? 0, body: await boundedText({ body: response }) };
   } catch (error) {
     signal.throwIfAborted();
     if (limit.aborted)

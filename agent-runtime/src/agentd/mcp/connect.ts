@@ -1,0 +1,123 @@
+import type { Client, ClientOptions, Transport } from '@modelcontextprotocol/client';
+import type { McpServer } from '../../protocol/mcp.ts';
+import { environmentResult } from '../../protocol/pipes.ts';
+import type { ToolsClient } from '../tools/tools-client.ts';
+import { runtimeVersion } from '../version.ts';
+import { expandServer } from './expand.ts';
+import { headersOf } from './headers.ts';
+import { WorkspaceStdioTransport } from './stdio-transport.ts';
+import { workspaceFetch } from './workspace-fetch.ts';
+
+/** Milliseconds in which a server must be connected, and in which it must say which revision it speaks. */
+const limits = { connect: 30_000, probe: 5_000 };
+
+export interface ConnectOptions {
+  tools: ToolsClient;
+  /** The folder that is the project. */
+  project: string;
+  signal: AbortSignal;
+  /** Lists of the server changed. */
+  changed: (error: Error | null) => void;
+}
+
+export interface Connected {
+  client: Client;
+  /** What a program printed on its standard error. */
+  printed: () => string;
+}
+
+/** Schemas of servers are not compiled: they are anybody's, and the API's own check of them is enough. */
+const unchecked: NonNullable<ClientOptions['jsonSchemaValidator']> = {
+  getValidator: () => (value: unknown) => ({ valid: true, data: value as never, errorMessage: undefined }),
+};
+
+/**
+ * Connects to a server from the workspace, with the newest revision of the protocol that it speaks. Throws what keeps it from
+ * that: `UnsetVariable`, `ToolRefused`, `ToolsUnavailable`, errors of the SDK.
+ */
+export async function connectServer(declared: McpServer, options: ConnectOptions): Promise<Connected> {
+  const { tools, project, signal } = options;
+  // 80 ms that only a workspace with servers spends.
+  const sdk = await import('@modelcontextprotocol/client');
+  const variables = await tools.call('GET', '/environment', undefined, environmentResult, { signal });
+  const server = expandServer(declared, { ...variables, CLAUDE_PROJECT_DIR: project });
+  let stdio: WorkspaceStdioTransport | undefined;
+  const transport = async (): Promise<Transport> => {
+    if (server.url === undefined) {
+      const request = {
+        command: server.command ?? '',
+        args: server.args,
+        cwd: project,
+        env: { CLAUDE_PROJECT_DIR: project, ...server.env },
+      };
+      stdio = new WorkspaceStdioTransport(tools, request, sdk.deserializeMessage);
+      return stdio;
+    }
+    const url = new URL(server.url);
+    const headers = { ...server.headers, ...(await headersOf(server, project, tools, signal)) };
+    const secret = server.oauth?.clientSecret ?? variables.MCP_CLIENT_SECRET;
+    const shared = {
+      fetch: workspaceFetch(tools),
+      requestInit: { headers },
+      ...(server.oauth !== undefined &&
+        secret !== undefined && {
+          authProvider: new sdk.ClientCredentialsProvider({
+            clientId: server.oauth.clientId,
+            clientSecret: secret,
+            ...(server.oauth.scopes !== undefined && { scope: server.oauth.scopes }),
+          }),
+        }),
+    };
+    if (server.transport === 'sse') return new sdk.SSEClientTransport(url, shared);
+    return new sdk.StreamableHTTPClientTransport(url, { ...shared, onInsufficientScope: 'throw' });
+  };
+  const make = () =>
+    new sdk.Client(
+      { name: 'dormouse', version: runtimeVersion },
+      {
+        capabilities: { roots: {} },
+        jsonSchemaValidator: unchecked,
+        versionNegotiation: { mode: 'auto', probe: { timeoutMs: limits.probe } },
+        listChanged: Object.fromEntries(
+          (['tools', 'prompts', 'resources'] as const).map((kind) => [
+            kind,
+            { autoRefresh: false, onChanged: (error: Error | null) => options.changed(error) },
+          ]),
+        ),
+      },
+    );
+  const attempt = async (legacy: boolean): Promise<Client> => {
+    const client = make();
+    client.setRequestHandler('roots/list', () => ({
+      roots: [{ uri: `file://${encodeURI(project)}`, name: 'project' }],
+    }));
+    await client.connect(await transport(), {
+      signal,
+      timeout: limits.connect,
+      ...(legacy && { prior: { kind: 'legacy' as const } }),
+    });
+    return client;
+  };
+  try {
+    return { client: await attempt(server.transport === 'sse'), printed: () => stdio?.printed ?? '' };
+  } catch (error) {
+    // Some programs end when they are asked anything before initialize.
+    if (stdio === undefined || signal.aborted || isWorkspaces(error)) throw described(error, stdio);
+    return {
+      client: await attempt(true).catch((again) => Promise.reject(described(again, stdio))),
+      printed: () => stdio?.printed ?? '',
+    };
+  }
+}
+
+/** Whether it is the workspace that cannot, and not the server that does not. */
+function isWorkspaces(error: unknown): boolean {
+  return error instanceof Error && ['ToolRefused', 'ToolsUnavailable'].includes(error.name);
+}
+
+/** With what the program printed last: that says more than that it has ended. */
+function described(error: unknown, stdio: WorkspaceStdioTransport | undefined): unknown {
+  const printed = stdio?.printed.trim() ?? '';
+  if (printed === '' || !(error instanceof Error)) return error;
+  return new Error(`${error.message}. It printed: ${printed.slice(-1_000)}`, { cause: error });
+}

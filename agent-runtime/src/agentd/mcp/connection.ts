@@ -1,0 +1,224 @@
+import type {
+  CallToolResult,
+  Client,
+  GetPromptResult,
+  Prompt,
+  ReadResourceResult,
+  Resource,
+  Tool,
+} from '@modelcontextprotocol/client';
+import type { Logger } from 'pino';
+import type { McpServer } from '../../protocol/mcp.ts';
+import type { ToolsClient } from '../tools/tools-client.ts';
+import { type Connected, connectServer } from './connect.ts';
+
+/** What a server may offer at most; what is beyond is left out. */
+const most = { tools: 256, prompts: 256, resources: 1_000 };
+/** Milliseconds: for a list, for a call without progress, and for a call in all. */
+const limits = { list: 30_000, call: 600_000, callInAll: 3_600_000 };
+/** Milliseconds after which a server that failed is tried again: doubled each time. */
+const pauses = { first: 1_000, longest: 300_000 };
+
+/** What a server has, as it last said. */
+export interface Offer {
+  instructions: string | undefined;
+  tools: readonly Tool[];
+  prompts: readonly Prompt[];
+  resources: readonly Resource[];
+}
+
+export type ConnectionState = { kind: 'idle' | 'connecting' | 'connected' } | { kind: 'failed'; why: string };
+
+const nothing: Offer = { instructions: undefined, tools: [], prompts: [], resources: [] };
+
+/** The connection to one server: made when it is first wanted, and again after it was lost or the workspace slept. */
+export class McpConnection {
+  readonly server: McpServer;
+  readonly #tools: ToolsClient;
+  readonly #project: string;
+  readonly #log: Logger;
+  readonly #now: () => number;
+  #state: ConnectionState = { kind: 'idle' };
+  #offer: Offer = nothing;
+  #connected: Connected | undefined;
+  #connecting: Promise<void> | undefined;
+  #refreshing: Promise<void> | undefined;
+  #failures = 0;
+  #notBefore = 0;
+  readonly #closed = new AbortController();
+
+  constructor(
+    server: McpServer,
+    parts: { tools: ToolsClient; project: string; log: Logger; now?: () => number },
+  ) {
+    this.server = server;
+    this.#tools = parts.tools;
+    this.#project = parts.project;
+    this.#log = parts.log.child({ mcpServer: server.name });
+    this.#now = parts.now ?? (() => performance.now());
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** As of the last connection: what a server had stays before the model while it is away, and its next use brings it back. */
+  get offer(): Offer {
+    return this.#offer;
+  }
+
+  /** Connects where there is no connection and its last failure is long enough ago. Never rejects: `state` says what came of it. */
+  async open(force = false): Promise<void> {
+    if (this.#closed.signal.aborted) return;
+    if (this.#state.kind === 'connected') return this.#refreshing;
+    if (this.#connecting === undefined && !force && this.#now() < this.#notBefore) return;
+    this.#connecting ??= this.#connect().finally(() => {
+      this.#connecting = undefined;
+    });
+    await this.#connecting;
+  }
+
+  /** Calls a tool by the server's own name of it. Rejects with the signal's reason when it aborts; the server is told. */
+  async call(
+    tool: string,
+    input: Record<string, unknown>,
+    options: { signal: AbortSignal; progress: () => void },
+  ): Promise<CallToolResult> {
+    return this.#use((client) =>
+      client.callTool(
+        { name: tool, arguments: input },
+        {
+          signal: options.signal,
+          timeout: this.server.timeoutMs ?? limits.call,
+          resetTimeoutOnProgress: true,
+          maxTotalTimeout: Math.max(limits.callInAll, this.server.timeoutMs ?? 0),
+          onprogress: options.progress,
+        },
+      ),
+    );
+  }
+
+  async prompt(name: string, args: Record<string, string>, signal: AbortSignal): Promise<GetPromptResult> {
+    return this.#use((client) =>
+      client.getPrompt({ name, arguments: args }, { signal, timeout: limits.list }),
+    );
+  }
+
+  async read(uri: string, signal: AbortSignal): Promise<ReadResourceResult> {
+    return this.#use((client) => client.readResource({ uri }, { signal, timeout: limits.call }));
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort(new Error('the server is not wanted any more'));
+    await this.#connecting;
+    await this.#connected?.client.close();
+  }
+
+  /** Once more, on a new connection, where the server refused because it does not know this one any more. */
+  async #use<T>(ask: (client: Client) => Promise<T>): Promise<T> {
+    const connected = await this.#open();
+    try {
+      return await ask(connected.client);
+    } catch (error) {
+      if (!isForgotten(error)) throw error;
+      this.#lost(connected);
+      await connected.client.close();
+      return ask((await this.#open()).client);
+    }
+  }
+
+  /** Connected, or the reason why not. */
+  async #open(): Promise<Connected> {
+    await this.open(true);
+    if (this.#connected !== undefined) return this.#connected;
+    throw new NotConnected(
+      this.server.name,
+      this.#state.kind === 'failed' ? this.#state.why : 'it was closed',
+    );
+  }
+
+  async #connect(): Promise<void> {
+    this.#state = { kind: 'connecting' };
+    const since = this.#now();
+    try {
+      const connected = await connectServer(this.server, {
+        tools: this.#tools,
+        project: this.#project,
+        signal: this.#closed.signal,
+        changed: (error) => {
+          if (error !== null) this.#log.warn({ err: error }, 'a list of an MCP server cannot be followed');
+          this.#refreshing = this.#refresh();
+        },
+      });
+      this.#connected = connected;
+      connected.client.onclose = () => this.#lost(connected);
+      connected.client.onerror = (error) => this.#log.debug({ err: error }, 'MCP server');
+      this.#offer = await this.#ask(connected);
+      this.#state = { kind: 'connected' };
+      this.#failures = 0;
+      const revision = connected.client.getNegotiatedProtocolVersion();
+      this.#log.info({ revision, ms: Math.round(this.#now() - since) }, 'MCP server connected');
+    } catch (error) {
+      await this.#connected?.client.close();
+      this.#connected = undefined;
+      const why = (error as Error).message.slice(0, 2_000);
+      this.#notBefore = this.#now() + Math.min(pauses.first * 2 ** this.#failures, pauses.longest);
+      this.#failures += 1;
+      this.#state = { kind: 'failed', why };
+      if (!this.#closed.signal.aborted) this.#log.warn({ err: error }, 'MCP server cannot be connected');
+    }
+  }
+
+  /** It ended, or its workspace sleeps: the next use connects anew. */
+  #lost(connected: Connected): void {
+    if (this.#connected !== connected) return;
+    this.#connected = undefined;
+    this.#state = { kind: 'idle' };
+    this.#log.info({ printed: connected.printed().slice(-500) }, 'MCP server disconnected');
+  }
+
+  async #refresh(): Promise<void> {
+    const connected = this.#connected;
+    if (connected === undefined || this.#state.kind !== 'connected') return;
+    try {
+      const offer = await this.#ask(connected);
+      if (this.#connected === connected) this.#offer = offer;
+    } catch (error) {
+      this.#log.warn({ err: error }, 'the lists of an MCP server cannot be read again');
+    }
+  }
+
+  async #ask({ client }: Connected): Promise<Offer> {
+    const has = client.getServerCapabilities() ?? {};
+    const options = { signal: this.#closed.signal, timeout: limits.list, cacheMode: 'refresh' as const };
+    const [tools, prompts, resources] = await Promise.all([
+      has.tools === undefined ? [] : client.listTools(undefined, options).then((list) => list.tools),
+      has.prompts === undefined ? [] : client.listPrompts(undefined, options).then((list) => list.prompts),
+      has.resources === undefined
+        ? []
+        : client.listResources(undefined, options).then((list) => list.resources),
+    ]);
+    return {
+      instructions: client.getInstructions(),
+      tools: tools.slice(0, most.tools),
+      prompts: prompts.slice(0, most.prompts),
+      resources: resources.slice(0, most.resources),
+    };
+  }
+}
+
+/** Its session is over, or what it was shown counts no longer. Nothing was done. */
+function isForgotten(error: unknown): boolean {
+  if (!(error instanceof Error) || !('data' in error)) return false;
+  const { status } = (error.data ?? {}) as { status?: unknown };
+  return status === 404 || status === 401;
+}
+
+/** A server that a call was for is not there. Nothing was sent. */
+export class NotConnected extends Error {
+  override readonly name = 'NotConnected';
+
+  constructor(server: string, why: string) {
+    super(`The MCP server ${server} is not connected: ${why}`);
+  }
+}

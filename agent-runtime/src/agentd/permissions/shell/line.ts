@@ -1,0 +1,180 @@
+import {
+  type Assignment,
+  type Command,
+  forEachChild,
+  type ParsedScript,
+  parse,
+  type Redirect,
+  type Redirection,
+  type SyntaxNode,
+  type Word,
+} from 'unbash';
+import { anything, isCertain, textOf } from './text.ts';
+
+/** One simple command: the program and its arguments. */
+export interface ShellCommand {
+  /** As they stand on the line. */
+  source: string[];
+  /** As the program gets them; see {@link anything}. */
+  words: string[];
+  /** Where its standard input comes from, if the command itself says so: a text that stands on the line, or a file. */
+  input?: { text: string } | { file: string };
+}
+
+/** A shell command line as permission rules see it. It is parsed, never run. */
+export interface ShellLine {
+  /** Every command anywhere in it: in substitutions, functions, loops, branches. */
+  commands: ShellCommand[];
+  /** Every other text that a program could take for a command: values, here-documents, arguments. */
+  texts: Set<string>;
+  /** Variables that are set, and to what. */
+  assignments: { name: string; value: string }[];
+  /**
+   * The commands, where there is nothing else: a list or pipeline of simple ones, whose programs stand there and which take
+   * no text from other commands. Undefined otherwise.
+   */
+  plain: ShellCommand[] | undefined;
+  /** Files that redirections read and write, where their names stand there. */
+  reads: string[];
+  writes: string[];
+  /** It is no shell command, or holds what makes a text into a command that nobody can see before. */
+  unclear: boolean;
+}
+
+/** What bash takes as one argument of a program, and so as a command of the tool. */
+const maxLength = 128 * 1024;
+
+export function parseShellLine(source: string): ShellLine {
+  const line: ShellLine = {
+    commands: [],
+    texts: new Set(),
+    assignments: [],
+    plain: undefined,
+    reads: [],
+    writes: [],
+    unclear: true,
+  };
+  // A zero byte ends the line for bash, and for nobody else.
+  if (source.length > maxLength || source.includes('\0')) return line;
+  const script = parse(source);
+  line.unclear = false;
+  visit(script, line);
+  if (!line.unclear) line.plain = plainCommands(script);
+  return line;
+}
+
+function visit(node: SyntaxNode, line: ShellLine): void {
+  if (node.type === 'Script' && (node.errors?.length ?? 0) > 0) line.unclear = true;
+  if (node.type === 'Command' && node.name !== undefined) line.commands.push(commandOf(node));
+  if (node.type === 'Word') addText(textOf(node), line);
+  if (node.type === 'Redirect') noteFile(node, line);
+  if (node.type === 'HereDocBody') addText(bodyText(node), line);
+  if (node.type === 'Assignment') {
+    const value = assigned(node);
+    line.assignments.push({ name: node.name, value });
+    addText(value, line);
+  }
+  // `${x@P}` runs the substitutions that the value of x holds.
+  if (node.type === 'ParameterExpansion' && node.operation?.type === 'Transform') line.unclear = true;
+  forEachChild(node, (child) => visit(child, line));
+}
+
+function addText(text: string, line: ShellLine): void {
+  line.texts.add(text);
+  // A substitution in a text, put together from what nobody sees yet: arithmetic and `eval` would run it.
+  if (!isCertain(text) && /\$\(|`|\$\{/.test(text)) line.unclear = true;
+}
+
+function noteFile({ operator, target }: Redirect, { reads, writes }: ShellLine): void {
+  const path = wordText(target);
+  if (!isCertain(path) || joinsDescriptors(operator, path) || path === '/dev/null') return;
+  if (operator.startsWith('<')) reads.push(path);
+  if (operator !== '<' && operator !== '<&') writes.push(path);
+}
+
+/** `2>&1`, `>&-`: no file is opened. */
+function joinsDescriptors(operator: Redirect['operator'], target: string): boolean {
+  return (operator === '>&' || operator === '<&') && /^(?:\d+-?|-)$/.test(target);
+}
+
+function commandOf(command: Command): ShellCommand {
+  const words = [command.name as Word, ...command.args];
+  const input = command.redirects.flatMap((redirect) => inputOf(redirect) ?? []).at(-1);
+  return {
+    source: words.map((word) => word.text),
+    words: words.map((word) => (word.type === 'Word' ? textOf(word) : `${word.name}=${assigned(word)}`)),
+    ...(input !== undefined && { input }),
+  };
+}
+
+function inputOf(redirect: Redirection): ShellCommand['input'] {
+  if (redirect.type === 'HereDoc') return { text: bodyText(redirect.body) };
+  if (redirect.type === 'HereString') return { text: wordText(redirect.target) };
+  const reads = redirect.operator === '<' || redirect.operator === '<>' || redirect.operator === '<&';
+  return reads ? { file: wordText(redirect.target) } : undefined;
+}
+
+function bodyText({ text, parts }: { text: string; parts: Word['parts'] }): string {
+  return parts === undefined ? text : textOf({ type: 'Word', text, value: text, pos: 0, end: 0, parts });
+}
+
+function wordText(word: Word | undefined): string {
+  return word === undefined ? anything : textOf(word);
+}
+
+function assigned({ value }: Assignment): string {
+  return value.type === 'Word' ? textOf(value) : value.elements.map(textOf).join(' ');
+}
+
+/** The commands of a line that has nothing but simple ones. */
+function plainCommands(script: ParsedScript): ShellCommand[] | undefined {
+  const commands: ShellCommand[] = [];
+  for (const { command } of script.commands) {
+    const pipelines = command.type === 'AndOr' ? command.commands : [command];
+    for (const pipeline of pipelines) {
+      if (pipeline.type === 'Pipeline' && pipeline.prefixes.some(({ type }) => type === 'Negation'))
+        return undefined;
+      for (const each of pipeline.type === 'Pipeline' ? pipeline.commands : [pipeline]) {
+        if (each.type !== 'Command' || !isPlain(each)) return undefined;
+        commands.push(commandOf(each));
+      }
+    }
+  }
+  return commands.length === 0 ? undefined : commands;
+}
+
+/** Nothing before the program but redirections to a place that stands there, and no text that another command makes. */
+function isPlain(command: Command): boolean {
+  if (command.name === undefined || !isCertain(textOf(command.name))) return false;
+  if (command.prefix.some(({ type }) => type === 'Assignment')) return false;
+  const words = [command.name, ...command.args];
+  return words.every(isPlainWord) && command.redirects.every(isPlainRedirect);
+}
+
+/** Parts whose text another command makes, or that hide what they say. */
+const hidden = new Set<SyntaxNode['type']>([
+  'CommandExpansion',
+  'ProcessSubstitution',
+  'ParameterExpansion',
+  'ArithmeticExpansion',
+  'LocaleString',
+  'ExtendedGlob',
+  'ArrayValue',
+]);
+
+function isPlainWord(node: SyntaxNode): boolean {
+  if (hidden.has(node.type)) return false;
+  let plain = true;
+  forEachChild(node, (child) => {
+    plain &&= isPlainWord(child);
+  });
+  return plain;
+}
+
+function isPlainRedirect(redirect: Redirection): boolean {
+  if (redirect.type === 'HereDoc') return isCertain(bodyText(redirect.body));
+  const { target } = redirect;
+  if (target === undefined || !isPlainWord(target)) return false;
+  const text = textOf(target);
+  return isCertain(text) && text !== '' && redirect.descriptor?.type !== 'FileDescriptorVariable';
+}

@@ -1,0 +1,138 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import {
+  createMcpHandler,
+  McpServer,
+  WebStandardStreamableHTTPServerTransport,
+} from '@modelcontextprotocol/server';
+import { z } from 'zod';
+
+type Serve = (request: Request) => Promise<Response>;
+
+/** An MCP server on the network of this machine, made with the SDK. It tells which requests it got. */
+export class McpHttpServer {
+  readonly seen: { method: string; headers: IncomingMessage['headers'] }[] = [];
+  readonly url: string;
+  readonly #server: Server;
+
+  private constructor(server: Server) {
+    this.#server = server;
+    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`;
+  }
+
+  /** One request, one answer: 2026-07-28, and nothing older. */
+  static async modern(): Promise<McpHttpServer & { grow: () => void }> {
+    let grown = false;
+    const handler = createMcpHandler(() => echoServer(grown), { legacy: 'reject' });
+    const server = await McpHttpServer.#start((request) => handler.fetch(request));
+    return Object.assign(server, {
+      grow: () => {
+        grown = true;
+        handler.notify.toolsChanged();
+      },
+    });
+  }
+
+  /** Sessions, and nothing newer than 2025-11-25. Forgets them when told. */
+  static async legacy(): Promise<McpHttpServer & { forget: () => void }> {
+    let sessions = new Map<string, WebStandardStreamableHTTPServerTransport>();
+    const server = await McpHttpServer.#start(async (request) => {
+      const id = request.headers.get('mcp-session-id');
+      const known = id === null ? undefined : sessions.get(id);
+      if (known !== undefined) return known.handleRequest(request);
+      if (id !== null) return Response.json({ error: 'no such session' }, { status: 404 });
+      const transport = new WebStandardStreamableHTTPServerTransport({
+        sessionIdGenerator: () => crypto.randomUUID(),
+        onsessioninitialized: (session) => void sessions.set(session, transport),
+      });
+      await echoServer(false).connect(transport);
+      return transport.handleRequest(request);
+    });
+    return Object.assign(server, {
+      forget: () => {
+        sessions = new Map();
+      },
+    });
+  }
+
+  /** The transport before streamable HTTP: a stream of events, and messages beside it. */
+  static async sse(): Promise<McpHttpServer> {
+    let stream: ServerResponse | undefined;
+    return McpHttpServer.#listen(async (request, response) => {
+      if (request.method === 'GET') {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.write('event: endpoint\ndata: /messages\n\n');
+        stream = response;
+        return;
+      }
+      const { id, method, params } = JSON.parse(await text(request));
+      response.writeHead(202).end();
+      const results: Record<string, unknown> = {
+        initialize: {
+          protocolVersion: '2024-11-05',
+          capabilities: { tools: {} },
+          serverInfo: { name: 'old', version: '1' },
+        },
+        'tools/list': { tools: [{ name: 'echo', inputSchema: { type: 'object' } }] },
+        'tools/call': { content: [{ type: 'text', text: `old ${params?.arguments?.text}` }] },
+      };
+      if (id !== undefined)
+        stream?.write(
+          `event: message\ndata: ${JSON.stringify({ jsonrpc: '2.0', id, result: results[method] })}\n\n`,
+        );
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  static #start(serve: Serve): Promise<McpHttpServer> {
+    return McpHttpServer.#listen(async (request, response) => {
+      const { method = 'GET', url = '/', headers } = request;
+      const body = method === 'POST' ? await text(request) : undefined;
+      const answer = await serve(
+        new Request(new URL(url, 'http://127.0.0.1'), {
+          method,
+          headers: Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)]),
+          ...(body !== undefined && { body }),
+        }),
+      );
+      response.writeHead(answer.status, Object.fromEntries(answer.headers));
+      if (answer.body === null) response.end();
+      else
+        Readable.fromWeb(answer.body as never)
+          .on('error', () => response.destroy())
+          .pipe(response);
+    });
+  }
+
+  static async #listen(
+    handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
+  ): Promise<McpHttpServer> {
+    const server = createServer((request, response) => {
+      made.seen.push({ method: request.method ?? '', headers: request.headers });
+      handle(request, response).catch((error: unknown) => response.destroy(error as Error));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const made = new McpHttpServer(server);
+    return made;
+  }
+}
+
+function echoServer(grown: boolean): McpServer {
+  const server = new McpServer({ name: 'http', version: '1.0.0' }, { instructions: 'Over HTTP.' });
+  server.registerTool('echo', { inputSchema: z.object({ text: z.string() }) }, ({ text: said }) => ({
+    content: [{ type: 'text', text: `http ${said}` }],
+  }));
+  if (grown)
+    server.registerTool('grown', { description: 'Was added.' }, () => ({
+      content: [{ type: 'text', text: 'grown' }],
+    }));
+  return server;
+}

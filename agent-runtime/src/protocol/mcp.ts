@@ -1,0 +1,46 @@
+import { z } from 'zod';
+
+const text = z.string().max(131_072);
+const variables = z.record(z.string().max(256), text);
+
+/** The name of a server in the names of its tools. */
+export const mcpServerName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
+
+/** One MCP server, as the workspace's spec or a file of it says. Exactly one of `command` and `url`. */
+export const mcpServer = z.object({
+  name: mcpServerName,
+  /** A program of the container `workspace`, which speaks on its standard input and output. */
+  command: text.min(1).optional(),
+  args: z.array(text).max(1000).default([]),
+  env: variables.default({}),
+  /** A server that is reached over HTTP from the workspace, by its proxy. */
+  url: z.string().min(1).max(8192).optional(),
+  transport: z.enum(['http', 'sse']).default('http'),
+  headers: variables.default({}),
+  /** A command line of the workspace that prints more headers, as one JSON object. */
+  headersHelper: text.min(1).optional(),
+  /** Client credentials; the secret is asked for in the environment where it is absent. */
+  oauth: z
+    .object({ clientId: text.min(1), clientSecret: text.optional(), scopes: text.optional() })
+    .optional(),
+  /** Milliseconds that a call may take without a sign of progress. */
+  timeoutMs: z.int().min(1000).max(86_400_000).optional(),
+  /** Its tools are always before the model, however many there are. */
+  alwaysLoad: z.boolean().default(false),
+});
+export type McpServer = z.infer<typeof mcpServer>;
+
+/** What a class allows: by name, by exact command with its arguments, or by URL, where `*` stands for any characters. */
+export const mcpServerMatch = z.object({
+  name: z.string().optional(),
+  command: z.array(z.string()).optional(),
+  url: z.string().optional(),
+});
+export type McpServerMatch = z.infer<typeof mcpServerMatch>;
+
+/** What the operator tells `agentd` of MCP. */
+export const mcpConfig = z.object({
+  servers: z.array(mcpServer).max(32),
+  /** Of the class, also for servers that files of the workspace name. Absent: any; empty: none. */
+  allowed: z.array(mcpServerMatch).max(64).optional(),
+});
