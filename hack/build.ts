@@ -1,5 +1,5 @@
 /**
- * Bundles the programs into dist/, one file each, with everything they import inside, and compiles the one that is written
+ * Bundles the programs into dist/, one file each, with everything they import inside, and compiles those that are written
  * in Go. `npm run build`, or with names: `node hack/build.ts operator agentd`.
  *
  * The same sources give the same bytes: paths are relative to the checkout, and nothing of the time or the machine
@@ -27,13 +27,17 @@ interface Program {
   executable?: string;
 }
 
-/** Programs that are compiled: the folder of a Go module of one package. */
-const compiled: Record<string, string> = { 'terminal-host': 'agent-runtime/terminal-host' };
+/** Programs that are compiled: the folder of a Go module, and which package of it or of what it requires. */
+const compiled: Record<string, { folder: string; of: string }> = {
+  'terminal-host': { folder: 'agent-runtime/terminal-host', of: '.' },
+  restic: { folder: 'agent-runtime/archive-engine', of: 'github.com/restic/restic/cmd/restic' },
+};
 
 const programs: Record<string, Program> = {
   operator: { entry: 'operator/src/main.ts' },
   gateway: { entry: 'gateway/src/main.ts' },
   agentd: { entry: 'agent-runtime/src/agentd/main.ts' },
+  archiver: { entry: 'agent-runtime/src/archiver/main.ts' },
   workspaced: { entry: 'agent-runtime/src/workspaced/main.ts' },
   dormouse: { entry: 'cli/src/main.ts', target: 'node22.19', executable: 'dormouse.js' },
   'model-server': { entry: 'test/support/model-server/main.ts' },
@@ -99,12 +103,12 @@ async function bundle(name: string, { entry, target = 'node26', executable }: Pr
 }
 
 /** A static program without anything of this machine in it. What Go has compiled before it does not compile again. */
-async function compile(name: string, folder: string): Promise<void> {
+async function compile(name: string, { folder, of }: { folder: string; of: string }): Promise<void> {
   const directory = join(root, 'dist', name);
   await rm(directory, { recursive: true, force: true });
   const flags = ['-trimpath', '-buildvcs=false', '-ldflags', '-s -w -buildid='];
   try {
-    await promisify(execFile)('go', ['build', ...flags, '-o', join(directory, name), '.'], {
+    await promisify(execFile)('go', ['build', ...flags, '-o', join(directory, name), of], {
       cwd: join(root, folder),
       env: { ...process.env, CGO_ENABLED: '0' },
     });
@@ -121,7 +125,7 @@ const builds: Record<string, () => Promise<void>> = {
     Object.entries(programs).map(([name, program]) => [name, () => bundle(name, program)]),
   ),
   ...Object.fromEntries(
-    Object.entries(compiled).map(([name, folder]) => [name, () => compile(name, folder)]),
+    Object.entries(compiled).map(([name, program]) => [name, () => compile(name, program)]),
   ),
 };
 const wanted = process.argv.slice(2);

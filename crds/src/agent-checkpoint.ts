@@ -11,6 +11,32 @@ export const agentCheckpointSpec = z.object({
     description:
       'Of a checkpoint by hand: whether to take a VolumeSnapshot of the claim as well, of the class that spec.checkpoint.volumeSnapshotClassName of the workspace names. Turns wait and processes are stopped until it is cut; services are then started again. Before a sleep the class alone decides.',
   }),
+  archive: z.boolean().optional().meta({
+    description:
+      'Of a checkpoint by hand: whether files and conversations go into the bucket that spec.archive of the class names. The workspace is put to sleep for it as soon as it is idle; a message wakes it all the same, and the archive then waits for the next sleep.',
+  }),
+});
+
+export const archivePhases = ['Pending', 'InProgress', 'Completed', 'Failed'] as const;
+
+/** An id of restic: the SHA-256 of what describes a snapshot. */
+const snapshotId = z
+  .string()
+  .max(64)
+  .regex(/^[0-9a-f]{64}$/)
+  .meta({ patternMessage: 'must be 64 hexadecimal digits' });
+
+/** `NAMESPACE/WORKSPACE/UID`: the path of a repository in a bucket. It ends up in URLs and in the names of objects. */
+export const repositoryPath = z
+  .string()
+  .max(200)
+  .regex(/^[a-z0-9][-a-z0-9]{0,62}\/[a-z0-9][-a-z0-9]{0,62}\/[a-z0-9][-a-z0-9]{0,62}$/)
+  .meta({ patternMessage: 'must be NAMESPACE/WORKSPACE/UID' });
+
+/** Where the two halves of an archive are: what the agent must not lose, and the files. */
+export const archiveSnapshots = z.object({
+  state: snapshotId.meta({ description: 'The conversations and what else the agent keeps.' }),
+  home: snapshotId.meta({ description: 'The files.' }),
 });
 
 export const checkpointPhases = ['Pending', 'InProgress', 'Completed', 'Failed'] as const;
@@ -61,6 +87,35 @@ export const agentCheckpointStatus = z.object({
       description:
         'The files at the instant of the checkpoint: what a workspace can be forked from. It is deleted with the last AgentCheckpoint that names it.',
     }),
+  archive: z
+    .object({
+      phase: z.enum(archivePhases).meta({
+        description: 'Completed: everything is in the bucket. InProgress is written anew every few seconds.',
+      }),
+      repository: repositoryPath
+        .optional()
+        .meta({ description: 'The repository of the workspace, below spec.archive.prefix of its class.' }),
+      snapshots: archiveSnapshots.optional().meta({ description: 'What of the repository is this archive.' }),
+      bytes: z
+        .int()
+        .min(0)
+        .optional()
+        .meta({ description: 'Bytes of all files, as they lie on the volume.' }),
+      files: z.int().min(0).optional().meta({ description: 'Files.' }),
+      addedBytes: z.int().min(0).optional().meta({
+        description:
+          'Bytes that were sent to the bucket: what it did not have yet, compressed and encrypted.',
+      }),
+      percent: z.int().min(0).max(100).optional().meta({ description: 'How much of the files is done.' }),
+      startedAt: timestamp.optional().meta({ description: 'When it was begun.' }),
+      completedAt: timestamp.optional().meta({ description: 'When it was complete or given up.' }),
+      reason: z.string().max(256).optional().meta({
+        description: 'One CamelCase word: why it is pending or failed.',
+      }),
+      message: z.string().max(4096).optional().meta({ description: 'A sentence for people.' }),
+    })
+    .optional()
+    .meta({ description: 'The archive, where spec.archive asked for one.' }),
   reason: z
     .string()
     .max(256)
@@ -93,6 +148,7 @@ export const agentCheckpoint: KindDefinition = {
     { name: 'Phase', type: 'string', jsonPath: '.status.phase' },
     { name: 'Sequence', type: 'integer', jsonPath: '.status.sequence' },
     { name: 'Snapshot', type: 'boolean', jsonPath: '.status.volumeSnapshot.readyToUse' },
+    { name: 'Archive', type: 'string', jsonPath: '.status.archive.phase' },
     { name: 'Bytes', type: 'integer', jsonPath: '.status.bytes', priority: 1 },
     { name: 'Digest', type: 'string', jsonPath: '.status.digest', priority: 1 },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },

@@ -315,6 +315,58 @@ export const agentWorkspaceClassSpec = z.object({
     })
     .prefault({})
     .meta({ description: 'Whether and how processes outlive a sleep with their memory.' }),
+  archive: z
+    .object({
+      bucket: z
+        .string()
+        .min(3)
+        .max(63)
+        .regex(/^[a-z0-9][-a-z0-9.]*[a-z0-9]$/)
+        .meta({
+          description: 'The bucket. It must exist.',
+          patternMessage: 'must be the name of a bucket: a-z, 0-9, "-" and "."',
+        }),
+      endpoint: z
+        .string()
+        .max(512)
+        .regex(/^https?:\/\/[^\s/?#@]+$/)
+        .meta({
+          description: 'The server, which speaks S3, by its URL without a path. The gateway connects to it.',
+          patternMessage: 'must be a URL of scheme, host and port, such as https://s3.example.com',
+        }),
+      region: z
+        .string()
+        .min(1)
+        .max(63)
+        .regex(/^[-a-z0-9]+$/)
+        .default('us-east-1')
+        .meta({
+          description: 'The region that requests are signed for.',
+          patternMessage: 'must be the name of a region: a-z, 0-9 and "-"',
+        }),
+      prefix: z
+        .string()
+        .min(1)
+        .max(200)
+        .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\/[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/)
+        .optional()
+        .meta({
+          description: 'Before the names of all objects, such as clusters/one. Default: none.',
+          patternMessage: 'must be names of a-z, 0-9 and "-", with "/" between them',
+        }),
+      credentialsSecretRef: objectReference.meta({
+        description:
+          'The Secret with the entries access-key-id and secret-access-key, in the namespace of the gateway, which alone reads it.',
+      }),
+      timeout: duration
+        .default('1h')
+        .meta({ description: 'After which an archive that is not complete is given up.' }),
+    })
+    .optional()
+    .meta({
+      description:
+        'Where the archives of workspaces go, encrypted for each of them: see docs/concepts/archives.md. Default: there are none.',
+    }),
   ceilings: z
     .object({
       storage: quantity.optional().meta({

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { archiveSnapshots, repositoryPath } from './agent-checkpoint.ts';
 import type { CustomObject, KindDefinition } from './resource.ts';
 import {
   condition,
@@ -193,7 +194,7 @@ export const agentWorkspaceSpec = z.object({
   source: z
     .object({
       checkpointRef: objectReference.meta({
-        description: 'An AgentCheckpoint of this namespace that has a VolumeSnapshot.',
+        description: 'An AgentCheckpoint of this namespace that has a VolumeSnapshot or an archive.',
       }),
     })
     .optional()
@@ -298,7 +299,17 @@ export const agentWorkspaceStatus = z.object({
       workspaceUID: z.string().max(64).meta({ description: 'Its UID.' }),
       checkpoint: objectName.meta({ description: 'The AgentCheckpoint.' }),
       sequence: z.int().min(1).meta({ description: 'The number of that checkpoint.' }),
-      volumeSnapshot: objectName.meta({ description: 'The VolumeSnapshot that the claim was made from.' }),
+      volumeSnapshot: objectName
+        .optional()
+        .meta({ description: 'The VolumeSnapshot that the claim was made from.' }),
+      archive: z
+        .object({
+          repository: repositoryPath.meta({ description: 'Where the archive is.' }),
+          snapshots: archiveSnapshots.meta({ description: 'What of that it is.' }),
+          restored: z.boolean().meta({ description: 'Whether all of it is on the volume.' }),
+        })
+        .optional()
+        .meta({ description: 'The archive that the volume was filled from.' }),
     })
     .optional()
     .meta({ description: 'What spec.source came to. Absent: the workspace is no fork.' }),

@@ -119,12 +119,13 @@ export const workspaceConditions = {
       },
       SourceNotReady: {
         status: 'False',
-        meaning: 'The checkpoint of spec.source, or its VolumeSnapshot, is being taken. That is waited for.',
+        meaning:
+          'The checkpoint of spec.source, its VolumeSnapshot or its archive is being taken. That is waited for.',
       },
       SourceUnusable: {
         status: 'False',
         meaning:
-          'No claim can be made from the checkpoint of spec.source: it is not there, or has no VolumeSnapshot. Why is in the message.',
+          'No claim can be made from the checkpoint of spec.source: it is not there, or has neither a VolumeSnapshot nor an archive. Why is in the message.',
       },
       ClaimConflict: {
         status: 'False',
@@ -415,6 +416,15 @@ export const checkpointReasons = {
     meaning: 'The workspace never ran and spec.runPolicy is Suspended: there is nothing to take.',
   },
   AnotherUnderWay: { phase: 'Pending', meaning: 'Another checkpoint of the workspace is being taken.' },
+  WaitsForSleep: {
+    phase: 'Pending',
+    meaning:
+      'It is to be archived, and that is done while the workspace sleeps. It sleeps as soon as it is idle, unless spec.runPolicy is Always.',
+  },
+  ArchiveNotConfigured: {
+    phase: 'Failed',
+    meaning: 'It is to be archived, and the class of the workspace names no bucket: spec.archive.',
+  },
   Superseded: {
     phase: 'Failed',
     meaning: 'The workspace was asleep and stays so: its newest checkpoint already says what this one would.',
@@ -436,3 +446,20 @@ export const checkpointReasons = {
   },
 } as const satisfies Record<string, { phase: string; meaning: string }>;
 export type CheckpointReason = keyof typeof checkpointReasons;
+
+/** Words of `status.archive.reason` of an AgentCheckpoint, by the phase that they go with. */
+export const archiveReasons = {
+  Queued: { phase: 'Pending', meaning: 'Its pod has not begun, or another archive comes first.' },
+  NotConfigured: {
+    phase: 'Failed',
+    meaning: 'The class of the workspace names no bucket: spec.archive.',
+  },
+  PodRefused: { phase: 'Failed', meaning: 'The API server refuses the pod; its sentence is in the message.' },
+  TimedOut: { phase: 'Failed', meaning: 'It took longer than spec.archive.timeout of the class.' },
+  ArchiveFailed: {
+    phase: 'Failed',
+    meaning:
+      'The bucket is missing, its key is refused, it cannot be reached, or files could not be read; why is in the message.',
+  },
+} as const satisfies Record<string, { phase: string; meaning: string }>;
+export type ArchiveReason = keyof typeof archiveReasons;

@@ -7,6 +7,9 @@ export const workspaceFinalizer = 'dormouse.dev/workspace';
 /** On a pod: the hash of the template it was made from. A different one means that a new pod is needed. */
 export const templateHashAnnotation = 'dormouse.dev/template-hash';
 
+/** On the pod that archives a workspace: the AgentCheckpoint that it does so for. */
+export const checkpointAnnotation = 'dormouse.dev/checkpoint';
+
 /**
  * On a workspace: an RFC 3339 instant until which somebody is attached. It wakes the workspace and keeps it awake; an
  * instant in the past means nothing.

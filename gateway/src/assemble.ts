@@ -1,9 +1,10 @@
 import type { Clock, KubeClient } from '@dormouse/operator/kube';
 import type { Logger } from '@dormouse/operator/telemetry';
+import { assembleArchive } from './archive/assemble.ts';
 import type { AttachOptions } from './attach/attach.ts';
 import { Attach, Attachments, WaitingRoom, Workspaces } from './attach/index.ts';
 import { auditTo } from './audit/audit.ts';
-import { Authenticator, Authorizer } from './auth/index.ts';
+import { Authenticator, Authorizer, WorkspaceAuthenticator } from './auth/index.ts';
 import { Classes } from './classes.ts';
 import type { Config } from './config.ts';
 import { Door } from './door.ts';
@@ -115,7 +116,14 @@ export function assemble(options: AssembleOptions) {
       return egress.open;
     },
   });
-  const model = assembleModelProxy({ config, kube, clock, log, metrics, tracing, workspaces, classes });
+  const authenticator = new WorkspaceAuthenticator({ kube, clock, cached: workspaces });
+  const model = assembleModelProxy({
+    ...{ config, kube, clock, log, metrics, tracing, workspaces, classes, authenticator },
+  });
+  const archive = assembleArchive({
+    ...{ kube, authenticator, workspaces, classes, clock, log, namespace: config.namespace },
+    ended: (outcome) => metrics.archiveRequests.inc({ outcome }),
+  });
   const informers = [...workspaces.informers, classes.informer, ...model.informers];
-  return { gateway, model, egress, events, attachments, informers };
+  return { gateway, model, egress, archive, events, attachments, informers };
 }

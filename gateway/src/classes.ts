@@ -4,7 +4,7 @@ import { type ClassLookup, findClass } from '@dormouse/operator/class';
 import { resources } from '@dormouse/operator/kube';
 import { Refusal } from './http/refusal.ts';
 
-/** All classes, as the watch of this replica shows them: their providers, prices, ceilings, and what they let out. */
+/** All classes, as the watch of this replica shows them: their providers, prices, ceilings, buckets, and what they let out. */
 export class Classes {
   readonly informer: WatchInformer<AgentWorkspaceClass, AgentWorkspaceClass>;
 
@@ -36,11 +36,15 @@ export class Classes {
 
 /** What the gateway reads of a class. */
 function projectClass({ apiVersion, kind, metadata, spec }: AgentWorkspaceClass): AgentWorkspaceClass {
-  const { model, ceilings, egress } = spec;
+  const { model, ceilings, egress, archive } = spec;
   return {
     apiVersion,
     kind,
     metadata: projectMetadata(metadata),
-    spec: { model, ceilings, ...(egress === undefined ? {} : { egress }) } as typeof spec,
+    spec: {
+      ...{ model, ceilings },
+      ...(egress === undefined ? {} : { egress }),
+      ...(archive === undefined ? {} : { archive }),
+    } as typeof spec,
   };
 }

@@ -19,7 +19,7 @@ const flags = {
   namespace: {
     value: 'NAME',
     variable: 'POD_NAMESPACE',
-    help: 'The namespace of the gateway: the Secrets of model providers, and what workspaces used. Default: dormouse-system.',
+    help: 'The namespace of the gateway: the Secrets of model providers and buckets, and what workspaces used. Default: dormouse-system.',
   },
   port: { value: 'NUMBER', variable: 'DORMOUSE_PORT', help: 'For clients; 0: any. Default: 8080.' },
   'health-port': {
@@ -137,6 +137,11 @@ const flags = {
     variable: 'DORMOUSE_MODEL_TOTAL_TIMEOUT',
     help: 'For a whole call. Default: 30m.',
   },
+  'archive-port': {
+    value: 'NUMBER',
+    variable: 'DORMOUSE_ARCHIVE_PORT',
+    help: `For pods that archive and restore; 0: any. Default: ${gatewayPorts.archive}.`,
+  },
   'drain-timeout': {
     value: 'DURATION',
     variable: 'DORMOUSE_DRAIN_TIMEOUT',
@@ -232,6 +237,7 @@ const schema = z.object({
   'model-calls-per-workspace': count(32),
   'model-idle-timeout': duration('5m'),
   'model-total-timeout': duration('30m'),
+  'archive-port': port(gatewayPorts.archive),
   'drain-timeout': duration('20s'),
   'trace-endpoint': endpoint.optional(),
   'trace-ratio': z.coerce.number().min(0).max(1).default(1),

@@ -28,7 +28,7 @@ async function open(config: Config, signal: AbortSignal): Promise<void> {
     ratio: config['trace-ratio'],
     ...{ identity, clock, log },
   });
-  const { gateway, model, egress, events, attachments, informers } = assemble({
+  const { gateway, model, egress, archive, events, attachments, informers } = assemble({
     ...{ config, kube, masterKey, clock, log, metrics, tracing, identity },
   });
   const health = await serveHealth(config['health-port'], {
@@ -45,6 +45,7 @@ async function open(config: Config, signal: AbortSignal): Promise<void> {
       port: await gateway.listen(config.port),
       modelPort: await model.gateway.listen(config['model-port']),
       egressPort: await egress.listen(config['egress-port']),
+      archivePort: await archive.listen(config['archive-port']),
     };
     model.oldAccounts.start();
     log.info({ server: credentials.server, ...ports, health: health.port }, 'gateway is open');
@@ -52,7 +53,9 @@ async function open(config: Config, signal: AbortSignal): Promise<void> {
       if (signal.aborted) resolve();
       else signal.addEventListener('abort', () => resolve(), { once: true });
     });
-    await Promise.all([gateway, model.gateway, egress].map((each) => each.drain(config['drain-timeout'])));
+    await Promise.all(
+      [gateway, model.gateway, egress, archive].map((each) => each.drain(config['drain-timeout'])),
+    );
   } finally {
     model.oldAccounts.stop();
     model.reports.close();

@@ -27,6 +27,7 @@ import { StateBoard } from './state/state-board.ts';
 import { AppendLog } from './storage/append-log.ts';
 import { StorageHealth } from './storage/health.ts';
 import { type Layout, layoutOf, makeFolders } from './storage/layout.ts';
+import { setAside } from './storage/set-aside.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { Terminals } from './terminal/terminals.ts';
 import { ToolsClient } from './tools/tools-client.ts';
@@ -75,11 +76,19 @@ export class Agent {
   /** Reads the volume and reports what it found. Nothing runs before `start`. */
   static async open(options: AgentOptions): Promise<Agent> {
     const layout = layoutOf(options.stateFolder);
+    await setAside(layout, options.log);
     await makeFolders(layout);
     const health = new StorageHealth(options.stateFolder);
     const checkpoints = new CheckpointStore(layout.checkpoints);
     const fork = await beginFork(layout, checkpoints, options.mounted.config.source);
-    const recovered = await recover(layout, health, checkpoints, fork, options.log);
+    const recovered = await recover(
+      layout,
+      health,
+      checkpoints,
+      fork,
+      options.mounted.config.workspace,
+      options.log,
+    );
     const events = await EventLog.open(layout.events, health, recovered.verified.cursor);
     const { birthtime } = await stat(layout.inbox);
     const approvals = await McpApprovals.open(layout.mcpApprovals);

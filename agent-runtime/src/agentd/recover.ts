@@ -32,6 +32,7 @@ export async function recover(
   health: StorageHealth,
   store: CheckpointStore,
   fork: Fork | undefined,
+  owner: { namespace: string; name: string },
   log: Logger,
 ): Promise<Recovered> {
   await store.removeUnfinished();
@@ -50,11 +51,15 @@ export async function recover(
   );
   if (background !== undefined) scanned.push({ name: 'background.jsonl', scan: background });
   report(scanned, log);
-  const verified = await verifyCheckpoints(store, found, scanned);
+  const verified = await verifyCheckpoints(store, found, scanned, owner);
   for (const { sequence, reason } of verified.rejected) {
     log.warn({ checkpoint: folderName(sequence), reason }, 'checkpoint rejected');
   }
-  const activity = [...sessions.values()].flatMap(({ ledger }) => ledger.lastActivityAt ?? []);
+  const now = new Date().toISOString();
+  // What is to come, on the word of a volume from elsewhere, would keep the workspace awake until then.
+  const activity = [...sessions.values()].flatMap(({ ledger: { lastActivityAt } }) =>
+    lastActivityAt === undefined ? [] : lastActivityAt > now ? [now] : [lastActivityAt],
+  );
   return {
     sessions,
     usage,

@@ -2,6 +2,9 @@ import { z } from 'zod';
 import { messageRecord } from './messages.ts';
 import { checkpointState, runtimeState } from './state.ts';
 
+/** No workspace comes near it, and what follows it is still a safe integer. */
+export const highestCursor = 2 ** 52;
+
 /**
  * What `GET /v1/events?after=CURSOR` streams as server-sent events.
  *

@@ -3,8 +3,8 @@
  * is, and the header that says why the gateway itself refused.
  */
 
-/** Ports of the gateway that workspaces reach, and the only ones: the model and the proxy to the outside. */
-export const gatewayPorts = { model: 8082, egress: 8083 } as const;
+/** Ports of the gateway that workspaces reach, and the only ones: the model, the proxy to the outside, and archives. */
+export const gatewayPorts = { model: 8082, egress: 8083, archive: 8084 } as const;
 
 /** The URL of one of them. `host`: the gateway as workspaces find it, without a port. */
 export function gatewayUrl(host: string, port: keyof typeof gatewayPorts): string {

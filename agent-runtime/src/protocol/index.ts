@@ -1,6 +1,7 @@
 /** What the operator, the gateway, `agentd` and `workspaced` say to each other. */
 export * from './agent-api.ts';
 export * from './agent-key.ts';
+export * from './archive.ts';
 export * from './config.ts';
 export * from './egress.ts';
 export * from './events.ts';

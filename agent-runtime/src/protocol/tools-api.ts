@@ -254,7 +254,7 @@ export const stopResult = z.object({
 export const restoreRequest = z.object({
   services: z.array(serviceSpec),
   background: z.array(backgroundRequest),
-  images: z.object({ folder: imageFolder, images: z.array(processImage) }).optional(),
+  images: z.object({ folder: imageFolder, images: z.array(processImage).max(100) }).optional(),
 });
 export const restoreResult = z.object({
   services: z.array(serviceStatus),

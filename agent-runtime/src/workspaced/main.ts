@@ -19,6 +19,7 @@ import { ProcessImages } from './images/process-images.ts';
 import { emptyScratch } from './images/scratch.ts';
 import { jsonLog } from './log.ts';
 import { Outbound } from './outbound/send.ts';
+import { restoreFolders } from './output/folders.ts';
 import { absent } from './output/retention.ts';
 import { commandEnvironment, declaredEnvironment } from './process/environment.ts';
 import { pipedLauncher } from './process/launcher.ts';
@@ -61,6 +62,7 @@ const log = jsonLog(
  */
 async function main(): Promise<void> {
   await mkdir(processes, { recursive: true });
+  await restoreFolders(processes, log);
   const listeners = new Listeners();
   const taskChanged = (task: BackgroundTask) => listeners.tell({ type: 'background', task });
   const serviceChanged = (service: ServiceStatus) => listeners.tell({ type: 'service', service });
@@ -108,7 +110,7 @@ async function main(): Promise<void> {
     criu === undefined
       ? { unsupported: whyNoImages }
       : new ProcessImages({ criu, folder, services, background, terminals, log });
-  if (images instanceof ProcessImages && !(await images.present())) await emptyScratch(scratch);
+  if (images instanceof ProcessImages && !(await images.present())) await emptyScratch(scratch, log);
   const sleep = new Sleep({
     gate,
     services,

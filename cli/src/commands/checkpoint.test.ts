@@ -41,6 +41,32 @@ describe('checkpoint', () => {
     });
   });
 
+  it('asks for an archive, and waits until it is in the bucket', async () => {
+    const taking = await take('--archive');
+    expect(person.server.objects.get(collections.checkpoints, `team/${name}`)?.spec).toMatchObject({
+      archive: true,
+    });
+    const taken = { phase: 'Completed', sequence: 7, digest: 'sha256:abc' };
+    status({ ...taken, archive: { phase: 'InProgress', percent: 40 } });
+    const archive = { phase: 'Completed', bytes: 4096, files: 2, addedBytes: 1024 };
+    status({ ...taken, archive });
+    expect(await taking.ended).toEqual({
+      code: 0,
+      out: 'sha256:abc\n',
+      err: `${name}: number 7, verified\narchived 2 files, 4.0 KiB; 1.0 KiB of it were new\n`,
+    });
+  });
+
+  it('says why there is no archive', async () => {
+    const taking = await take('--archive');
+    const archive = { phase: 'Failed', reason: 'ArchiveFailed', message: 'There is no bucket.' };
+    status({ phase: 'Completed', sequence: 7, digest: 'sha256:abc', archive });
+    expect(await taking.ended).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('failed: ArchiveFailed: There is no bucket.'),
+    });
+  });
+
   it('says why it failed', async () => {
     const taking = await take();
     status({ phase: 'Failed', reason: 'VolumeFailing', message: 'The volume is full.' });
@@ -86,9 +112,9 @@ describe('checkpoints', () => {
     const { out } = await person.run('checkpoints', 'ada');
     expect(out).toBe(
       [
-        'NAME   TRIGGER   PHASE       SEQUENCE   SESSIONS   BYTES     SNAPSHOT   AGE',
-        'c2     Idle      Completed   7          1          2.0 KiB   -          3h',
-        'c0     Idle      Completed   9          1          2.0 KiB   ready      60m',
+        'NAME   TRIGGER   PHASE       SEQUENCE   SESSIONS   BYTES     SNAPSHOT   ARCHIVE   AGE',
+        'c2     Idle      Completed   7          1          2.0 KiB   -          -         3h',
+        'c0     Idle      Completed   9          1          2.0 KiB   ready      -         60m',
         '',
       ].join('\n'),
     );

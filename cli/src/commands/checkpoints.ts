@@ -43,10 +43,17 @@ export function checkpointColumns(now: number): Column<AgentCheckpoint>[] {
     { name: 'SESSIONS', cell: ({ status }) => text(status?.sessions) },
     { name: 'BYTES', cell: ({ status }) => (status?.bytes === undefined ? '' : bytes(status.bytes)) },
     { name: 'SNAPSHOT', cell: ({ status }) => snapshot(status?.volumeSnapshot) },
+    { name: 'ARCHIVE', cell: ({ status }) => archive(status?.archive) },
     { name: 'AGE', cell: ({ metadata }) => age(metadata.creationTimestamp, now) },
     { name: 'REASON', cell: ({ status }) => status?.reason ?? '', wide: true },
     { name: 'DIGEST', cell: ({ status }) => status?.digest ?? '', wide: true },
   ];
+}
+
+function archive(of: NonNullable<AgentCheckpoint['status']>['archive']): string {
+  if (of === undefined) return '';
+  if (of.phase === 'InProgress') return `${of.percent ?? 0} %`;
+  return of.phase === 'Completed' ? bytes(of.bytes ?? 0) : of.phase.toLowerCase();
 }
 
 function snapshot(of: NonNullable<AgentCheckpoint['status']>['volumeSnapshot']): string {

@@ -55,7 +55,9 @@ describe('new --from', () => {
     checkpoint(1);
     const { code, err } = await person.run('new', 'eva', '--from', 'ada', '--checkpoint', '1');
     expect(code).toBe(3);
-    expect(err).toContain('workspace "ada" has not a checkpoint 1 with a snapshot to fork from');
+    expect(err).toContain(
+      'workspace "ada" has not a checkpoint 1 with a snapshot or an archive to fork from',
+    );
     expect(err).toContain('volumeSnapshotClassName');
     expect(await person.run('new', 'eva', '--checkpoint', '1')).toMatchObject({ code: 2 });
   });

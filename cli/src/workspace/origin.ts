@@ -6,7 +6,7 @@ import { findWorkspace, ofWorkspace } from './find.ts';
 import type { Manifest } from './manifest.ts';
 
 /**
- * What a fork of a workspace begins with: the spec of that one, and as source a checkpoint of it that has a snapshot.
+ * What a fork of a workspace begins with: the spec of that one, and as source a checkpoint of it that has a snapshot or an archive.
  * @param wanted its number or its name; undefined: the newest
  * @throws Failure `notFound` where there is no such checkpoint, which says how to have one
  */
@@ -22,11 +22,16 @@ export async function forkOf(
   const checkpoint = choose(all, wanted);
   if (checkpoint === undefined) {
     const which = wanted === undefined ? 'a checkpoint' : `a checkpoint ${wanted}`;
-    throw new Failure('notFound', `workspace "${name}" has not ${which} with a snapshot to fork from`, [
-      `What there is:  dormouse checkpoints ${name} --namespace ${namespace}`,
-      `Take one:       dormouse checkpoint ${name} --snapshot --namespace ${namespace}`,
-      'Each sleep takes one while spec.checkpoint.volumeSnapshotClassName names a VolumeSnapshotClass.',
-    ]);
+    throw new Failure(
+      'notFound',
+      `workspace "${name}" has not ${which} with a snapshot or an archive to fork from`,
+      [
+        `What there is:  dormouse checkpoints ${name} --namespace ${namespace}`,
+        `Take one:       dormouse checkpoint ${name} --snapshot --namespace ${namespace}`,
+        `Or, in a bucket: dormouse checkpoint ${name} --archive --namespace ${namespace}`,
+        'Each sleep takes one while spec.checkpoint.volumeSnapshotClassName names a VolumeSnapshotClass.',
+      ],
+    );
   }
   const source = { checkpointRef: { name: checkpoint.metadata.name } };
   // A fork that is told to stay asleep would never be made.
@@ -35,7 +40,7 @@ export async function forkOf(
 
 function choose(all: readonly AgentCheckpoint[], wanted: string | undefined): AgentCheckpoint | undefined {
   return all
-    .filter(({ status }) => status?.volumeSnapshot !== undefined)
+    .filter(({ status }) => status?.volumeSnapshot !== undefined || status?.archive?.phase === 'Completed')
     .filter(
       ({ metadata, status }) =>
         wanted === undefined || metadata.name === wanted || String(status?.sequence) === wanted,

@@ -1,5 +1,5 @@
 import type { ConditionMeaning } from '../conditions.ts';
-import { checkpointReasons, messageReasons, workspaceConditions } from '../conditions.ts';
+import { archiveReasons, checkpointReasons, messageReasons, workspaceConditions } from '../conditions.ts';
 import { rootSchema } from '../definition/custom-resource-definition.ts';
 import { apiVersion, type KindDefinition } from '../resource.ts';
 import { example } from './examples.ts';
@@ -73,7 +73,11 @@ function columns(kind: KindDefinition): string {
 function reasons(kind: string): string {
   if (kind === 'AgentWorkspace') return conditionTables();
   if (kind === 'AgentMessage') return reasonTable(messageReasons);
-  if (kind === 'AgentCheckpoint') return reasonTable(checkpointReasons);
+  if (kind === 'AgentCheckpoint')
+    return [
+      reasonTable(checkpointReasons),
+      reasonTable(archiveReasons, 'archive.reason', 'Reasons of archives'),
+    ].join('\n\n');
   return '';
 }
 
@@ -90,7 +94,11 @@ function conditionTables(): string {
   return ['## Conditions', ...parts].join('\n\n');
 }
 
-function reasonTable(words: Record<string, { phase: string; meaning: string }>): string {
+function reasonTable(
+  words: Record<string, { phase: string; meaning: string }>,
+  field = 'reason',
+  title = 'Reasons',
+): string {
   const rows = Object.entries(words).map(([reason, { phase, meaning }]) => [`\`${reason}\``, phase, meaning]);
-  return `## Reasons\n\nWords of \`status.reason\`, with the phase they go with.\n\n${table(['Reason', 'Phase', 'Meaning'], rows)}`;
+  return `## ${title}\n\nWords of \`status.${field}\`, with the phase they go with.\n\n${table(['Reason', 'Phase', 'Meaning'], rows)}`;
 }

@@ -22,7 +22,7 @@ function projectPod({ metadata, status }: Pod): Pod {
   };
 }
 
-/** Of a workspace: its services, its class, its limit, where it stands, and what it is said to have used. System prompts and environments stay out of memory. */
+/** Of a workspace: its services, its class, its limit, where it stands, what it came from, and what it is said to have used. System prompts and environments stay out of memory. */
 function projectWorkspace({ apiVersion, kind, metadata, spec, status }: AgentWorkspace): AgentWorkspace {
   const { runPolicy, services, classRef } = spec;
   const maxTokensPerDay = spec.agent?.maxTokensPerDay;
@@ -43,6 +43,7 @@ function projectWorkspace({ apiVersion, kind, metadata, spec, status }: AgentWor
       ...(status?.podUID === undefined ? {} : { podUID: status.podUID }),
       ...(ready === undefined ? {} : { conditions: ready }),
       ...(status?.usage === undefined ? {} : { usage: status.usage }),
+      ...(status?.forkedFrom === undefined ? {} : { forkedFrom: status.forkedFrom }),
     },
   };
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { gatewayAudience } from '@dormouse/agent-runtime/protocol';
+import { archivePodName, gatewayAudience } from '@dormouse/agent-runtime/protocol';
 import { type AgentWorkspace, group } from '@dormouse/crds';
 import {
   type Clock,
@@ -18,6 +18,8 @@ import { RememberedAnswers } from './remembered-answers.ts';
 /** A workspace that showed the token of its pod. */
 export interface WorkspaceIdentity extends WorkspaceName {
   uid: string;
+  /** Whether it is the archive pod of the workspace that asks, which is no agent. */
+  archives?: true;
 }
 
 /** The pod that a token is bound to. */
@@ -65,8 +67,11 @@ export class WorkspaceAuthenticator {
     });
   }
 
-  /** @throws Refusal `unauthorized` where the token is no workspace's; KubeError where the API server cannot say. */
-  async identify(token: string): Promise<WorkspaceIdentity> {
+  /**
+   * @param accepts whether the archive pod of a workspace may come in, besides its agent
+   * @throws Refusal `unauthorized` where the token is no workspace's; KubeError where the API server cannot say.
+   */
+  async identify(token: string, accepts: { archives?: true } = {}): Promise<WorkspaceIdentity> {
     const bound = await this.#answers.ask(createHash('sha256').update(token).digest('base64'), () =>
       this.#review(token),
     );
@@ -77,19 +82,16 @@ export class WorkspaceAuthenticator {
     const { cached } = this.#options;
     const pod = await this.#current(resources.pods, cached.pod(bound), bound);
     const owner = pod?.metadata.ownerReferences?.find((each) => each.controller === true);
-    const name = { namespace: bound.namespace, name: bound.name };
-    if (
-      owner?.kind !== 'AgentWorkspace' ||
-      !owner.apiVersion.startsWith(`${group}/`) ||
-      owner.name !== bound.name
-    )
-      throw gone(bound);
+    if (owner?.kind !== 'AgentWorkspace' || !owner.apiVersion.startsWith(`${group}/`)) throw gone(bound);
+    const archives = bound.name === archivePodName(owner.name);
+    if (archives ? accepts.archives !== true : bound.name !== owner.name) throw gone(bound);
+    const name = { namespace: bound.namespace, name: owner.name };
     const workspace = await this.#current(resources.workspaces, cached.get(name), {
       ...name,
       uid: owner.uid,
     });
     if (workspace === undefined) throw gone(bound);
-    return { ...name, uid: owner.uid };
+    return { ...name, uid: owner.uid, ...(archives ? { archives } : {}) };
   }
 
   /** The object of that UID: from the cache, or from the API server where the cache may be behind. */

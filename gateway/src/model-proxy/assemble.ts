@@ -4,7 +4,7 @@ import type { Clock, KubeClient } from '@dormouse/operator/kube';
 import type { Logger } from '@dormouse/operator/telemetry';
 import type { Workspaces } from '../attach/index.ts';
 import { auditTo } from '../audit/audit.ts';
-import { WorkspaceAuthenticator } from '../auth/index.ts';
+import type { WorkspaceAuthenticator } from '../auth/index.ts';
 import type { Classes } from '../classes.ts';
 import type { Config } from '../config.ts';
 import { ConnectionLimits } from '../limits/index.ts';
@@ -27,6 +27,7 @@ export interface AssembleModelOptions {
   tracing: Pick<Tracing, 'serve'>;
   workspaces: Workspaces;
   classes: Classes;
+  authenticator: WorkspaceAuthenticator;
 }
 
 /** Milliseconds for the head of a request, for the whole of it, and until a provider takes a connection. */
@@ -45,6 +46,7 @@ export function assembleModelProxy({
   tracing,
   workspaces,
   classes,
+  authenticator,
 }: AssembleModelOptions) {
   const { namespace } = config;
   const around = { client: kube, log, observer: metrics, clock };
@@ -82,7 +84,7 @@ export function assembleModelProxy({
   const choice = new ProviderChoice({ keys, clock, asked: (...how) => own.asked(...how) });
   const gateway = new ModelGateway({
     door: new ModelDoor({
-      authenticator: new WorkspaceAuthenticator({ kube, clock, cached: workspaces }),
+      authenticator,
       workspaces,
       classes,
       connections: new ConnectionLimits({ workspace: config['model-calls-per-workspace'] }),

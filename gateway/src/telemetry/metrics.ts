@@ -41,6 +41,12 @@ export class Metrics {
     labelNames: ['direction'] as const,
     registers: [this.registry],
   });
+  readonly archiveRequests = new Counter({
+    name: 'dormouse_gateway_archive_requests_total',
+    help: 'Requests of pods that archive or restore, by outcome: answered, left (the pod did), or why it was refused.',
+    labelNames: ['outcome'] as const,
+    registers: [this.registry],
+  });
   readonly eventsDropped = new Counter({
     name: 'dormouse_gateway_events_dropped_total',
     help: 'Events that could not be written.',

@@ -36,6 +36,7 @@ export class World implements AsyncDisposable {
   readonly names = new Map<string, string[]>();
   egress!: EgressProxy;
   egressPort = 0;
+  archivePort = 0;
   /** Who has which token; nobody else is known. */
   readonly users = new Map([
     ['ada-token', 'ada'],
@@ -102,8 +103,9 @@ export class World implements AsyncDisposable {
     this.modelPort = await this.model.listen(0);
     this.egress = parts.egress;
     this.egressPort = await this.egress.listen(0);
+    this.archivePort = await parts.archive.listen(0);
     this.#close = async () => {
-      await Promise.all([this.gateway, this.model, this.egress].map((each) => each.drain(0)));
+      await Promise.all([this.gateway, this.model, this.egress, parts.archive].map((each) => each.drain(0)));
       await parts.events.flush();
       await this.tracing.close();
       parts.attachments.close();

@@ -3,7 +3,7 @@ import type { CheckpointReason } from '@dormouse/crds';
 import type { Action } from '../workspace/actions.ts';
 import { instant } from '../workspace/instant.ts';
 import type { Situation } from '../workspace/situation.ts';
-import { completed, nextSequence, postpone, requested, say } from './plan.ts';
+import { completed, nextSequence, postpone, requestedAwake, say } from './plan.ts';
 import { isUnderWay, type SnapshotStep, snapshotOutcome, snapshotStep } from './volume-snapshot.ts';
 
 /** What the next step for AgentCheckpoints that people made is, while the agent answers. */
@@ -24,7 +24,7 @@ export interface ManualStep {
 
 /** Whether the agent holds turns for the snapshot of a checkpoint that somebody asked for. */
 export function isHeldByHand({ checkpoints, agent }: Situation): boolean {
-  const [first] = requested(checkpoints);
+  const [first] = requestedAwake(checkpoints);
   const taken = agent?.checkpoint;
   return (
     first !== undefined &&
@@ -38,7 +38,7 @@ export function isHeldByHand({ checkpoints, agent }: Situation): boolean {
 /** What to do for AgentCheckpoints that people made, while the agent answers. */
 export function planManual(situation: Situation): ManualStep {
   const { checkpoints, agent, memory, now, settings } = situation;
-  const waiting = requested(checkpoints);
+  const waiting = requestedAwake(checkpoints);
   const nothing: ManualStep = { writes: [], ask: [], underWay: false };
   const [first, ...others] = waiting;
   if (first === undefined || agent === undefined) return nothing;

@@ -77,6 +77,11 @@ export function requested(checkpoints: readonly AgentCheckpoint[]): AgentCheckpo
     );
 }
 
+/** Those of them that are taken from an agent which is awake: an archive is made of a workspace that sleeps. */
+export function requestedAwake(checkpoints: readonly AgentCheckpoint[]): AgentCheckpoint[] {
+  return requested(checkpoints).filter(({ spec }) => spec.archive !== true);
+}
+
 /** Writes phase and reason of an AgentCheckpoint, unless it says so already. */
 export function say(
   checkpoint: AgentCheckpoint,
@@ -131,6 +136,7 @@ export function answerAsleep(situation: Situation): Action[] {
     reason: _reason,
     message: _message,
     phase: _phase,
+    archive: _archive,
     ...values
   } = checkpoints.find((each) => each.metadata.name === newest.name && each.status?.phase === 'Completed')
     ?.status ?? { digest: newest.digest, completedAt: newest.completedAt };
@@ -143,6 +149,7 @@ export function answerAsleep(situation: Situation): Action[] {
       observedGeneration: 1,
       sequence: newest.sequence,
       ...(each.spec.volumeSnapshot === true && values.volumeSnapshot === undefined ? noneAsleep : {}),
+      ...(each.spec.archive === true ? { archive: { phase: 'Pending', reason: 'Queued' } as const } : {}),
     },
   }));
 }

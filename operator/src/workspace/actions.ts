@@ -33,6 +33,13 @@ export type Action =
   | { do: 'createPod'; pod: Desired<Pod> }
   /** `grace` in seconds; absent: what the pod says. */
   | { do: 'deletePod'; uid: string; grace?: number }
+  // Its archives
+  | { do: 'ensureArchivePolicy' }
+  /** For an archive of that checkpoint, or for a fork that is filled from the repository `source`. */
+  | { do: 'applyArchiveSecret'; checkpoint?: string; source?: string }
+  | { do: 'createArchivePod'; pod: Desired<Pod>; checkpoint: string }
+  | { do: 'deleteArchivePod'; uid: string }
+  | { do: 'readArchiveProgress'; podUID: string; podName: string; ip: string }
   // Its agent
   | { do: 'pushConfig'; config: RuntimeConfig }
   | { do: 'deliver'; message: string; uid: string }

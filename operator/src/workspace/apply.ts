@@ -3,6 +3,7 @@ import { workspaceFinalizer } from '@dormouse/crds';
 import { resources } from '../kube/index.ts';
 import type { Action } from './actions.ts';
 import { applyToAgent, isAgentAction } from './apply-agent.ts';
+import { applyToArchive, isArchiveAction } from './apply-archive.ts';
 import { applyToOwned, isOwnedAction } from './apply-owned.ts';
 import { applyToRecord, isRecordAction } from './apply-record.ts';
 import { mergePatch } from './patch.ts';
@@ -42,6 +43,7 @@ export async function apply(
 
 async function applyOne(action: Action, work: Work, around: Surroundings): Promise<void> {
   if (isOwnedAction(action)) return applyToOwned(action, work, around);
+  if (isArchiveAction(action)) return applyToArchive(action, work, around);
   if (isAgentAction(action)) return applyToAgent(action, work, around);
   if (isRecordAction(action)) return applyToRecord(action, work, around);
   const { memory, snapshot } = work;

@@ -52,18 +52,22 @@ export function projectPod({ metadata, spec, status }: Pod): Pod {
           ...(reason === undefined ? {} : { reason }),
           ...(message === undefined ? {} : { message }),
         })),
-      containerStatuses: (status?.containerStatuses ?? []).map(
-        ({ name, image, imageID, ready, restartCount, state, lastState }) => ({
-          name,
-          image,
-          imageID,
-          ready,
-          restartCount,
-          ...(state === undefined ? {} : { state }),
-          ...(lastState === undefined ? {} : { lastState }),
-        }),
-      ),
+      containerStatuses: (status?.containerStatuses ?? []).map(projectContainer),
+      ...(status?.initContainerStatuses === undefined
+        ? {}
+        : { initContainerStatuses: status.initContainerStatuses.map(projectContainer) }),
     },
+  };
+}
+
+type ContainerStatus = NonNullable<NonNullable<Pod['status']>['containerStatuses']>[number];
+
+function projectContainer(of: ContainerStatus): ContainerStatus {
+  const { name, image, imageID, ready, restartCount, state, lastState } = of;
+  return {
+    ...{ name, image, imageID, ready, restartCount },
+    ...(state === undefined ? {} : { state }),
+    ...(lastState === undefined ? {} : { lastState }),
   };
 }
 

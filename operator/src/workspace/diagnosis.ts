@@ -1,3 +1,4 @@
+import { archiveProgress } from '@dormouse/agent-runtime/protocol';
 import { workspaceLabel } from '@dormouse/crds';
 import type { PersistentVolumeClaim, Pod } from '../kube/index.ts';
 import { growth } from './claim.ts';
@@ -20,10 +21,22 @@ const imageReasons = new Set([
   'RegistryUnavailable',
 ]);
 
+/** What the archiver said when it gave up. */
+function problemOf(message: string | undefined): string | undefined {
+  try {
+    return archiveProgress.safeParse(JSON.parse(message ?? '')).data?.problem;
+  } catch {
+    return undefined;
+  }
+}
+
 /** How a pod does, from its status alone. */
 export function diagnosePod(pod: Pod, className: string): Diagnosis<'PodRunning'> {
   const containers = pod.status?.containerStatuses ?? [];
-  for (const { name, image, state, lastState, restartCount } of containers) {
+  for (const { name, image, state, lastState, restartCount } of [
+    ...(pod.status?.initContainerStatuses ?? []),
+    ...containers,
+  ]) {
     const waiting = state?.waiting;
     if (waiting?.reason === undefined) continue;
     if (imageReasons.has(waiting.reason)) {
@@ -32,6 +45,16 @@ export function diagnosePod(pod: Pod, className: string): Diagnosis<'PodRunning'
     }
     if (waiting.reason === 'CrashLoopBackOff') {
       const ended = lastState?.terminated;
+      const said = problemOf(ended?.message);
+      if (said !== undefined)
+        return {
+          finding: {
+            type: 'PodRunning',
+            reason: 'CrashLooping',
+            message: `The archive cannot be restored: ${said}`,
+          },
+          blocked: true,
+        };
       const message = `Container ${name} ended ${restartCount} times, last with ${ended?.reason ?? 'an error'} (exit code ${ended?.exitCode ?? 'unknown'}). Look at: kubectl logs ${pod.metadata.name} -c ${name} --previous`;
       return { finding: { type: 'PodRunning', reason: 'CrashLooping', message }, blocked: true };
     }

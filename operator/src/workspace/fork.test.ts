@@ -95,7 +95,12 @@ describe('a workspace that is made from a checkpoint', () => {
 
   it.each([
     ['there is no such checkpoint', () => undefined, fork, 'there is none of that name'],
-    ['it has no snapshot', (it: World) => putCheckpoint(it, {}), fork, 'has no VolumeSnapshot'],
+    [
+      'it has no snapshot',
+      (it: World) => putCheckpoint(it, {}),
+      fork,
+      'neither a VolumeSnapshot nor an archive',
+    ],
     ['its snapshot is gone', (it: World) => putCheckpoint(it, ready), fork, 'is gone'],
     [
       'the volume is too small',

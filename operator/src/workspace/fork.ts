@@ -1,4 +1,9 @@
-import type { AgentCheckpoint, AgentWorkspace, AgentWorkspaceStatus } from '@dormouse/crds';
+import type {
+  AgentCheckpoint,
+  AgentCheckpointStatus,
+  AgentWorkspace,
+  AgentWorkspaceStatus,
+} from '@dormouse/crds';
 import type { VolumeSnapshot } from '../kube/index.ts';
 import { quantityValue } from './quantity.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -40,9 +45,11 @@ export function beginningOf(
   if (phase === 'Failed') return unusable(`it failed. ${another}.`);
   if (phase !== 'Completed' || sequence === undefined)
     return { with: 'waiting', message: `AgentCheckpoint ${wanted} is not complete yet.` };
+  if (volumeSnapshot === undefined && checkpoint.status?.archive !== undefined)
+    return fromArchive(checkpoint.status.archive, { origin, wanted, sequence }, size, unusable);
   if (volumeSnapshot === undefined)
     return unusable(
-      `it has no VolumeSnapshot. ${another}, one that AgentWorkspace ${origin} took before a sleep with spec.checkpoint.volumeSnapshotClassName set.`,
+      `it has neither a VolumeSnapshot nor an archive. ${another}, one that AgentWorkspace ${origin} took before a sleep with spec.checkpoint.volumeSnapshotClassName set, or with: dormouse checkpoint ${origin} --archive.`,
     );
   if (volumeSnapshots === undefined)
     return unusable('the cluster has no VolumeSnapshots. Install a snapshot controller and its definitions.');
@@ -64,6 +71,32 @@ export function beginningOf(
       checkpoint: wanted,
       sequence,
       volumeSnapshot: volumeSnapshot.name,
+    },
+  };
+}
+
+function fromArchive(
+  { phase, repository, snapshots, bytes = 0, message }: NonNullable<AgentCheckpointStatus['archive']>,
+  { origin, wanted, sequence }: { origin: string; wanted: string; sequence: number },
+  size: string | undefined,
+  unusable: (why: string) => Beginning,
+): Beginning {
+  if (phase === 'Failed')
+    return unusable(
+      `its archive failed: ${message ?? 'no more is known'} Make the workspace from another one.`,
+    );
+  if (phase !== 'Completed' || repository === undefined || snapshots === undefined)
+    return { with: 'waiting', message: `The archive of AgentCheckpoint ${wanted} is not complete yet.` };
+  if (size !== undefined && quantityValue(size) < bytes)
+    return unusable(
+      `a volume of ${size} is too small, its files have ${bytes} bytes. Raise spec.storage.size above that.`,
+    );
+  const workspaceUID = repository.split('/')[2] ?? '';
+  return {
+    with: 'snapshot',
+    from: {
+      ...{ workspace: origin, workspaceUID, checkpoint: wanted, sequence },
+      archive: { repository, snapshots, restored: false },
     },
   };
 }

@@ -1,9 +1,9 @@
-import { agentKey, egressProxy, gatewayUrl } from '@dormouse/agent-runtime/protocol';
+import { agentKey, archivePassword, egressProxy, gatewayUrl } from '@dormouse/agent-runtime/protocol';
 import { Expectations } from '../cache/index.ts';
 import { LeadershipLostError } from '../election/index.ts';
 import { type Clock, type KubeClient, type KubeObject, keyOf } from '../kube/index.ts';
 import { SerialQueue, type WorkObserver, type WorkQueue } from '../queue/index.ts';
-import { AgentConnections, type AgentTransport } from '../runtime/index.ts';
+import { AgentConnections, type AgentTransport, readArchiveProgress } from '../runtime/index.ts';
 import type { EventNote, Logger } from '../telemetry/index.ts';
 import { feed, type Informers } from './controller.ts';
 import type { Release } from './network-policy.ts';
@@ -57,6 +57,8 @@ export async function lead(options: LeadOptions, signal: AbortSignal): Promise<v
       agentKey: (workspace) => agentKey(masterKey, workspace.metadata),
       egressProxy: (workspace) =>
         egressProxy(gatewayUrl(settings.gatewayHost, 'egress'), masterKey, workspace.metadata),
+      archivePassword: (repository) => archivePassword(masterKey, repository),
+      archiveProgress: (pod) => readArchiveProgress(transport, pod),
       release: options.release,
       record: options.record,
       measure: options.measure,

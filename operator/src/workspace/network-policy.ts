@@ -38,6 +38,36 @@ const dns = {
 };
 
 /**
+ * One policy for all archive pods of a namespace. In: the operator, which asks how far they are. Out: the gateway, and of that what leads
+ * to buckets; and DNS.
+ */
+export function buildArchivePolicy(
+  namespace: string,
+  { namespace: releaseNamespace, operatorOutside }: Release,
+): Desired<NetworkPolicy> {
+  return {
+    metadata: { name: 'dormouse-archives', namespace, labels: dormouse },
+    spec: {
+      podSelector: { matchLabels: { ...dormouse, [componentLabel]: 'archive' } },
+      policyTypes: ['Ingress', 'Egress'],
+      ingress: [
+        {
+          ...(operatorOutside ? {} : { from: [podsOf(releaseNamespace, ['operator'])] }),
+          ports: [{ port: agentPort, protocol: 'TCP' }],
+        },
+      ],
+      egress: [
+        {
+          to: [podsOf(releaseNamespace, ['gateway'])],
+          ports: [{ port: gatewayPorts.archive, protocol: 'TCP' }],
+        },
+        dns,
+      ],
+    },
+  };
+}
+
+/**
  * One policy for all workspaces of a namespace. In: only the pods of the operator and the gateway, which passes on what is for
  * agentd and for declared services, on whatever port those listen. (For an operator outside, agentd's port is open to all, and its key
  * keeps everybody else out.) Out: the gateway, for the model and for what the class allows, and DNS.

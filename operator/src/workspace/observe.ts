@@ -1,3 +1,4 @@
+import { archivePodName } from '@dormouse/agent-runtime/protocol';
 import type { AgentWorkspace } from '@dormouse/crds';
 import type { Expectation, Expectations } from '../cache/index.ts';
 import { keyOf, type ObjectName } from '../kube/index.ts';
@@ -34,6 +35,8 @@ export function observe(
         );
   const pod = expected.pods.pending(name);
   const claim = expected.claims.pending(name);
+  const archiveName = { namespace: name.namespace, name: archivePodName(name.name) };
+  const archivePod = expected.pods.pending(archiveName);
   const checkpoints = written.checkpoints(caches.checkpoints.by(byReference, key));
   return {
     now: now(),
@@ -42,7 +45,12 @@ export function observe(
     class: lookup,
     pod: caches.pods.get(name),
     claim: caches.claims.get(name),
-    expected: { ...expectation('pod', pod), ...expectation('claim', claim) },
+    archivePod: caches.pods.get(archiveName),
+    expected: {
+      ...expectation('pod', pod),
+      ...expectation('claim', claim),
+      ...expectation('archivePod', archivePod),
+    },
     checkpoints,
     messages: written.messages(caches.messages.by(byReference, key)).sort(byCreation),
     volumeSnapshots: caches.volumeSnapshots.installed
@@ -58,7 +66,7 @@ export function observe(
   };
 }
 
-function expectation<Kind extends 'pod' | 'claim'>(
+function expectation<Kind extends keyof Snapshot['expected']>(
   kind: Kind,
   { verb, uid }: Partial<Expectation> = {},
 ): Snapshot['expected'] {

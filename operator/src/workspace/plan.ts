@@ -4,6 +4,7 @@ import {
   milliseconds,
   workspaceFinalizer,
 } from '@dormouse/crds';
+import { planArchive } from '../checkpoint/archive.ts';
 import { answerAsleep, postpone, prune, requested } from '../checkpoint/plan.ts';
 import { snapshotUpkeep } from '../checkpoint/volume-snapshot.ts';
 import { expire, failed, statusFromRecord, waiting, writeMessage } from '../message/plan.ts';
@@ -45,25 +46,30 @@ export function plan(snapshot: Snapshot): Plan {
   const status = nextStatus(situation, decision);
   const write = statusWrite(situation, status, decision.unhurried ?? false);
   const { actions: expiring, deadline: nextExpiry } = expire(snapshot.messages, snapshot.now);
+  const archive = planArchive(situation, decision.phase);
   const upkeep: Action[] = [
     ...messageUpdates(situation, decision),
     ...checkpointUpdates(situation, decision),
     ...expiring,
     ...prune(situation),
     ...snapshotUpkeep(situation),
+    ...archive.writes,
   ];
 
   const steps: Action[][] = [
     workspace.metadata.finalizers?.includes(workspaceFinalizer) ? [] : [{ do: 'addFinalizer' }],
     // Before a pod goes, all that its agent said is in the cluster.
     upkeep,
+    archive.before,
     ...(decision.before ?? []),
     write.now === undefined ? [] : [write.now],
     ...(decision.after ?? []),
+    ...archive.after,
   ];
   const deadlines = [
     ...(decision.deadlines ?? []),
     write.later,
+    archive.deadline,
     nextExpiry,
     expired === false ? undefined : expired,
   ];
@@ -233,15 +239,22 @@ function waitsFor(
 }
 
 /** What is to be said about AgentCheckpoints that people made, where the agent cannot be asked. */
-function checkpointUpdates(situation: Situation, { phase, ready }: Decision): Action[] {
+function checkpointUpdates(situation: Situation, { phase, ready, changes }: Decision): Action[] {
   const waitingOnes = requested(situation.checkpoints).filter(
     (each) => each.metadata.name !== situation.status.checkpointing?.name,
   );
   if (waitingOnes.length === 0) return [];
   switch (phase) {
     case 'Suspended':
-    case 'Pending':
-      return answerAsleep(situation);
+    case 'Pending': {
+      // Of one that has just fallen asleep the status is yet to say with which.
+      const newest = changes?.checkpoint ?? situation.status.checkpoint;
+      const { checkpoint: _before, ...status } = situation.status;
+      return answerAsleep({
+        ...situation,
+        status: newest === undefined ? status : { ...status, checkpoint: newest },
+      });
+    }
     case 'Failed':
       return postpone(
         waitingOnes,
@@ -250,7 +263,7 @@ function checkpointUpdates(situation: Situation, { phase, ready }: Decision): Ac
       );
     case 'Starting':
       return postpone(
-        waitingOnes.filter((each) => each.status?.phase !== 'InProgress'),
+        waitingOnes.filter(({ spec, status }) => spec.archive !== true && status?.phase !== 'InProgress'),
         'WorkspaceWaking',
         'The workspace is waking up.',
       );

@@ -40,7 +40,8 @@ export function secretName(workspace: string): string {
   return `${workspace}-runtime`;
 }
 
-const confined = {
+/** Of every container that has no reason for more. */
+export const confined = {
   allowPrivilegeEscalation: false,
   capabilities: { drop: ['ALL'] },
   runAsNonRoot: true,
@@ -65,7 +66,7 @@ const dumpable = {
  * Says to the gateway which pod it is, and is good for nothing else: its audience is not the API server's. The kubelet renews it
  * when four fifths of its time are over.
  */
-const gatewayToken = { audience: gatewayAudience, expirationSeconds: 3600, path: 'token' };
+export const gatewayToken = { audience: gatewayAudience, expirationSeconds: 3600, path: 'token' };
 
 /** Of the workspace image: what the container begins with in place of its entry point. */
 const withProcessImages = '/opt/dormouse/with-process-images';
@@ -73,7 +74,8 @@ const withProcessImages = '/opt/dormouse/with-process-images';
 type Tolerations = NonNullable<NonNullable<Pod['spec']>['tolerations']>;
 type Quantities = Record<string, string> | undefined;
 
-function requirements(
+/** Requests and limits as a class has them. */
+export function requirements(
   of: { requests?: Quantities | undefined; limits?: Quantities | undefined } | undefined,
 ) {
   return {
@@ -221,8 +223,15 @@ export function templateDifference(annotation: string | undefined, wanted: Templ
     .map((part) => namesOfParts[part]);
 }
 
-/** The pod of a workspace, as it is created. */
-export function buildPod(workspace: AgentWorkspace, effective: EffectiveSpec): Desired<Pod> {
+/**
+ * The pod of a workspace, as it is created.
+ * @param first what is done in it once, before anything else; no part of the template, so that the pod counts as current afterwards
+ */
+export function buildPod(
+  workspace: AgentWorkspace,
+  effective: EffectiveSpec,
+  first?: Pick<NonNullable<Pod['spec']>, 'initContainers' | 'volumes'>,
+): Desired<Pod> {
   const { name, namespace } = workspace.metadata;
   const spec = podSpec(workspace, effective);
   const hashes = templateHashes(spec);
@@ -243,6 +252,13 @@ export function buildPod(workspace: AgentWorkspace, effective: EffectiveSpec): D
       },
       ownerReferences: [ownerReference(workspace)],
     },
-    spec,
+    spec:
+      first === undefined
+        ? spec
+        : {
+            ...spec,
+            ...(first.initContainers === undefined ? {} : { initContainers: first.initContainers }),
+            volumes: [...(spec.volumes ?? []), ...(first.volumes ?? [])],
+          },
   };
 }

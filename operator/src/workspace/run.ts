@@ -1,3 +1,4 @@
+import { wantsArchive } from '../checkpoint/archive.ts';
 import { isHeldByHand, type ManualStep, planManual } from '../checkpoint/manual.ts';
 import { checkpointName, nextSequence } from '../checkpoint/plan.ts';
 import { snapshotFinding } from '../checkpoint/volume-snapshot.ts';
@@ -65,6 +66,7 @@ export function run(situation: Situation): Decision {
       checkpointing: undefined,
       suspendedSince: undefined,
       ...(status.startedAt === undefined ? { startedAt: instant(now) } : {}),
+      ...restored(status),
       ...(verified !== undefined && verified.sequence > (status.checkpoint?.sequence ?? 0)
         ? { checkpoint: verified }
         : {}),
@@ -79,6 +81,12 @@ export function run(situation: Situation): Decision {
   };
   const decision = restOrSleep(situation, base, settled && !underWay && manual.ask.length === 0);
   return { ...decision, deadlines: [...(decision.deadlines ?? []), manual.until] };
+}
+
+/** An agent that answers has its volume: it is not filled again. */
+function restored({ forkedFrom }: Situation['status']): Decision['changes'] {
+  if (forkedFrom?.archive?.restored !== false) return {};
+  return { forkedFrom: { ...forkedFrom, archive: { ...forkedFrom.archive, restored: true } } };
 }
 
 /** Messages in order. A message is sent again on every new connection, until agentd has answered for it there. */
@@ -238,7 +246,8 @@ function restOrSleep(situation: Situation, base: Decision, settled: boolean): De
   if (runPolicy !== 'Suspended' && pending.length > 0) return stay('Demand');
   if (!forced && runPolicy === 'Always') return stay('RunPolicyAlways');
   if (!forced && attached) return stay('Demand', undefined, attachedUntil);
-  const due = quiet + (effective?.idleAfter ?? Number.POSITIVE_INFINITY);
+  const patience = wantsArchive(situation) ? 0 : effective?.idleAfter;
+  const due = quiet + (patience ?? Number.POSITIVE_INFINITY);
   if (!forced && now < due) return stay('IdleTooShort', undefined, Number.isFinite(due) ? due : undefined);
   if (!settled) return stay('IdleTooShort');
   if (now < memory.checkpointNotBefore)

@@ -1,3 +1,4 @@
+import type { ArchiveProgress } from '@dormouse/agent-runtime/protocol';
 import type { AgentCheckpoint, AgentMessage, AgentWorkspace, WorkspaceConditionReason } from '@dormouse/crds';
 import type { ObjectName, PersistentVolumeClaim, Pod, VolumeSnapshot } from '../kube/index.ts';
 import type { RuntimeView } from '../runtime/index.ts';
@@ -33,6 +34,10 @@ export interface Memory {
   /** The VolumeSnapshot that was last asked for, and the one that cannot be had. */
   snapshotAsked?: string;
   snapshotProblem?: { name: string; message: string };
+  /** The checkpoint that cannot be archived. */
+  archiveProblem?: { checkpoint: string; message: string };
+  /** How far the archive pod was when it was last asked (milliseconds); without progress: it did not answer. */
+  archiveProgress?: { podUID: string; at: number; progress?: ArchiveProgress };
   /** The manifest that was last fetched, and whether it matched. */
   verified?: { sequence: number; digest: string; problem?: string };
   /** The revision that the agent refused. */
@@ -84,10 +89,13 @@ export interface Snapshot {
   /** As the cache shows it; whether it belongs to the workspace is for the plan to see. */
   pod: Pod | undefined;
   claim: PersistentVolumeClaim | undefined;
+  /** The pod that archives the workspace, or another of that name. */
+  archivePod: Pod | undefined;
   /** A write that was accepted and that the cache does not show yet. */
   expected: {
     pod?: { verb: 'create' | 'delete'; uid: string };
     claim?: { verb: 'create' | 'delete'; uid: string };
+    archivePod?: { verb: 'create' | 'delete'; uid: string };
   };
   /** Those whose workspaceRef names the workspace. */
   checkpoints: readonly AgentCheckpoint[];

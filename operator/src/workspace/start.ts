@@ -1,4 +1,5 @@
 import { workspaceFinalizer } from '@dormouse/crds';
+import { restoring } from '../checkpoint/archive-pod.ts';
 import type { Action } from './actions.ts';
 import { buildClaim } from './claim.ts';
 import type { Finding } from './conditions.ts';
@@ -106,7 +107,9 @@ export function start(situation: Situation, changes: Decision['changes'] = {}): 
     lost && !slept ? { type: 'PodRunning', reason: 'PodLost' } : { type: 'PodRunning', reason: 'Starting' },
   );
   const wait = memory.podNotBefore > now;
-  const pod: Action = { do: 'createPod', pod: buildPod(workspace, effective) };
+  const archive = forkedFrom?.archive?.restored === false ? forkedFrom.archive : undefined;
+  const first = archive && restoring(workspace, effective, settings.gatewayHost, archive);
+  const pod: Action = { do: 'createPod', pod: buildPod(workspace, effective, first) };
   const secret: Action = { do: 'applySecret', config };
   const haveClaim = claim !== undefined || situation.expected.claim?.verb === 'create';
   const newClaim: Action[] = haveClaim
@@ -119,7 +122,9 @@ export function start(situation: Situation, changes: Decision['changes'] = {}): 
       ];
   // The pod comes last: it must run under the policy, find each entry of the Secret that its environment names (the kubelet would
   // refuse the container for a while), and never mount a claim that turns out to be somebody else's.
-  const creates: Action[][] = [[{ do: 'ensureNetworkPolicy' }, secret, ...newClaim], [pod]];
+  const password: Action[] =
+    archive === undefined ? [] : [{ do: 'applyArchiveSecret', source: archive.repository }];
+  const creates: Action[][] = [[{ do: 'ensureNetworkPolicy' }, secret, ...password, ...newClaim], [pod]];
   const refused = podProblem !== undefined || retryClaim;
   // Of a fork the status comes first: what its volume is made from must be known when its agent starts on it.
   const isNew =

@@ -1,6 +1,7 @@
+import type { ArchiveProgress } from '@dormouse/agent-runtime/protocol';
 import type { AgentWorkspace } from '@dormouse/crds';
 import type { KubeClient, KubeObject, ObjectName } from '../kube/index.ts';
-import type { AgentConnection } from '../runtime/index.ts';
+import type { AgentConnection, AgentTarget } from '../runtime/index.ts';
 import type { EventNote } from '../telemetry/index.ts';
 import type { Release } from './network-policy.ts';
 import type { RateLimit } from './rate-limit.ts';
@@ -28,6 +29,10 @@ export interface Surroundings {
   agentKey(workspace: AgentWorkspace): string;
   /** What leads out of that workspace, with its key. */
   egressProxy(workspace: AgentWorkspace): string;
+  /** What the archives in that repository are encrypted with. */
+  archivePassword(repository: string): string;
+  /** How far an archive pod is; undefined where it does not answer. */
+  archiveProgress(pod: Omit<AgentTarget, 'key'>): Promise<ArchiveProgress | undefined>;
   release: Release;
   record(object: KubeObject, note: EventNote): void;
   measure(what: 'wake' | 'sleep' | 'checkpoint', seconds: number): void;

@@ -3,6 +3,7 @@ import { refuse, requested } from '../checkpoint/plan.ts';
 import { expire, failed, waiting, writeMessage } from '../message/plan.ts';
 import type { Action, Plan } from './actions.ts';
 import { conditionsAfter } from './conditions.ts';
+import { isOwnedBy } from './pod.ts';
 import { isPending, isTerminal, situationOf } from './situation.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -49,6 +50,9 @@ export function planTermination(snapshot: Snapshot, workspace: AgentWorkspace): 
           failed(each, 'WorkspaceDeleted', `AgentWorkspace ${name.name} was deleted.`, now),
         ),
       );
+  const archivePod = snapshot.archivePod;
+  if (archivePod !== undefined && isOwnedBy(archivePod, situation.uid))
+    removals.push({ do: 'deleteArchivePod', uid: archivePod.metadata.uid ?? '' });
   for (const { metadata } of checkpoints)
     if (metadata.deletionTimestamp === undefined)
       removals.push({ do: 'deleteCheckpoint', name: metadata.name, uid: metadata.uid ?? '' });

@@ -4,6 +4,7 @@ import { configUpdate } from '../../protocol/config.ts';
 import { runtimeEvent } from '../../protocol/events.ts';
 import { messageRecord, messageRequest } from '../../protocol/messages.ts';
 import { checkpointState, runtimeState } from '../../protocol/state.ts';
+import { FileRefused } from '../../regular-file/regular-file.ts';
 import type { Agent } from '../agent.ts';
 import { transcriptEntry } from '../session/entry.ts';
 import type { Session } from '../session/session.ts';
@@ -250,7 +251,10 @@ function checkpoints(agent: Agent): Route[] {
       answers: { 200: { description: 'As on disk.', schema: none } },
       handle: async ({ params, response }) => {
         const sequence = wholeNumber('sequence', params.sequence ?? '');
-        const bytes = await agent.checkpoints.read(sequence);
+        const bytes = await agent.checkpoints.read(sequence).catch((error: unknown) => {
+          if (!(error instanceof FileRefused)) throw error;
+          throw new HttpError('not_found', `Checkpoint ${sequence} has no manifest: ${error.message}.`);
+        });
         if (bytes === undefined) throw new HttpError('not_found', `There is no checkpoint ${sequence}.`);
         response.writeHead(200, { 'content-type': 'application/json', 'content-length': bytes.length });
         response.end(bytes);

@@ -146,7 +146,7 @@ export class BackgroundTasks {
     }
     const alive = new Set(present.flatMap((seen) => (seen.status === 'running' ? [seen.id] : [])));
     const missing = this.running().filter((task) => !alive.has(task.id) && !this.#starting.has(task.id));
-    const again = missing.filter((task) => task.restartable && task.confirmed);
+    const again = missing.filter((task) => task.restartable && task.confirmed).slice(-restartedAtOnce);
     const gone = missing.filter((task) => !again.includes(task));
     for (const task of gone) await this.#end(task.id, 'lost');
     await restart(again);
@@ -173,6 +173,9 @@ export class BackgroundTasks {
     if (task !== undefined) this.#onChange(task);
   }
 }
+
+/** As many as `workspaced` lets run. */
+const restartedAtOnce = 64;
 
 /** What a person is told that it is. */
 export function describe(task: Task): string {

@@ -1,16 +1,21 @@
 import { z } from 'zod';
+import { backgroundRequest } from '../../protocol/tools-api.ts';
 
 /** One line of `background.jsonl`. A task is on disk before its command is started, and `started` before the model is told. */
 export const taskRecord = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('task'),
-    id: z.string(),
+    id: backgroundRequest.shape.id,
     session: z.string(),
-    command: z.string(),
-    cwd: z.string(),
+    // A longer one cannot be started.
+    command: z
+      .string()
+      .min(1)
+      .max(128 * 1024),
+    cwd: z.string().max(4096),
     restartable: z.boolean(),
     ignorable: z.boolean(),
-    startedAt: z.string(),
+    startedAt: z.iso.datetime(),
   }),
   z.object({ type: z.literal('started'), id: z.string(), outputFile: z.string() }),
   z.object({

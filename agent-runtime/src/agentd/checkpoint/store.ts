@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { FileRefused, readRegular } from '../../regular-file/regular-file.ts';
 import { syncFolder, writeDurably } from '../storage/durable-file.ts';
-import { digestOf, folderName, type Manifest, manifest, manifestBytes } from './manifest.ts';
+import { digestOf, folderName, type Manifest, manifestBytes, readManifest } from './manifest.ts';
 
 export interface FoundCheckpoint {
   sequence: number;
@@ -11,6 +12,11 @@ export interface FoundCheckpoint {
 }
 
 const manifestName = 'manifest.json';
+
+/** Bytes that are read of one file. A manifest with 10,000 sessions has 4 MB; the largest copy is that of the events, some 8 MB. */
+const limits = { manifest: 32 << 20, copy: 64 << 20 };
+/** More checkpoints than that are not looked at: a workspace keeps far fewer. */
+const listed = 1000;
 
 /** The checkpoints on the volume: one folder each, which appears under its name only when it is whole. */
 export class CheckpointStore {
@@ -22,10 +28,8 @@ export class CheckpointStore {
 
   /** Newest first, those that cannot be read too. */
   async list(): Promise<FoundCheckpoint[]> {
-    const names = await readdir(this.#folder);
-    const sequences = names.flatMap((name) => (/^\d{8,}$/.test(name) ? [Number(name)] : []));
     const found: FoundCheckpoint[] = [];
-    for (const sequence of sequences.sort((a, b) => b - a)) found.push(await this.#read(sequence));
+    for (const sequence of (await this.#sequences()).slice(0, listed)) found.push(await this.#read(sequence));
     return found;
   }
 
@@ -36,10 +40,10 @@ export class CheckpointStore {
     }
   }
 
-  /** The bytes of a manifest; undefined when there is none. */
+  /** The bytes of a manifest; undefined when there is none. Throws `FileRefused` where it is no file, or too large. */
   async read(sequence: number): Promise<Buffer | undefined> {
     try {
-      return await readFile(join(this.#folder, folderName(sequence), manifestName));
+      return await readRegular(join(this.#folder, folderName(sequence), manifestName), limits.manifest);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw error;
@@ -48,7 +52,7 @@ export class CheckpointStore {
 
   /** The copy of a file that a manifest names. */
   async readCopy(sequence: number, copy: string): Promise<Buffer> {
-    return readFile(join(this.#folder, folderName(sequence), copy));
+    return readRegular(join(this.#folder, folderName(sequence), copy), limits.copy);
   }
 
   /**
@@ -80,38 +84,59 @@ export class CheckpointStore {
     return { digest: digestOf(bytes), bytes: bytes.length + copied };
   }
 
-  /** Takes a checkpoint away again, whole or not. */
+  /** Takes a checkpoint away again, whole or not. Cut off at any moment, all of it is there under its name, or nothing. */
   async remove(sequence: number): Promise<void> {
-    await rm(join(this.#folder, folderName(sequence)), { recursive: true, force: true });
+    const name = folderName(sequence);
+    const going = join(this.#folder, `.${name}`);
+    await rm(going, { recursive: true, force: true });
+    try {
+      await rename(join(this.#folder, name), going);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw error;
+    }
     await syncFolder(this.#folder);
+    await rm(going, { recursive: true, force: true });
   }
 
   /** Keeps the newest `keep`, at least one, and always `verified`, the one that this start found whole or that was just written. */
   async prune(keep: number, verified: number): Promise<void> {
-    const names = await readdir(this.#folder);
-    const sequences = names
-      .flatMap((name) => (/^\d{8,}$/.test(name) ? [Number(name)] : []))
-      .sort((a, b) => b - a);
-    for (const sequence of sequences.slice(Math.max(1, keep)))
+    for (const sequence of (await this.#sequences()).slice(Math.max(1, keep)))
       if (sequence !== verified) await this.remove(sequence);
   }
 
-  async #read(sequence: number): Promise<FoundCheckpoint> {
-    const bytes = await this.read(sequence);
-    if (bytes === undefined) return { sequence, problem: 'it has no manifest' };
-    const parsed = manifest.safeParse(parseJson(bytes));
-    if (!parsed.success) return { sequence, problem: 'its manifest was cut short or is not of this format' };
-    if (parsed.data.sequence !== sequence)
-      return { sequence, problem: `its manifest is that of checkpoint ${parsed.data.sequence}` };
-    return { sequence, manifest: parsed.data };
+  /** Removes everything, `last` when nothing else is left. */
+  async clear(last: number): Promise<void> {
+    for (const name of await readdir(this.#folder))
+      if (name !== folderName(last)) await rm(join(this.#folder, name), { recursive: true, force: true });
+    await syncFolder(this.#folder);
+    await this.remove(last);
   }
-}
 
-function parseJson(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString('utf8'));
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
+  /** Newest first. A folder that no checkpoint of ours would have as its name is not counted. */
+  async #sequences(): Promise<number[]> {
+    return (await readdir(this.#folder))
+      .filter((name) => /^\d{8,12}$/.test(name) && name === folderName(Number(name)))
+      .map(Number)
+      .filter((sequence) => sequence > 0)
+      .sort((a, b) => b - a);
+  }
+
+  async #read(sequence: number): Promise<FoundCheckpoint> {
+    let bytes: Buffer | undefined;
+    try {
+      bytes = await this.read(sequence);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (!(error instanceof FileRefused) && code !== 'ENOTDIR' && code !== 'EACCES') throw error;
+      return { sequence, problem: `its manifest cannot be read (${(error as Error).message})` };
+    }
+    if (bytes === undefined) return { sequence, problem: 'it has no manifest' };
+    const read = readManifest(bytes);
+    if ('problem' in read) return { sequence, problem: `its manifest ${read.problem}` };
+    const { manifest } = read;
+    if (manifest.sequence !== sequence)
+      return { sequence, problem: `its manifest is that of checkpoint ${manifest.sequence}` };
+    return { sequence, manifest };
   }
 }

@@ -14,6 +14,9 @@ export interface Verified {
   manifest?: Manifest;
 }
 
+/** Whose volume it is. One that was kept (`storage.retain`) may be that of another workspace of the same name. */
+type Owner = Pick<Manifest['workspace'], 'namespace' | 'name'>;
+
 /**
  * Finds the checkpoint that the volume stands on. Logs are never rolled back: what was acknowledged after a checkpoint
  * stays, so a bad one costs the proof, not the data.
@@ -22,11 +25,12 @@ export async function verifyCheckpoints(
   store: CheckpointStore,
   found: readonly FoundCheckpoint[],
   scanned: readonly ScannedLog[],
+  owner: Owner,
 ): Promise<Verified> {
   const scans = new Map(scanned.map(({ name, scan }) => [name, scan]));
   const rejected: Verified['rejected'] = [];
   for (const { sequence, problem, manifest } of found) {
-    const reason = problem ?? (await mismatch(store, manifest, scans));
+    const reason = problem ?? foreign(manifest, owner) ?? (await mismatch(store, manifest, scans));
     if (reason !== undefined) {
       rejected.push({ sequence, reason });
       continue;
@@ -42,6 +46,12 @@ export async function verifyCheckpoints(
     };
   }
   return { cursor: 0, rejected, grown: scans.size > 0 };
+}
+
+function foreign(manifest: FoundCheckpoint['manifest'], owner: Owner): string | undefined {
+  const { namespace, name } = manifest?.workspace ?? owner;
+  if (namespace === owner.namespace && name === owner.name) return undefined;
+  return `it is one of another workspace, ${namespace}/${name}`;
 }
 
 async function mismatch(
@@ -76,6 +86,6 @@ async function copyProblem(
       ? undefined
       : `its copy ${file.copy} does not match its digest`;
   } catch (error) {
-    return `its copy ${file.copy} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'error'})`;
+    return `its copy ${file.copy} cannot be read (${(error as Error).message})`;
   }
 }

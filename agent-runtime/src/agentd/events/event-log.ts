@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { runtimeEvent } from '../../protocol/events.ts';
+import { highestCursor, runtimeEvent } from '../../protocol/events.ts';
 import type { DurableEvent } from '../session/host.ts';
 import { AppendLog } from '../storage/append-log.ts';
 import { replaceDurably } from '../storage/durable-file.ts';
@@ -8,7 +8,7 @@ import { StorageError, type StorageHealth } from '../storage/health.ts';
 import { type LogScan, scanLog } from '../storage/scan-log.ts';
 
 /** One line of `events.jsonl`. */
-const loggedEvent = z.object({ cursor: z.int().min(1), event: runtimeEvent });
+const loggedEvent = z.object({ cursor: z.int().min(1).max(highestCursor), event: runtimeEvent });
 
 export interface LoggedEvent {
   cursor: number;
@@ -53,6 +53,7 @@ export class EventLog {
     const scan = await scanLog(path, (record) => {
       const parsed = loggedEvent.safeParse(record);
       if (parsed.success) events.push(parsed.data as LoggedEvent);
+      if (events.length > 4 * kept.events) events.splice(0, 2 * kept.events);
     });
     return new EventLog(path, health, events, Math.max(atLeast, events.at(-1)?.cursor ?? 0), scan);
   }

@@ -1,12 +1,13 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { ForkSource } from '../../protocol/config.ts';
 import type { Manifest } from '../checkpoint/manifest.ts';
 import type { CheckpointStore } from '../checkpoint/store.ts';
 import { replaceDurably, syncFolder } from '../storage/durable-file.ts';
 import type { Layout } from '../storage/layout.ts';
 import { type ForkRecord, readForkRecord } from './record.ts';
-import { cutToPrefix, endWithFork } from './transcript.ts';
+import { cutToPrefix, Ending, endWithFork } from './transcript.ts';
 
 /** The volume cannot be made that of a fork; the message says why. */
 export class ForkError extends Error {
@@ -33,52 +34,72 @@ export async function beginFork(
   store: CheckpointStore,
   source: ForkSource | undefined,
 ): Promise<Fork | undefined> {
-  const record = await readForkRecord(layout.fork);
-  const found = source === undefined ? [] : await store.list();
-  const ofOrigin = found.filter(({ manifest }) => manifest?.workspace.uid === source?.workspace.uid);
-  const origin = ofOrigin.find(({ sequence }) => sequence === source?.sequence)?.manifest;
-  if (source === undefined || (origin === undefined && record !== undefined)) {
-    return record && { record, fresh: false };
-  }
-  if (origin === undefined) {
-    const { workspace, sequence } = source;
-    throw new ForkError(
-      `The volume is no copy of checkpoint ${sequence} of workspace ${workspace.namespace}/${workspace.name}: that is not on it. Delete this workspace with its claim, and fork again.`,
-    );
-  }
+  const read = await readForkRecord(layout.fork);
+  const record = read !== undefined && 'record' in read ? read.record : undefined;
+  if (source === undefined) return record && { record, fresh: false };
+  const found = await store.list();
+  const origin = found.find(
+    ({ sequence, manifest }) =>
+      sequence === source.sequence && manifest?.workspace.uid === source.workspace.uid,
+  );
+  if (origin?.manifest !== undefined) return begin(layout, store, source, origin.manifest);
+  // Of an origin that was a fork itself there may be a record too.
+  if (record !== undefined && isDeepStrictEqual(record.from, source)) return { record, fresh: false };
+  const here = found.find(({ sequence }) => sequence === source.sequence)?.problem;
+  const damaged =
+    read !== undefined && 'problem' in read ? ` Its record of a fork is damaged: ${read.problem}.` : '';
+  const { workspace, sequence } = source;
+  throw new ForkError(
+    `The volume is no copy of checkpoint ${sequence} of workspace ${workspace.namespace}/${workspace.name}: ${here === undefined ? 'that is not on it' : `${here}`}.${damaged} Delete this workspace with its claim, and fork again.`,
+  );
+}
+
+async function begin(
+  layout: Layout,
+  store: CheckpointStore,
+  source: ForkSource,
+  origin: Manifest,
+): Promise<Fork> {
   const begun: ForkRecord = { version: 1, from: source, at: new Date().toISOString() };
-  await cutLogs(layout, origin, begun);
-  await rm(layout.events, { force: true });
-  await syncFolder(layout.root);
-  await replaceDurably(layout.fork, Buffer.from(`${JSON.stringify(begun, null, 2)}\n`));
-  for (const { sequence } of found) if (sequence !== source.sequence) await store.remove(sequence);
-  await store.remove(source.sequence);
+  try {
+    await cutLogs(layout, origin, begun);
+    await rm(layout.events, { recursive: true, force: true });
+    await syncFolder(layout.root);
+    await replaceDurably(layout.fork, Buffer.from(`${JSON.stringify(begun, null, 2)}\n`));
+    await store.clear(source.sequence);
+  } catch (error) {
+    if (error instanceof ForkError) throw error;
+    throw new ForkError(`The volume cannot be made that of a fork: ${(error as Error).message}.`, {
+      cause: error,
+    });
+  }
   return { record: begun, fresh: true };
 }
 
 /** Of each log the prefix that the manifest names stays, and nothing of what it does not name or of any inbox. */
 async function cutLogs(layout: Layout, { files }: Manifest, fork: ForkRecord): Promise<void> {
   const logs = new Map(files.flatMap((file) => (file.kind === 'log' ? [[file.path, file] as const] : [])));
-  for (const name of await readdir(layout.inbox)) await rm(join(layout.inbox, name));
+  for (const name of await readdir(layout.inbox)) await rm(join(layout.inbox, name), { recursive: true });
   await syncFolder(layout.inbox);
   for (const name of await readdir(layout.transcripts))
-    if (!logs.has(`transcripts/${name}`)) await rm(join(layout.transcripts, name));
+    if (!logs.has(`transcripts/${name}`)) await rm(join(layout.transcripts, name), { recursive: true });
   await syncFolder(layout.transcripts);
   for (const log of logs.values()) {
-    if (!log.path.startsWith('transcripts/')) continue;
+    // A manifest from elsewhere may name anything; these are the files that a session has.
+    if (!/^transcripts\/[^/]+\.jsonl$/.test(log.path)) continue;
     const path = join(layout.root, log.path);
-    await endWithFork(path, await cut(path, log), fork);
+    const ending = new Ending();
+    mustFit(log, await cutToPrefix(path, log, (record) => ending.add(record)));
+    await endWithFork(path, ending, fork);
   }
   const background = logs.get('background.jsonl');
-  if (background === undefined) await rm(layout.background, { force: true });
-  else await cut(layout.background, background);
+  if (background === undefined) await rm(layout.background, { recursive: true, force: true });
+  else mustFit(background, await cutToPrefix(layout.background, background));
 }
 
-async function cut(path: string, prefix: { path: string; length: number; sha256: string }) {
-  const records = await cutToPrefix(path, prefix);
-  if (records === undefined)
+function mustFit({ path }: { path: string }, fits: boolean): void {
+  if (!fits)
     throw new ForkError(
-      `${prefix.path} on the volume is not as the checkpoint has it: the snapshot is no copy of the origin. Fork from another checkpoint.`,
+      `${path} on the volume is not as the checkpoint has it: the snapshot is no copy of the origin. Fork from another checkpoint.`,
     );
-  return records;
 }

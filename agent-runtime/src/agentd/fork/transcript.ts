@@ -1,33 +1,62 @@
 import { randomUUID } from 'node:crypto';
-import { open, stat, truncate } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { openRegular } from '../../regular-file/regular-file.ts';
 import { type TranscriptEntry, transcriptEntry } from '../session/entry.ts';
 import { nextStep } from '../session/step.ts';
-import { scanLog } from '../storage/scan-log.ts';
+import { largestLog, scanLog } from '../storage/scan-log.ts';
 import { runtimeVersion } from '../version.ts';
 import type { ForkRecord } from './record.ts';
 
-/** Cuts a log to its first `length` bytes; returns their records, or undefined where they are not those of the digest. */
+/**
+ * Cuts a log to its first `length` bytes, whose records go to `onRecord`. False where they are not those of the digest; whatever
+ * is there is cut then too.
+ */
 export async function cutToPrefix(
   path: string,
   { length, sha256 }: { length: number; sha256: string },
-): Promise<unknown[] | undefined> {
-  const there = await stat(path).catch((error: NodeJS.ErrnoException) => {
+  onRecord: (record: unknown) => void = () => undefined,
+): Promise<boolean> {
+  if (length > largestLog) return false;
+  const handle = await openRegular(path, constants.O_RDWR).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
-  if (there === undefined || there.size < length) return undefined;
-  await truncate(path, length);
-  const records: unknown[] = [];
-  const scan = await scanLog(path, (record) => records.push(record));
-  return scan?.length === length && scan.hash.digest('hex') === sha256 ? records : undefined;
+  if (handle === undefined) return false;
+  try {
+    if ((await handle.stat()).size < length) return false;
+    await handle.truncate(length);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  const scan = await scanLog(path, onRecord);
+  return scan?.length === length && scan.hash.digest('hex') === sha256;
+}
+
+/** What of a transcript says how it goes on: its last answer and what came after. */
+export class Ending {
+  #entries: TranscriptEntry[] = [];
+
+  add(record: unknown): void {
+    const entry = transcriptEntry.safeParse(record).data;
+    if (entry?.message.role === 'assistant') this.#entries = [];
+    if (entry !== undefined) this.#entries.push(entry);
+  }
+
+  get entries(): readonly TranscriptEntry[] {
+    return this.#entries;
+  }
 }
 
 /**
  * Adds the entry that says where the session forked. A call that had no result gets one: nobody will run it here, and the
  * model's API wants a result for each.
  */
-export async function endWithFork(path: string, records: unknown[], { from, at }: ForkRecord): Promise<void> {
-  const entries = records.flatMap((record) => transcriptEntry.safeParse(record).data ?? []);
+export async function endWithFork(
+  path: string,
+  { entries }: Ending,
+  { from, at }: ForkRecord,
+): Promise<void> {
   const last = entries.at(-1);
   if (last === undefined) return;
   const step = nextStep(entries);
@@ -61,7 +90,7 @@ This workspace is a fork of workspace ${namespace}/${name}, made from its checkp
     },
     forkedWorkspace: from,
   };
-  const handle = await open(path, 'a');
+  const handle = await openRegular(path, constants.O_WRONLY | constants.O_APPEND);
   try {
     await handle.writeFile(`${JSON.stringify(entry)}\n`);
     await handle.sync();

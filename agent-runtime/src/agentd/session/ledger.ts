@@ -5,6 +5,9 @@ import type { InboxRecord } from './inbox-record.ts';
 
 type SettledRecord = Extract<InboxRecord, { type: 'settled' }>;
 
+/** As `Date.toISOString` writes it. A transcript may come from elsewhere, and what is no time would be after all of them. */
+const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z$/;
+
 /** What is known of one message of a session. */
 export interface LedgerMessage {
   request: MessageRequest;
@@ -128,6 +131,7 @@ export class Ledger {
   }
 
   #touch(at: string): void {
+    if (!instant.test(at)) return;
     if (this.lastActivityAt === undefined || at > this.lastActivityAt) this.lastActivityAt = at;
   }
 }

@@ -13,7 +13,9 @@ export async function syncFolder(folder: string): Promise<void> {
 
 /** Writes a new file and fsyncs it; on failure nothing is left of it. Its name is durable only after `syncFolder`. */
 export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
-  const handle = await open(path, 'w', 0o640);
+  // What a crash left of an earlier one goes; so does a link, which would be written through.
+  await rm(path, { force: true });
+  const handle = await open(path, 'wx', 0o640);
   try {
     await handle.writeFile(bytes);
     await handle.sync();

@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { openRegular } from '../../regular-file/regular-file.ts';
 import { parseObject } from './lines.ts';
 
 /** What reading a log from its start found. */
@@ -8,7 +9,7 @@ export interface LogScan {
   hash: Hash;
   /** Bytes after the last newline: an append that a crash cut short. They have been cut off the file. */
   torn: number;
-  /** Whole lines that are no JSON object; they stay in the file and are passed over. */
+  /** Whole lines that are no JSON object, or longer than any that is written; they stay in the file and are passed over. */
   unreadable: number;
   /** SHA-256, in hex, of the first N bytes, for each N asked for that the file reaches. */
   digests: Map<number, string>;
@@ -16,6 +17,10 @@ export interface LogScan {
 
 const newline = 10;
 const chunkBytes = 1024 * 1024;
+/** Bytes of a log. None grows to that: a session's conversation would long not fit into memory any more. A file with holes may say so. */
+export const largestLog = 4 * 1024 ** 3;
+/** Bytes of a line that is looked at. The largest that are written are answers with files in them, some MB. */
+const longest = 64 * 1024 * 1024;
 
 /**
  * Reads a log once: each whole line goes parsed to `onRecord`, the bytes into the running hash, and a torn last line is
@@ -26,7 +31,7 @@ export async function scanLog(
   onRecord: (record: unknown) => void,
   marks: readonly number[] = [],
 ): Promise<LogScan | undefined> {
-  const handle = await open(path, 'r+').catch((error: NodeJS.ErrnoException) => {
+  const handle = await openRegular(path, constants.O_RDWR).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
@@ -40,21 +45,26 @@ export async function scanLog(
       unreadable: 0,
       digests: new Map(),
     };
-    let rest = Buffer.alloc(0);
+    const begun = new BegunLine();
     const chunk = Buffer.alloc(chunkBytes);
     for (;;) {
-      const { bytesRead } = await handle.read(chunk, 0, chunk.length, scan.length + rest.length);
+      const { bytesRead } = await handle.read(chunk, 0, chunk.length, scan.length + begun.length);
       if (bytesRead === 0) break;
-      const bytes = Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
+      const bytes = chunk.subarray(0, bytesRead);
       const end = bytes.lastIndexOf(newline) + 1;
-      const whole = bytes.subarray(0, end);
-      hashWithMarks(scan, whole, pendingMarks);
-      parseLines(whole, onRecord, scan);
-      scan.length += end;
-      rest = Buffer.from(bytes.subarray(end));
+      if (end > 0) {
+        const from = begun.skipped === undefined ? 0 : bytes.indexOf(newline) + 1;
+        if (begun.skipped !== undefined) passOver(scan, begun, bytes.subarray(0, from), pendingMarks);
+        const whole = Buffer.concat([...begun.parts, bytes.subarray(from, end)]);
+        hashWithMarks(scan, whole, pendingMarks);
+        parseLines(whole, onRecord, scan);
+        scan.length += whole.length;
+        begun.clear();
+      }
+      begun.add(bytes.subarray(end), scan.hash);
     }
-    if (rest.length > 0) {
-      scan.torn = rest.length;
+    if (begun.length > 0) {
+      scan.torn = begun.length;
       await handle.truncate(scan.length);
       await handle.sync();
     }
@@ -62,6 +72,39 @@ export async function scanLog(
   } finally {
     await handle.close();
   }
+}
+
+/** The line that has no end yet. One that grows beyond `longest` is not kept, only hashed. */
+class BegunLine {
+  parts: Buffer[] = [];
+  length = 0;
+  /** Over everything up to here, where it is not kept. */
+  skipped: Hash | undefined;
+
+  add(bytes: Buffer, before: Hash): void {
+    this.length += bytes.length;
+    if (this.skipped === undefined) this.parts.push(Buffer.from(bytes));
+    else this.skipped.update(bytes);
+    if (this.skipped !== undefined || this.length <= longest) return;
+    this.skipped = before.copy();
+    for (const part of this.parts) this.skipped.update(part);
+    this.parts = [];
+  }
+
+  clear(): void {
+    this.parts = [];
+    this.length = 0;
+    this.skipped = undefined;
+  }
+}
+
+/** Counts a line that was too long to be kept, of which `rest` is the end. A checkpoint ends with a line, never inside of one. */
+function passOver(scan: LogScan, begun: BegunLine, rest: Buffer, marks: number[]): void {
+  scan.hash = begun.skipped?.update(rest) ?? scan.hash;
+  scan.length += begun.length + rest.length;
+  scan.unreadable += 1;
+  while (marks[0] !== undefined && marks[0] < scan.length) marks.shift();
+  begun.clear();
 }
 
 /** Feeds whole lines into the hash, stopping at each mark for the digest of the prefix that ends there. */

@@ -1,13 +1,16 @@
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { backgroundTask } from '../../protocol/tools-api.ts';
+import { backgroundRequest, backgroundTask } from '../../protocol/tools-api.ts';
+import { readRegular } from '../../regular-file/regular-file.ts';
 import { writeDurably } from '../files/atomic-write.ts';
 import type { Log } from '../log.ts';
 import { absent, namesIn, unlinkIfThere } from '../output/retention.ts';
 
 /** What is kept of a background task on disk: enough to tell after a crash that it was lost, and to end what it left. */
 export const taskRecord = backgroundTask.omit({ outputBytes: true, outputFile: true }).extend({
+  /** Names its files. */
+  id: backgroundRequest.shape.id,
   command: z.string(),
   pid: z.int(),
   /** Clock ticks; see `ProcessEntry.startTime`. */
@@ -15,6 +18,8 @@ export const taskRecord = backgroundTask.omit({ outputBytes: true, outputFile: t
   /** The kernel's boot id: pid and start time mean nothing under another kernel. */
   kernel: z.string(),
 });
+/** Bytes of a record that are read: a command has at most 128 KiB. */
+const longest = 1024 * 1024;
 export type TaskRecord = z.infer<typeof taskRecord>;
 
 /** The folder of records and outputs: `ID.json` beside `ID.log`. */
@@ -38,7 +43,7 @@ export class TaskFolder {
       if (!name.endsWith('.json')) continue;
       const path = join(this.#folder, name);
       try {
-        records.push(taskRecord.parse(JSON.parse(await readFile(path, 'utf8'))));
+        records.push(taskRecord.parse(JSON.parse((await readRegular(path, longest)).toString())));
       } catch (error) {
         this.#log.warn('background record cannot be read', { path, error });
       }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
-import { access, constants, mkdir, readFile } from 'node:fs/promises';
+import { access, constants, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { absent } from '../output/retention.ts';
+import { readRegular } from '../../regular-file/regular-file.ts';
 import { complaintOf } from './complaint.ts';
 
 /** criu did not do it. The message says why, in words for a person. */
@@ -73,7 +73,14 @@ export class Criu {
       });
     });
     if (problem === undefined) return;
-    const written = (await readFile(join(folder, log), 'utf8').catch(absent)) ?? '';
-    throw new CriuFailure(complaintOf(written) ?? problem);
+    throw new CriuFailure(complaintOf(await readLog(join(folder, log))) ?? problem);
   }
+}
+
+/** Empty where there is none, or something else in its place. */
+async function readLog(path: string): Promise<string> {
+  return readRegular(path, 16 * 1024 * 1024).then(
+    (bytes) => bytes.toString(),
+    () => '',
+  );
 }

@@ -1,6 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, realpath, rm, truncate, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -242,6 +253,68 @@ test('without criu in the image processes are ended, and the answer says why the
 
 test('what is left in the folders for open files is gone at a start without images', async () => {
   await writeFile(join(base, 'tmp/old'), 'of the pod before');
+  await start();
+  expect(await readdir(join(base, 'tmp'))).toEqual([]);
+});
+
+test('images that somebody put something else in place of are lost in words, at once, and the rest runs', async () => {
+  await running();
+  const { images } = await checkpoint();
+  await end('SIGKILL');
+  const folder = join(base, 'processes/images/00000001');
+  await rm(join(folder, 'service-web/pages-1.img'));
+  execFileSync('mkfifo', [join(folder, 'service-web/pages-1.img')]);
+  await rename(join(folder, 'background-count'), join(base, 'elsewhere'));
+  await symlink(join(base, 'elsewhere'), join(folder, 'background-count'));
+  await start();
+  const [first] = images ?? [];
+  if (first === undefined) throw new Error('there are no images');
+  const woken = await wake([...(images ?? []), first]);
+  expect(woken.images?.map(({ lost }) => lost)).toEqual([
+    'pages-1.img of its image is a named pipe',
+    'its image is a symbolic link, not a folder',
+    'the checkpoint names it twice',
+  ]);
+  expect(woken.services).toMatchObject([{ name: 'web', status: expect.stringMatching(/starting|running/) }]);
+  expect(await readdir(join(base, 'elsewhere'))).toEqual(['pages-1.img']);
+});
+
+test('whatever a tool left in place of its folders, the tools come up', async () => {
+  await mkdir(join(base, 'processes'));
+  execFileSync('mkfifo', [join(base, 'processes/background')]);
+  await symlink('/nowhere', join(base, 'processes/services'));
+  await symlink(home, join(base, 'processes/images'));
+  await writeFile(join(home, 'kept'), '');
+  await start();
+  await wake(undefined);
+  await post('/background', counter, api.backgroundTask);
+  await pidIn('count.pid');
+  await pidIn('web.pid');
+  expect(await readdir(home)).toContain('kept');
+});
+
+test('a record of a task that is a pipe, or one with a path for a name, is passed over', async () => {
+  await mkdir(join(base, 'processes/background'), { recursive: true });
+  execFileSync('mkfifo', [join(base, 'processes/background/a.json')]);
+  const record = { id: '../../home/x', status: 'exited', exitCode: 0, signal: null, command: 'x', pid: 1 };
+  await writeFile(
+    join(base, 'processes/background/b.json'),
+    JSON.stringify({ ...record, startTime: 1, kernel: 'x' }),
+  );
+  await start();
+  await wake(undefined);
+  expect(await tasks()).toEqual([]);
+});
+
+test('a tree deeper than a path is long does not keep the tools from coming up', async () => {
+  let at = '.';
+  for (let depth = 0; depth < 60; depth += 1) at += `/${'d'.repeat(100)}`;
+  execFileSync('bash', [
+    '-c',
+    `cd "$0" && for d in $(tr / ' ' <<<"$1"); do mkdir -p "$d"; cd "$d"; done`,
+    join(base, 'tmp'),
+    at,
+  ]);
   await start();
   expect(await readdir(join(base, 'tmp'))).toEqual([]);
 });

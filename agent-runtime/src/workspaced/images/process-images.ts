@@ -1,9 +1,11 @@
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { lstat, mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { ProcessImage, RestoreResult } from '../../protocol/tools-api.ts';
 import { syncDirectory } from '../files/atomic-write.ts';
+import { removeTree } from '../files/remove-tree.ts';
 import type { Log } from '../log.ts';
 import { absent } from '../output/retention.ts';
 import { endProcesses } from '../process/session.ts';
@@ -54,7 +56,7 @@ export class ProcessImages {
 
   /** Whether the volume holds images of an earlier pod. */
   async present(): Promise<boolean> {
-    return (await stat(this.#context.folder).catch(absent)) !== undefined;
+    return (await lstat(this.#context.folder).catch(absent)) !== undefined;
   }
 
   /**
@@ -84,7 +86,7 @@ export class ProcessImages {
 
   /** Ends what could not be dumped, if it may, and answers what to say of that. Throws {@link ToolFailure} where it may not. */
   async #lose(target: Target, into: string, cause: unknown): Promise<string> {
-    await rm(into, { recursive: true, force: true });
+    await removeTree(into);
     if (this.#letGo.at(-1) === target) await this.#letGo.pop()?.takeUp();
     const why = `${nameOf(target)} cannot be dumped: ${(cause as Error).message}`;
     if (!(await target.end(why))) throw new ToolFailure('dump_failed', why, { cause });
@@ -119,16 +121,28 @@ export class ProcessImages {
       log.warn('process image not restored', { kind, id, lost });
       outcomes.push({ kind, id, lost });
     };
+    const inTime = AbortSignal.timeout(restoreMs);
+    const seen = new Set<string | number>();
     for (const image of images) {
-      const reason = await this.#obstacle(join(before, folderOf(image)), image, declared);
+      const twice = seen.has(image.pid) || seen.has(folderOf(image));
+      seen.add(image.pid).add(folderOf(image));
+      const reason = twice
+        ? 'the checkpoint names it twice'
+        : await this.#obstacle(join(before, folderOf(image)), image, declared, inTime);
       if (reason === undefined) whole.push(image);
       else lose(image, reason);
     }
     // From here on the processes change the files that the images fit.
-    const used = join(folder, `used-${name}`);
+    const used = join(folder, `used-${randomUUID()}`);
     if (whole.length > 0) {
-      await rename(before, used);
-      await syncDirectory(folder);
+      try {
+        await rename(before, used);
+        await syncDirectory(folder);
+      } catch (error) {
+        // An image that could be used again is not used at all.
+        const why = `its image cannot be marked as used: ${(error as Error).message}`;
+        for (const image of whole.splice(0)) lose(image, why);
+      }
     }
     for (const image of whole) {
       if (performance.now() > until) lose(image, `${restoreMs / 1000} s for restoring were over`);
@@ -138,7 +152,8 @@ export class ProcessImages {
         else lose(image, lost);
       }
     }
-    await this.#remove();
+    // They are no good any more. The next dump tries to remove them again, and so does the next start.
+    await this.#remove().catch((error: unknown) => log.warn('images cannot be removed', { error }));
     return outcomes;
   }
 
@@ -174,12 +189,18 @@ export class ProcessImages {
     folder: string,
     image: ProcessImage,
     declared: readonly ServiceSpec[],
+    inTime: AbortSignal,
   ): Promise<string | undefined> {
     if (image.kind === 'service' && !declared.some((spec) => isDeepStrictEqual(spec, image.service)))
       return 'it is declared otherwise now';
-    if ((await stat(folder).catch(absent)) === undefined)
-      return 'its image is gone: it was used once, or its processes ran on afterwards';
-    return damage(folder, image.files);
+    try {
+      if ((await lstat(folder).catch(absent)) === undefined)
+        return 'its image is gone: it was used once, or its processes ran on afterwards';
+      return await damage(folder, image.files, inTime);
+    } catch (error) {
+      const why = inTime.aborted ? `that took more than ${restoreMs / 1000} s` : (error as Error).message;
+      return `its image cannot be read: ${why}`;
+    }
   }
 
   /** What went wrong; undefined where it runs again. */
@@ -205,7 +226,7 @@ export class ProcessImages {
   async #remove(): Promise<void> {
     const { folder } = this.#context;
     if (!(await this.present())) return;
-    await rm(folder, { recursive: true, force: true });
+    await removeTree(folder);
     await syncDirectory(join(folder, '..'));
   }
 }

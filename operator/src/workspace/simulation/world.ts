@@ -1,4 +1,4 @@
-import type { MessageRecord } from '@dormouse/agent-runtime/protocol';
+import type { ArchiveProgress, MessageRecord } from '@dormouse/agent-runtime/protocol';
 import {
   type AgentMessage,
   type AgentWorkspace,
@@ -46,6 +46,8 @@ export class World {
   volume: Volume = emptyVolume();
   /** Processes on the volume; more than one only where an old one is at rest. */
   agents: SimulatedAgent[] = [];
+  /** What the archive pod answers when it is asked. */
+  archiveProgress: ArchiveProgress | undefined;
   /** What must never happen and did. */
   readonly violations: string[] = [];
   due = 0;
@@ -432,6 +434,8 @@ export class World {
         now: () => this.now,
         expect,
         agent: () => (this.#view.podUID === undefined ? undefined : connection) as never,
+        archivePassword: (repository) => `password of ${repository}`,
+        archiveProgress: async () => this.archiveProgress,
         agentKey: () => 'key',
         egressProxy: () => 'http://gateway.test:8083',
         release: { namespace: 'dormouse-system', operatorOutside: false },
