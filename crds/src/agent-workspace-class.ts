@@ -102,13 +102,9 @@ const managedHook = z.object({
       ...(['PostToolUseFailure', 'Notification', 'Stop'] as const),
     ])
     .meta({ description: 'What is told.' }),
-  matcher: z
-    .string()
-    .max(512)
-    .optional()
-    .meta({
-      description: 'The tools, or what else the event is about: Bash, Edit|Write, mcp__.*. Default: all.',
-    }),
+  matcher: z.string().max(512).optional().meta({
+    description: 'The tools, or what else the event is about: Bash, Edit|Write, mcp__.*. Default: all.',
+  }),
   url: baseUrl.meta({
     description:
       'The server that is asked, with the JSON that hooks are told. agentd asks it by the proxy of the gateway, so egress.allow must list it.',
