@@ -191,6 +191,8 @@ export class Agent {
       slots: new Slots(parallelTurns),
       wakeNote: this.#wakeNote,
       home: options.home,
+      proxies: proxiesOf(options.mounted),
+      begunSessions: new Map(),
       readable: options.readable,
       config: () => this.#config,
       scheduled: () => {
@@ -426,6 +428,10 @@ export class Agent {
   #fault(error: unknown): void {
     this.#options.log.error({ err: error }, 'a message could not be told of again');
   }
+}
+
+function proxiesOf({ egressProxy }: MountedConfig): Record<string, string> {
+  return egressProxy === undefined ? {} : { HTTP_PROXY: egressProxy, HTTPS_PROXY: egressProxy };
 }
 
 /** The process images of the checkpoint that the volume stands on. */

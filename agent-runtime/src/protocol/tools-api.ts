@@ -40,6 +40,11 @@ export const execRequest = z.object({
   cwd: z.string().optional(),
   env: z.record(z.string(), z.string()).optional(),
   timeoutMs: z.int().min(1).max(600_000),
+  /** What the command reads from its standard input. Default: nothing. */
+  stdin: z
+    .string()
+    .max(8 * 1024 * 1024)
+    .optional(),
 });
 export type ExecRequest = z.infer<typeof execRequest>;
 

@@ -82,6 +82,15 @@ export const transcriptEntry = z.looseObject({
   rewind: z.object({ message: z.string() }).optional(),
   /** A prompt that the runtime carries out itself, without asking the model for an answer. */
   builtIn: z.literal('compact').optional(),
+  /** What hooks said with this entry: `stop` ends the turn, `keepsGoing` is what a Stop hook said instead of its end. */
+  hooks: z
+    .object({
+      stop: z.string().optional(),
+      keepsGoing: z.boolean().optional(),
+      /** For a person. */
+      messages: z.array(z.string()).optional(),
+    })
+    .optional(),
   /** Tools that the model looked for, and has from here on. */
   loadedTools: z.array(z.string()).optional(),
   /** The entry that this one is a copy of, in a forked session. */

@@ -30,6 +30,10 @@ export interface SessionHost {
   readonly subagents: Subagents;
   /** Of a session that is a subagent: what it is. */
   readonly subagent?: SubagentRecord;
+  /** The way out of the workspace, by the names that programs know: `HTTPS_PROXY` and the like. */
+  readonly proxies: Readonly<Record<string, string>>;
+  /** Sessions whose SessionStart hooks have run since the daemon started, with what each was told of broken files. */
+  readonly begunSessions: Map<string, string>;
   /** Folders beside the home that may be read unasked. */
   readonly readable: readonly string[];
   config(): RuntimeConfig;

@@ -100,6 +100,9 @@ export interface ToolOutcome {
   taskList?: TaskList;
   /** Of what ran in the background: the ends that this tells. */
   toldBackground?: string[];
+  /** What hooks have for the model, beside the result. */
+  context?: readonly string[];
+  hooks?: NonNullable<TranscriptEntry['hooks']>;
 }
 
 /** One tool as the model sees it and as it is carried out. Inputs are parsed by `input` before anything else sees them. */
