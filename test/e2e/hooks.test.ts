@@ -27,9 +27,9 @@ printf '{"decision":"block","reason":"%s","systemMessage":"round %s"}' "$(printf
 /** A person is asked in the second round. */
 const askHook = `grep -q "step.sh" && [ "$(cat rounds 2>/dev/null)" = 1 ] && [ ! -f asked ] && touch asked && echo '{"hookSpecificOutput":{"permissionDecision":"ask"}}' || true`;
 
-/** Each round works a little: the third takes long, the fourth says what was promised. */
+/** Each round works a little: the third takes until it is killed, the fourth says what was promised. */
 const stepScript = `round=$(($(cat rounds 2>/dev/null || echo 0) + 1)); echo $round > rounds
-[ $round -ne 3 ] || [ -f fast ] || sleep 20
+[ $round -ne 3 ] || [ -f fast ] || sleep 100
 [ $round -lt 4 ] || echo "<promise>ALL DONE</promise>"
 `;
 
@@ -77,7 +77,8 @@ describe('a loop of a Stop hook', () => {
       ...{ apiVersion, kind: 'AgentMessage', metadata: { name: 'answer', namespace } },
       spec: { workspaceRef: { name: 'loop' }, approval: { id: question?.id, decision: 'Allow' } },
     } as Parameters<typeof cluster.create>[0]);
-    await expect.poll(() => rounds('loop').catch(() => ''), { timeout: 60_000, interval: 500 }).toBe('3');
+    const working = () => cluster.exec(workspaces.pod('loop'), 'workspace', ['cat', '/home/agent/rounds']);
+    await expect.poll(async () => (await working()).stdout, { timeout: 60_000, interval: 500 }).toBe('3\n');
     const pod = await cluster.get<Pod>(workspaces.pod('loop'));
     if (pod === undefined) throw new Error('the workspace has no pod');
     await killContainer(pod, 'agent');
