@@ -13,6 +13,7 @@ import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import { agentsFor, begunBy } from './agents.ts';
 import { askAside } from './aside.ts';
 import type { ContentBlock, ToolUse, TranscriptEntry } from './entry.ts';
+import { keepBefore } from './file-changes.ts';
 import { afterTool, beforeTool, insteadOfPerson, parseFor, tellOfQuestion } from './hooks.ts';
 import type { SessionHost } from './host.ts';
 import { decideThroughLinks } from './links.ts';
@@ -198,6 +199,7 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
     seen,
     ...(answers !== undefined && { answers }),
     ...(afterPlan !== undefined && { afterPlan }),
+    keepBefore: (path) => keepBefore(path, host, signal),
     active: () => host.active(),
     hidden: (path) => isReadDenied(path, permissions.deny, scope),
     schedules: schedulesOf(round),
