@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
 import type { FilesRewound } from '../../protocol/state.ts';
-import { bytesResult, writeResult } from '../../protocol/tools-api.ts';
+import { bytesResult, readResult, writeResult } from '../../protocol/tools-api.ts';
 import { ToolRefused } from '../tools/tools-client.ts';
 import type { TranscriptEntry } from './entry.ts';
 import type { SessionHost } from './host.ts';
@@ -122,12 +122,26 @@ async function contentOf(
   signal: AbortSignal,
 ): Promise<Buffer | typeof absent | typeof notKept> {
   try {
-    const { base64 } = await client.call('POST', '/files/bytes', { path, maxBytes: mostKept }, bytesResult, {
-      signal,
-    });
+    const body = { path, maxBytes: mostKept };
+    const { base64 } = await client.call('POST', '/files/bytes', body, bytesResult, { signal });
     return Buffer.from(base64, 'base64');
   } catch (error) {
     if (!(error instanceof ToolRefused)) throw error;
-    return error.code === 'not_found' ? absent : notKept;
+    return error.code === 'not_found' && (await isAbsent(path, { client }, signal)) ? absent : notKept;
+  }
+}
+
+/** Asked in another way: an older `workspaced` may not have the first one, and says `not_found` of that too. */
+async function isAbsent(
+  path: string,
+  { client }: Pick<SessionHost, 'client'>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    await client.call('POST', '/files/read', { path, limit: 1 }, readResult, { signal });
+    return false;
+  } catch (error) {
+    if (!(error instanceof ToolRefused)) throw error;
+    return error.code === 'not_found';
   }
 }

@@ -191,6 +191,11 @@ export class ScriptedTools {
       ];
     }
     if (now === undefined) return [404, { error: { code: 'not_found', message: `${path} does not exist` } }];
+    if (operation === 'bytes')
+      return [
+        200,
+        { base64: Buffer.from(now).toString('base64'), bytes: Buffer.byteLength(now), hash: hash(now) },
+      ];
     return [200, { content: now, totalLines: now.split('\n').length, truncated: false, hash: hash(now) }];
   }
 
