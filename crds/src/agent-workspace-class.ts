@@ -95,6 +95,27 @@ const allowance = z.object({
     .meta({ description: 'The TCP ports. Default: 443.', 'x-kubernetes-list-type': 'set' }),
 });
 
+const managedHook = z.object({
+  event: z
+    .enum([
+      ...(['SessionStart', 'UserPromptSubmit', 'PreToolUse', 'PermissionRequest', 'PostToolUse'] as const),
+      ...(['PostToolUseFailure', 'Notification', 'Stop', 'SubagentStart', 'SubagentStop'] as const),
+    ])
+    .meta({ description: 'What is told.' }),
+  matcher: z.string().max(512).optional().meta({
+    description: 'The tools, or what else the event is about: Bash, Edit|Write, mcp__.*. Default: all.',
+  }),
+  url: baseUrl.meta({
+    description:
+      'The server that is asked, with the JSON that hooks are told. agentd asks it by the proxy of the gateway, so egress.allow must list it.',
+  }),
+  timeoutSeconds: z.int().min(1).max(600).default(30).meta({ description: 'How long the server may take.' }),
+  onFailure: z.enum(['Open', 'Closed']).default('Closed').meta({
+    description:
+      'Whether a prompt or tool call goes on (Open) or is refused when the server cannot be asked.',
+  }),
+});
+
 export const agentWorkspaceClassSpec = z.object({
   images: z
     .object({
@@ -262,6 +283,30 @@ export const agentWorkspaceClassSpec = z.object({
     })
     .prefault({})
     .meta({ description: 'What agents may schedule for themselves, by /loop or with tools.' }),
+  hooks: z
+    .object({
+      workspace: z.enum(['Permitted', 'Run', 'Off']).default('Permitted').meta({
+        description:
+          'Which hooks from files of the workspace run, in the container of the tools: Permitted those whose command the tool Bash might run without asking, Run all, Off none. The model can write these files.',
+      }),
+      mayAllow: z.boolean().default(false).meta({
+        description:
+          'Whether such hooks may let a tool call through that the rules would ask a person about. The model can write these files.',
+      }),
+      onFailure: z.enum(['Open', 'Closed']).default('Open').meta({
+        description:
+          'Whether a prompt or tool call goes on (Open) or is refused when such a hook fails or runs into its timeout. Closed holds whatever the file says.',
+      }),
+      stopBlocks: z.int().min(0).max(10000).default(8).meta({
+        description:
+          'How often Stop hooks may keep the agent going on one message while it uses no tool. agent.maxTurns holds besides.',
+      }),
+      managed: z.array(managedHook).max(32).optional().meta({
+        description: 'Hooks that no workspace sees or can switch off. They may let tool calls through.',
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'What is asked before and after the agent does something.' }),
   egress: z
     .object({
       allow: z.array(allowance).max(128).optional().meta({

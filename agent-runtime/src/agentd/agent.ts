@@ -29,6 +29,7 @@ import { WakeNote } from './session/wake-note.ts';
 import { busyReasons } from './state/busy-reasons.ts';
 import { StateBoard } from './state/state-board.ts';
 import { AppendLog } from './storage/append-log.ts';
+import { FileHistory } from './storage/file-history.ts';
 import { StorageHealth } from './storage/health.ts';
 import { type Layout, layoutOf, makeFolders } from './storage/layout.ts';
 import { setAside } from './storage/set-aside.ts';
@@ -191,6 +192,9 @@ export class Agent {
       slots: new Slots(parallelTurns),
       wakeNote: this.#wakeNote,
       home: options.home,
+      fileHistory: new FileHistory(layout.fileHistory),
+      proxies: proxiesOf(options.mounted),
+      begunSessions: new Map(),
       readable: options.readable,
       config: () => this.#config,
       scheduled: () => {
@@ -426,6 +430,10 @@ export class Agent {
   #fault(error: unknown): void {
     this.#options.log.error({ err: error }, 'a message could not be told of again');
   }
+}
+
+function proxiesOf({ egressProxy }: MountedConfig): Record<string, string> {
+  return egressProxy === undefined ? {} : { HTTP_PROXY: egressProxy, HTTPS_PROXY: egressProxy };
 }
 
 /** The process images of the checkpoint that the volume stands on. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { hooksConfig } from './hooks.ts';
 import { mcpConfig } from './mcp.ts';
 
 /** The checkpoint of another workspace that the volume of a fork is a copy of. */
@@ -40,6 +41,8 @@ export const runtimeConfig = z.object({
     ask: z.array(z.string()).default([]),
     deny: z.array(z.string()),
   }),
+  /** Absent: as a class says by itself. */
+  hooks: hooksConfig.optional(),
   services: z.array(
     z.object({
       name: z.string(),

@@ -35,7 +35,24 @@ export type SessionDetail = z.infer<typeof sessionDetail>;
 export const sessionChange = z.object({ title: z.string().trim().min(1).max(200) });
 
 /** Body of `POST /v1/sessions/:id/rewind`: the conversation is again as it was before this message. */
-export const sessionRewind = z.object({ message: z.string().min(1).max(253) });
+export const sessionRewind = z.object({
+  message: z.string().min(1).max(253),
+  /** Whether files that tools changed since are again what they were; what commands changed is not known. */
+  files: z.boolean().default(false),
+});
+
+/** What became of the files, by their absolute paths. */
+export const filesRewound = z.object({
+  restored: z.array(z.string()),
+  /** They were not there before. */
+  removed: z.array(z.string()),
+  left: z.array(z.object({ path: z.string(), reason: z.string() })),
+});
+export type FilesRewound = z.infer<typeof filesRewound>;
+
+/** Answer of `POST /v1/sessions/:id/rewind`. */
+export const sessionRewound = sessionDetail.extend({ files: filesRewound.optional() });
+export type SessionRewound = z.infer<typeof sessionRewound>;
 
 export const checkpointState = z.object({
   sequence: z.int().min(1),

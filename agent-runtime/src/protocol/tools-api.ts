@@ -14,6 +14,7 @@
  * | `DELETE /background/ID` | - | `backgroundTask`, after its process group has ended |
  * | `POST /files/read` `…/write` `…/edit` `…/glob` `…/grep` | `…Request` | `…Result`, or 4xx `toolError` |
  * | `POST /files/resolve` | `resolveRequest` | `resolveResult` |
+ * | `POST /files/remove` | `removeRequest` | `{}` |
  * | `POST /files/bytes` | `bytesRequest` | `bytesResult`: a whole file, such as an image |
  * | `POST /files/collect` | `collectRequest` | `collectResult`: many small files in one answer; what is not there is left out |
  * | `POST /fetch` | `fetchRequest` | `fetchResult`: a page from outside as text, by the proxy of the workspace |
@@ -40,6 +41,11 @@ export const execRequest = z.object({
   cwd: z.string().optional(),
   env: z.record(z.string(), z.string()).optional(),
   timeoutMs: z.int().min(1).max(600_000),
+  /** What the command reads from its standard input. Default: nothing. */
+  stdin: z
+    .string()
+    .max(8 * 1024 * 1024)
+    .optional(),
 });
 export type ExecRequest = z.infer<typeof execRequest>;
 
@@ -129,6 +135,11 @@ export const writeRequest = z.object({
   content: z.string(),
   /** Write only if the file still has this hash; otherwise `changed`. */
   expectedHash: z.string().optional(),
+});
+export const removeRequest = z.object({
+  path: z.string(),
+  /** Remove only if the file still has this hash; otherwise `changed`. */
+  expectedHash: z.string(),
 });
 export const writeResult = z.object({ created: z.boolean(), bytes: z.int().min(0), hash: z.string() });
 

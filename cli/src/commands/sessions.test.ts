@@ -76,7 +76,20 @@ it('names one, and takes messages back', async () => {
     code: 0,
     out: 'session review goes on from before message m2\n',
   });
-  expect(gateway.asked.at(-1)).toMatchObject({ method: 'POST', body: '{"message":"m2"}' });
+  expect(gateway.asked.at(-1)).toMatchObject({ method: 'POST', body: '{"message":"m2","files":false}' });
+});
+
+it('puts files back where that is asked for, and says which', async () => {
+  const left = [{ path: '/home/agent/c', reason: 'something else has changed it since' }];
+  const files = { restored: ['/home/agent/a'], removed: ['/home/agent/b'], left };
+  answering('agent/sessions/review/rewind', { ...session, files });
+  expect(await person.run('sessions', 'ada', 'review', '--rewind', 'm2', '--files')).toMatchObject({
+    code: 0,
+    out:
+      'session review goes on from before message m2\nput back: /home/agent/a\nremoved: /home/agent/b\n' +
+      'left as it is: /home/agent/c: something else has changed it since\n',
+  });
+  expect(gateway.asked.at(-1)).toMatchObject({ method: 'POST', body: '{"message":"m2","files":true}' });
 });
 
 it('says why not, and what is missing', async () => {
@@ -90,6 +103,11 @@ it('says why not, and what is missing', async () => {
     code: 7,
     err: 'error: Session review works on a message: stop it, or wait for its end\n',
   });
-  for (const args of [['--title', 'x'], ['review'], ['review', '--title', 'x', '--rewind', 'm']])
+  for (const args of [
+    ['--title', 'x'],
+    ['review'],
+    ['review', '--files'],
+    ['review', '--title', 'x', '--rewind', 'm'],
+  ])
     expect((await person.run('sessions', 'ada', ...args)).code).toBe(2);
 });

@@ -1,4 +1,9 @@
-import { type SessionDetail, sessionDetail } from '@dormouse/agent-runtime/protocol';
+import {
+  type SessionDetail,
+  type SessionRewound,
+  sessionDetail,
+  sessionRewound,
+} from '@dormouse/agent-runtime/protocol';
 import { Command } from 'commander';
 import { z } from 'zod';
 import { Failure } from '../failure.ts';
@@ -14,6 +19,7 @@ import { gatewayOptions, wakeThrough, withGateway } from './gateway-access.ts';
 interface Options {
   title?: string;
   rewind?: string;
+  files?: boolean;
   timeout: number;
   output?: 'json' | 'yaml' | 'wide';
 }
@@ -28,8 +34,9 @@ export function sessionsCommand(around: Surroundings): Command {
     .option('--title <text>', 'call it so')
     .option(
       '--rewind <message>',
-      'take back this message and what followed: the conversation goes on from before it. Files stay as they are',
+      'take back this message and what followed: the conversation goes on from before it',
     )
+    .option('--files', 'with --rewind: undo what tools changed in files since; what commands did stays')
     .addOption(timeoutOption())
     .addOption(formatOption(['json', 'yaml', 'wide']));
   for (const option of gatewayOptions()) command.addOption(option);
@@ -47,6 +54,7 @@ export function sessionsCommand(around: Surroundings): Command {
     ['dormouse sessions ada default --title "the release"', 'name one'],
     ['dormouse messages ada', 'the messages, to take one back'],
     ['dormouse sessions ada default --rewind ada-x7k2p', 'as if it and what followed had not been said'],
+    ['dormouse sessions ada default --rewind ada-x7k2p --files', 'and files as they were before it'],
   ]);
 }
 
@@ -55,12 +63,13 @@ interface Change {
   method: 'PATCH' | 'POST';
   path: string;
   body: object;
-  done: (session: SessionDetail) => string;
+  done: (session: SessionRewound) => string;
 }
 
 /** @throws Failure `usage` */
-function mustFit(session: string | undefined, { title, rewind, output }: Options): void {
+function mustFit(session: string | undefined, { title, rewind, files, output }: Options): void {
   const changes = [title, rewind].filter((each) => each !== undefined).length;
+  if (files === true && rewind === undefined) throw new Failure('usage', '--files goes with --rewind');
   if (changes > 1) throw new Failure('usage', 'one change at a time: --title or --rewind');
   if (changes > 0 && session === undefined) throw new Failure('usage', 'which session? Its name is missing');
   if (changes > 0 && output !== undefined)
@@ -69,7 +78,10 @@ function mustFit(session: string | undefined, { title, rewind, output }: Options
     throw new Failure('usage', 'what shall become of the session? --title or --rewind is missing');
 }
 
-function changeOf(session: string | undefined, { title, rewind }: Options): Change | undefined {
+function changeOf(
+  session: string | undefined,
+  { title, rewind, files = false }: Options,
+): Change | undefined {
   if (title !== undefined)
     return {
       method: 'PATCH',
@@ -81,11 +93,23 @@ function changeOf(session: string | undefined, { title, rewind }: Options): Chan
     return {
       method: 'POST',
       path: '/rewind',
-      body: { message: rewind },
-      done: () => `session ${session} goes on from before message ${rewind}`,
+      body: { message: rewind, files },
+      done: (changed) =>
+        [`session ${session} goes on from before message ${rewind}`, ...filesText(changed)].join('\n'),
     };
   }
   return undefined;
+}
+
+/** What became of files, a line each. */
+function filesText({ files }: SessionRewound): string[] {
+  if (files === undefined) return [];
+  const lines = [
+    ...files.restored.map((path) => `put back: ${path}`),
+    ...files.removed.map((path) => `removed: ${path}`),
+    ...files.left.map(({ path, reason }) => `left as it is: ${path}: ${reason}`),
+  ];
+  return lines.length === 0 ? ['no tool has changed a file since'] : lines;
 }
 
 async function alter(
@@ -96,7 +120,7 @@ async function alter(
   { method, path, body, done }: Change,
 ): Promise<void> {
   const whole = pathAt({ namespace, name }, `agent/sessions/${encodeURIComponent(session)}${path}`);
-  const changed = await gateway.json(sessionDetail, whole, { method, body, signal: around.signal });
+  const changed = await gateway.json(sessionRewound, whole, { method, body, signal: around.signal });
   around.out(`${done(changed)}\n`);
 }
 

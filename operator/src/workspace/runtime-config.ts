@@ -47,6 +47,13 @@ export function buildRuntimeConfig(
       ask: spec.permissions.ask ?? [],
       deny: spec.permissions.deny ?? [],
     },
+    hooks: {
+      ...spec.hooks,
+      managed: (spec.hooks.managed ?? []).map(({ matcher, ...hook }) => ({
+        ...hook,
+        ...(matcher === undefined ? {} : { matcher }),
+      })),
+    },
     services: effective.services.map(({ name, command, port, restart }) => ({
       name,
       command,

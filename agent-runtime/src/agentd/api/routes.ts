@@ -10,11 +10,13 @@ import {
   sessionChange,
   sessionDetail,
   sessionRewind,
+  sessionRewound,
 } from '../../protocol/state.ts';
 import { FileRefused } from '../../regular-file/regular-file.ts';
 import type { Agent } from '../agent.ts';
 import { transcriptEntry } from '../session/entry.ts';
 import type { Session } from '../session/session.ts';
+import { ToolsUnavailable } from '../tools/tools-client.ts';
 import { HttpError } from './error.ts';
 import { streamEvents } from './event-stream.ts';
 import { fileRoutes, wholeNumber } from './file-routes.ts';
@@ -219,13 +221,17 @@ function conversation(agent: Agent): Route[] {
       method: 'POST',
       path: '/v1/sessions/:id/rewind',
       summary:
-        'Takes back a message and what followed it: the conversation goes on from before it. Files stay as they are.',
+        'Takes back a message and what followed it: the conversation goes on from before it. With `files`, what tools changed in files since is undone, too; a file that something else changed is left and named.',
       body: sessionRewind,
-      answers: { 200: session },
+      answers: { 200: { description: 'The session, and what became of the files.', schema: sessionRewound } },
       handle: async ({ params, body }) => {
         agent.mustTakeWork();
         const rewound = sessionOf(agent, params);
-        const result = await rewound.rewind(body.message);
+        const result = await rewound.rewind(body.message, body).catch((error: unknown) => {
+          if (error instanceof ToolsUnavailable)
+            throw new HttpError('unavailable', `${error.message}. Nothing was taken back.`);
+          throw error;
+        });
         if (result === 'busy')
           throw new HttpError(
             'conflict',
@@ -233,7 +239,7 @@ function conversation(agent: Agent): Route[] {
           );
         if (result === 'unknown')
           throw new HttpError('not_found', `Session ${params.id} has no message ${body.message}.`);
-        return { status: 200, body: rewound.detail() };
+        return { status: 200, body: { ...rewound.detail(), ...result } };
       },
     }),
     route({

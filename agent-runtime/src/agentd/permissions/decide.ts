@@ -9,7 +9,11 @@ export type { Access, PermissionScope } from './access.ts';
 
 type Permissions = RuntimeConfig['permissions'];
 
-export type Permission = { verdict: 'allow' } | { verdict: 'ask' } | { verdict: 'deny'; reason: string };
+export type Permission =
+  | { verdict: 'allow' }
+  /** `person`: nothing may answer in a person's place, as an ask rule names it or the call is itself a question. */
+  | { verdict: 'ask'; person?: true }
+  | { verdict: 'deny'; reason: string };
 
 /**
  * What the rules and the mode say about one tool call. A deny rule that matches any part wins over everything, an ask rule
@@ -20,9 +24,9 @@ export type Permission = { verdict: 'allow' } | { verdict: 'ask' } | { verdict: 
 export function decide(access: Access, permissions: Permissions, scope: PermissionScope): Permission {
   const denied = ruleFor(access, permissions.deny, scope);
   if (denied !== undefined) return { verdict: 'deny', reason: `the rule ${denied.text} forbids it` };
-  if (ruleFor(access, permissions.ask, scope) !== undefined) return asked(permissions);
+  if (ruleFor(access, permissions.ask, scope) !== undefined) return askedOfPerson(permissions);
   // Nobody but a person can answer, in any mode. What is no plan mode has no plan to approve: the tool says so.
-  if (access.kind === 'question') return asked(permissions);
+  if (access.kind === 'question') return askedOfPerson(permissions);
   if (access.kind === 'plan')
     return permissions.mode === 'plan' ? presented(permissions) : { verdict: 'allow' };
   // A skill is text, and so is a subagent's task; what they lead to is decided on when it comes.
@@ -40,8 +44,13 @@ function asked({ mode }: Permissions): Permission {
   return { verdict: 'deny', reason: 'no rule allows it, and in the mode dontAsk nobody is asked' };
 }
 
+function askedOfPerson(permissions: Permissions): Permission {
+  const permission = asked(permissions);
+  return permission.verdict === 'ask' ? { ...permission, person: true } : permission;
+}
+
 function presented(permissions: Permissions): Permission {
-  if (permissions.afterPlan !== undefined) return asked(permissions);
+  if (permissions.afterPlan !== undefined) return askedOfPerson(permissions);
   return { verdict: 'deny', reason: 'the class of this workspace allows no mode but plan' };
 }
 

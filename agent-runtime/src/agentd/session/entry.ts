@@ -56,7 +56,14 @@ export const transcriptEntry = z.looseObject({
   /** The key of the message that this prompt is: what makes it enter exactly once. */
   messageKey: z.string().optional(),
   /** With a tool result: what the tool saw of a file, so that an edit can be held against it. */
-  toolUseResult: z.looseObject({ path: z.string().optional(), hash: z.string().optional() }).optional(),
+  toolUseResult: z
+    .looseObject({
+      path: z.string().optional(),
+      hash: z.string().optional(),
+      /** Where the tool changed it: what it was before, by the hash of what is kept; `absent`; or `not kept`. */
+      before: z.string().optional(),
+    })
+    .optional(),
   /** Ids of background tasks, and keys of messages to subagents in the background, whose end this told the model. */
   toldBackground: z.array(z.string()).optional(),
   /** What the subagents whose results these are have cost; their own transcripts have the details. */
@@ -82,6 +89,15 @@ export const transcriptEntry = z.looseObject({
   rewind: z.object({ message: z.string() }).optional(),
   /** A prompt that the runtime carries out itself, without asking the model for an answer. */
   builtIn: z.literal('compact').optional(),
+  /** What hooks said with this entry: `stop` ends the turn, `keepsGoing` is what a Stop hook said instead of its end. */
+  hooks: z
+    .object({
+      stop: z.string().optional(),
+      keepsGoing: z.boolean().optional(),
+      /** For a person. */
+      messages: z.array(z.string()).optional(),
+    })
+    .optional(),
   /** Tools that the model looked for, and has from here on. */
   loadedTools: z.array(z.string()).optional(),
   /** The entry that this one is a copy of, in a forked session. */

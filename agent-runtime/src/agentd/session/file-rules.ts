@@ -1,27 +1,28 @@
 import { problemsOf, type RulesFile } from '../permissions/file-rules.ts';
-import { loadSettings } from '../settings/load.ts';
+import { type LoadedSettings, loadSettings } from '../settings/load.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import type { SessionHost } from './host.ts';
 import type { SessionLogs } from './logs.ts';
 import { projectOf } from './scope.ts';
 
-/**
- * What the settings files of a workspace forbid and have asked, for one turn. Where they cannot be read there is nothing: no
- * tool that could be kept from anything answers either.
- */
-export async function rulesOfFiles(
+/** The settings files around a session. Where they cannot be read there is nothing but a sentence that says so. */
+export async function settingsOf(
   where: { logs: SessionLogs; host: SessionHost },
   signal: AbortSignal,
-): Promise<RulesFile[]> {
+): Promise<LoadedSettings> {
   const { client, home, log } = where.host;
   try {
     const { files, problems } = await loadSettings(projectOf(where), home, client, signal);
-    const rules = files.map(({ path, settings }) => ({ path, permissions: settings.permissions }));
-    problems.push(...problemsOf(rules));
+    problems.push(...problemsOf(rulesOf(files)));
     if (problems.length > 0) log.warn({ problems }, 'settings files are not as they should be');
-    return rules;
+    return { files, problems };
   } catch (error) {
-    if (error instanceof ToolRefused || error instanceof ToolsUnavailable) return [];
-    throw error;
+    if (!(error instanceof ToolRefused || error instanceof ToolsUnavailable)) throw error;
+    return { files: [], problems: [`The settings of the workspace cannot be read: ${error.message}.`] };
   }
+}
+
+/** What settings files forbid and have asked. */
+export function rulesOf(files: LoadedSettings['files']): RulesFile[] {
+  return files.map(({ path, settings }) => ({ path, permissions: settings.permissions }));
 }

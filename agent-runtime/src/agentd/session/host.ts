@@ -5,6 +5,7 @@ import type { ScheduleState } from '../../protocol/state.ts';
 import type { BackgroundTasks } from '../background/background-tasks.ts';
 import type { McpServers } from '../mcp/servers.ts';
 import type { PatientModel } from '../model/patient-model.ts';
+import type { FileHistory } from '../storage/file-history.ts';
 import type { StorageHealth } from '../storage/health.ts';
 import type { SubagentRecord } from '../subagents/record.ts';
 import type { Subagents } from '../subagents/subagents.ts';
@@ -27,9 +28,14 @@ export interface SessionHost {
   readonly slots: Slots;
   readonly wakeNote: WakeNote;
   readonly home: string;
+  readonly fileHistory: FileHistory;
   readonly subagents: Subagents;
   /** Of a session that is a subagent: what it is. */
   readonly subagent?: SubagentRecord;
+  /** The way out of the workspace, by the names that programs know: `HTTPS_PROXY` and the like. */
+  readonly proxies: Readonly<Record<string, string>>;
+  /** Sessions whose SessionStart hooks have run since the daemon started, with what each was told of broken files. */
+  readonly begunSessions: Map<string, string>;
   /** Folders beside the home that may be read unasked. */
   readonly readable: readonly string[];
   config(): RuntimeConfig;

@@ -12,6 +12,22 @@ export const inboxRecord = z.discriminatedUnion('type', [
   messageRequest.extend({ type: z.literal('message'), receivedAt: z.string() }),
   /** A tool is about to start. If no result follows in the transcript, nobody knows how far it came. */
   z.object({ type: z.literal('tool'), toolUseId: z.string(), at: z.string() }),
+  /** What PreToolUse hooks said of a call: they are not asked again. */
+  z.object({
+    type: z.literal('hooked'),
+    toolUseId: z.string(),
+    at: z.string(),
+    decision: z.enum(['allow', 'ask', 'deny']).optional(),
+    reason: z.string().optional(),
+    /** The input that the call has instead of its own. */
+    input: z.record(z.string(), z.unknown()).optional(),
+    /** For the model, beside the result. */
+    context: z.array(z.string()),
+    /** For a person. */
+    messages: z.array(z.string()),
+    /** The turn ends here, for this reason. */
+    stop: z.string().optional(),
+  }),
   /** A person must decide before a tool may start. */
   approvalRequest.extend({ type: z.literal('approval') }),
   z.object({

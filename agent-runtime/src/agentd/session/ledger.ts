@@ -42,6 +42,8 @@ export class Ledger {
   readonly approvals = new Map<string, LedgerApproval>();
   /** Tool calls that were started at some time. */
   readonly startedTools = new Set<string>();
+  /** What PreToolUse hooks said of calls. */
+  readonly hookedTools = new Map<string, Extract<InboxRecord, { type: 'hooked' }>>();
   /** Tool calls that have a result. */
   readonly #answeredTools = new Set<string>();
   /** Background tasks, and messages to subagents in the background, whose end the model has been told. */
@@ -129,6 +131,10 @@ export class Ledger {
       }
       case 'tool':
         this.startedTools.add(record.toolUseId);
+        this.#touch(record.at);
+        break;
+      case 'hooked':
+        this.hookedTools.set(record.toolUseId, record);
         this.#touch(record.at);
         break;
       case 'approval': {

@@ -51,6 +51,12 @@ export class SessionLogs {
     );
   }
 
+  /** The entries from the prompt of a message on. */
+  async since(key: string): Promise<TranscriptEntry[]> {
+    const range = this.ledger.turnRange(key);
+    return range === undefined ? [] : this.#read(range.from, this.transcript.length);
+  }
+
   /** The entries of one message's turn. */
   async turn(key: string): Promise<TranscriptEntry[]> {
     const range = this.ledger.turnRange(key);

@@ -1,5 +1,8 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startRealTools } from '../testing/real-tools.ts';
 import { type RunningAgent, TestWorkspace } from '../testing/workspace.ts';
 import { liveEntries } from './compaction.ts';
 import type { TranscriptEntry } from './entry.ts';
@@ -143,4 +146,104 @@ it('a part of the transcript that begins at liveFrom holds the same conversation
     }),
     { numRuns: 500 },
   );
+});
+
+describe('with its files', () => {
+  let endTools: Awaited<ReturnType<typeof startRealTools>>;
+  let agent: RunningAgent;
+  beforeEach(async () => {
+    workspace = await TestWorkspace.create();
+    endTools = await startRealTools(workspace, '/bin/false');
+    agent = await workspace.start();
+  });
+  afterEach(() => endTools());
+  const place = (path: string) => join(workspace?.home ?? '', path);
+  const text = (path: string) => readFile(place(path), 'utf8').catch(() => undefined);
+  const rewind = async (message: string) => {
+    const { status, body } = await agent.call('POST', '/v1/sessions/main/rewind', { message, files: true });
+    expect(status).toBe(200);
+    return (
+      body as { files: { restored: string[]; removed: string[]; left: { path: string; reason: string }[] } }
+    ).files;
+  };
+  const editLine = (path: string, from: string, to: string) =>
+    `read ${path}\ntool Edit ${JSON.stringify({ file_path: path, old_string: from, new_string: to })}`;
+
+  it('puts back what tools changed since, its subagents too, and removes what they made', async () => {
+    await workspace?.put('a.txt', 'one\n');
+    await workspace?.put('b.txt', 'kept\n');
+    await say(agent, 'm1', editLine('a.txt', 'one', 'two'));
+    const task = {
+      description: 'edit',
+      prompt: `${editLine('b.txt', 'kept', 'changed')}\nwrite made.txt: x`,
+    };
+    await say(agent, 'm2', `${editLine('a.txt', 'two', 'three')}\ntool Agent ${JSON.stringify(task)}`);
+    await say(agent, 'm3', editLine('a.txt', 'three', 'four'));
+    expect(await Promise.all(['a.txt', 'b.txt', 'made.txt'].map(text))).toEqual(['four\n', 'changed\n', 'x']);
+    await agent.stop();
+    agent = (await workspace?.start()) as RunningAgent;
+    const files = await rewind('m2');
+    expect(await Promise.all(['a.txt', 'b.txt', 'made.txt'].map(text))).toEqual([
+      'two\n',
+      'kept\n',
+      undefined,
+    ]);
+    expect(files).toEqual({
+      restored: [place('a.txt'), place('b.txt')],
+      removed: [place('made.txt')],
+      left: [],
+    });
+    // The session knows the file as it is again.
+    await say(agent, 'm4', editLine('a.txt', 'two', 'five'));
+    expect(await text('a.txt')).toBe('five\n');
+    // A second time it is as if nothing had been said in between.
+    await rewind('m1');
+    expect(await text('a.txt')).toBe('one\n');
+  });
+
+  it('comes to the same when it is asked for again, as after a crash in between', async () => {
+    await workspace?.put('a.txt', 'one\n');
+    await say(agent, 'm1', `${editLine('a.txt', 'one', 'two')}\nwrite made.txt: x`);
+    await writeFile(place('a.txt'), 'one\n');
+    await rm(place('made.txt'));
+    expect(await rewind('m1')).toEqual({
+      restored: [place('a.txt')],
+      removed: [place('made.txt')],
+      left: [],
+    });
+    expect(await text('a.txt')).toBe('one\n');
+  });
+
+  it('leaves alone, and names, what something else changed since, and what was not kept', async () => {
+    await workspace?.put('a.txt', 'one\n');
+    await workspace?.put('large.txt', `one\n${'x'.repeat(1024 * 1024)}`);
+    await say(
+      agent,
+      'm1',
+      `${editLine('a.txt', 'one', 'two')}\n${editLine('large.txt', 'one', 'two')}\nwrite made.txt: x`,
+    );
+    await say(agent, 'm2', 'run: echo mine >> a.txt; echo mine >> made.txt');
+    const { restored, removed, left } = await rewind('m1');
+    expect([restored, removed]).toEqual([[], []]);
+    expect(left).toEqual([
+      { path: place('a.txt'), reason: 'something else has changed it since' },
+      { path: place('large.txt'), reason: expect.stringContaining('is not kept') },
+      { path: place('made.txt'), reason: 'something else has changed it since' },
+    ]);
+    expect(await text('a.txt')).toBe('two\nmine\n');
+  });
+
+  it('takes nothing back where the tools are away', { timeout: 40_000 }, async () => {
+    await say(agent, 'm1', 'write made.txt: x');
+    await endTools();
+    const { status, body } = await agent.call('POST', '/v1/sessions/main/rewind', {
+      message: 'm1',
+      files: true,
+    });
+    expect({ status, body }).toMatchObject({
+      status: 503,
+      body: { error: { message: expect.stringContaining('Nothing was taken back') } },
+    });
+    expect((await agent.transcript()).some((entry) => entry.rewind !== undefined)).toBe(false);
+  });
 });

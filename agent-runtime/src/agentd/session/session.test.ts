@@ -156,7 +156,7 @@ describe('tools of one answer', () => {
     await workspace.tools.close();
     await agent.stateWhen((state) => state.tools === 'unavailable');
     await agent.send('m1', 'run: echo back');
-    await agent.until('m1', (record) => record.phase === 'Working');
+    await agent.stateWhen((state) => state.busy);
     // A restart of the container, well within the patience of a call.
     await workspace.tools.listen(workspace.socketPath);
     expect((await agent.settled('m1')).reply?.text).toBe('back');

@@ -1,15 +1,17 @@
 import type { ApprovalDecision } from '../../protocol/agent-api.ts';
 import type { MessageRecord, MessageRequest } from '../../protocol/messages.ts';
-import type { RuntimeState, SessionDetail } from '../../protocol/state.ts';
+import type { FilesRewound, RuntimeState, SessionDetail } from '../../protocol/state.ts';
 import type { Schedule } from '../schedule/schedule.ts';
 import { type TranscriptEntry, textOf } from './entry.ts';
+import { changedFiles, restoreFiles } from './file-changes.ts';
 import type { SessionHost } from './host.ts';
 import type { InboxRecord } from './inbox-record.ts';
 import type { LedgerMessage } from './ledger.ts';
 import type { SessionLogs } from './logs.ts';
 import { turnOf } from './step.ts';
-import { Turn, turnUsage } from './turn.ts';
+import { Turn } from './turn.ts';
 import { TurnAborted } from './turn-aborted.ts';
+import { turnUsage } from './usage.ts';
 import { EntryWriter } from './write-entry.ts';
 
 type SessionState = RuntimeState['sessions'][number];
@@ -21,6 +23,8 @@ function firedKey(schedule: string, at: string): string {
 
 /** So long a rewind waits for a volume that is full. */
 const rewindPatienceMs = 5_000;
+/** So long it may take to put files back. */
+const filesPatienceMs = 120_000;
 
 /**
  * What became of an answer. `decided-before`: another one was first. `expired`: the call waits no longer, as its turn was
@@ -96,10 +100,14 @@ export class Session {
   }
 
   /**
-   * Takes back a message and everything after it, when this is on disk: the next message goes on from before it. Files and what tools did stay as they
-   * are. `busy`: a message is open. `unknown`: the conversation has no such message.
+   * Takes back a message and everything after it, when this is on disk: the next message goes on from before it. With `files` those
+   * that tools changed since are put back first; else, as what commands and other tools did, they stay as they are. `busy`: a message
+   * is open. `unknown`: the conversation has no such message. Rejects with `ToolsUnavailable`, and then the conversation is as it was.
    */
-  async rewind(message: string): Promise<'rewound' | 'busy' | 'unknown'> {
+  async rewind(
+    message: string,
+    { files }: { files: boolean },
+  ): Promise<{ files?: FilesRewound } | 'busy' | 'unknown'> {
     const { ledger } = this.logs;
     if (this.busy || ledger.open().length > 0) return 'busy';
     if (!ledger.hasPrompt(message)) return 'unknown';
@@ -107,16 +115,29 @@ export class Session {
     // While it is being written no turn begins.
     this.#arriving += 1;
     try {
+      const changed = files ? changedFiles(await this.#since(message)) : [];
+      const signal = AbortSignal.timeout(filesPatienceMs);
+      const rewound = files ? await restoreFiles(changed, this.#host, signal) : undefined;
       const text = `The conversation goes on from before message ${message}.`;
       await writer.write(
         { message: { role: 'user', content: [{ type: 'text', text }] }, rewind: { message } },
         AbortSignal.timeout(rewindPatienceMs),
       );
+      return rewound === undefined ? {} : { files: rewound };
     } finally {
       this.#arriving -= 1;
+      this.kick();
     }
-    this.kick();
-    return 'rewound';
+  }
+
+  /** Entries of the session and of its subagents from a message on, in the order of time. */
+  async #since(message: string): Promise<TranscriptEntry[]> {
+    const own = await this.logs.since(message);
+    const from = own[0]?.timestamp ?? '';
+    const subagents = this.#host.subagents.all().filter(({ record }) => record.session === this.id);
+    const theirs = await Promise.all(subagents.map(({ session }) => session.logs.entries()));
+    const entries = [...own, ...theirs.flat().filter(({ timestamp }) => timestamp >= from)];
+    return entries.sort((a, b) => a.timestamp.localeCompare(b.timestamp));
   }
 
   /** Whether a prompt that this schedule gave is not settled. */

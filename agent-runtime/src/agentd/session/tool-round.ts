@@ -1,17 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import type { RuntimeConfig } from '../../protocol/config.ts';
 import type { ApprovalRequest } from '../../protocol/messages.ts';
+import { reminder } from '../context/reminder.ts';
+import type { SessionHooks } from '../hooks/session-hooks.ts';
 import { ModelRefused } from '../model/patient-model.ts';
 import { isReadDenied } from '../permissions/decide.ts';
 import { StorageError } from '../storage/health.ts';
-import { mayUse } from '../subagents/narrow.ts';
-import { type ParsedCall, parseCall } from '../tools/registry.ts';
+import type { ParsedCall } from '../tools/registry.ts';
 import { emptyList } from '../tools/task-list/list.ts';
 import { failed, type ToolContext, type ToolOutcome } from '../tools/tool.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import { agentsFor, begunBy } from './agents.ts';
 import { askAside } from './aside.ts';
-import type { ToolUse, TranscriptEntry } from './entry.ts';
+import type { ContentBlock, ToolUse, TranscriptEntry } from './entry.ts';
+import { keepBefore } from './file-changes.ts';
+import { afterTool, beforeTool, insteadOfPerson, parseFor, tellOfQuestion } from './hooks.ts';
 import type { SessionHost } from './host.ts';
 import { decideThroughLinks } from './links.ts';
 import type { SessionLogs } from './logs.ts';
@@ -40,6 +43,7 @@ export interface RoundContext {
   seen: Map<string, string>;
   /** Tool calls under way; those of a round are added and taken away. */
   calls: Set<string>;
+  hooks: SessionHooks;
 }
 
 /** Said of a call that was under way when something ended it. It is for the model to find out what it did, never for us to run it again. */
@@ -98,25 +102,31 @@ async function carryOutAndWrite(it: Runnable, round: RoundContext): Promise<void
   }
 }
 
-async function judge(call: ToolUse, cut: boolean, round: RoundContext): Promise<Judged> {
+async function judge(asked: ToolUse, cut: boolean, round: RoundContext): Promise<Judged> {
   const { ledger } = round.logs;
-  const answer = (outcome: ToolOutcome): Judged => ({ kind: 'answer', call, outcome });
-  const { subagent } = round.host;
-  const parsed = parseCall(call.name, call.input, round.host.mcp.tools(), subagent && mayUse(subagent));
+  const answer = (outcome: ToolOutcome): Judged => ({ kind: 'answer', call: asked, outcome });
+  const given = parseFor(round, asked.name, asked.input);
   // Nothing of this session runs while a round begins, so a call that was started and has no result was cut off.
-  const resumes = 'tool' in parsed && (parsed.tool.resumes === true || begunBy(round, call.id) !== undefined);
-  if (ledger.startedTools.has(call.id) && !resumes)
+  const resumes = 'tool' in given && (given.tool.resumes === true || begunBy(round, asked.id) !== undefined);
+  if (ledger.startedTools.has(asked.id) && !resumes)
     return answer(failed(interrupted('the workspace restarted')));
   if (cut)
     return answer(
       failed('This call was not run: your answer ended before it was complete. Make it shorter.'),
     );
-  if ('problem' in parsed) return answer(failed(parsed.problem));
+  if ('problem' in given) return answer(failed(given.problem));
+  const { call, parsed, said } = await beforeTool(asked, given, round);
+  if (said?.stop !== undefined)
+    return answer({ ...failed(`Not run: a hook ended the turn: ${said.stop}`), hooks: { stop: said.stop } });
+  if (said?.decision === 'deny') return answer(refusedByHook(said.reason, said.context));
+  if ('problem' in parsed) return answer(failed(`A hook changed the input of this call. ${parsed.problem}`));
   const scope = scopeOf(round);
   const access = parsed.tool.access(parsed.input, scope);
   const permission = await decideThroughLinks(access, round);
   if (permission.verdict === 'deny') return answer(failed(`Not permitted: ${permission.reason}.`));
-  if (permission.verdict === 'allow') return { kind: 'run', runnable: { call, ...parsed } };
+  const forPerson = permission.verdict === 'ask' && permission.person === true;
+  const permitted = permission.verdict === 'allow' || (said?.decision === 'allow' && !forPerson);
+  if (permitted && said?.decision !== 'ask') return { kind: 'run', runnable: { call, ...parsed } };
   const approval = ledger.approvalFor(call.id);
   if (approval?.decision?.decision === 'allow') return { kind: 'run', runnable: { call, ...parsed } };
   if (approval?.decision !== undefined) {
@@ -129,8 +139,20 @@ async function judge(call: ToolUse, cut: boolean, round: RoundContext): Promise<
       ),
     );
   }
-  if (approval === undefined) await ask(call, parsed, round);
+  if (approval === undefined) {
+    const instead = await insteadOfPerson(call, parsed, round);
+    if (instead?.decision === 'deny') return answer(refusedByHook(instead.reason, said?.context));
+    if (instead?.decision === 'allow' && !forPerson) return { kind: 'run', runnable: { call, ...parsed } };
+    await ask(call, parsed, round);
+  }
   return { kind: 'undecided', call, serial: !parsed.tool.parallel };
+}
+
+function refusedByHook(reason: string | undefined, context: readonly string[] = []): ToolOutcome {
+  return {
+    ...failed(reason === undefined ? 'A hook refused this call.' : `A hook refused this call: ${reason}`),
+    context,
+  };
 }
 
 async function ask(
@@ -157,6 +179,7 @@ async function ask(
     type: 'approval',
     data: { id: request.id, session, decision: 'pending' },
   });
+  tellOfQuestion(tool.name, round);
 }
 
 /** What a tool of this session works with. */
@@ -176,6 +199,7 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
     seen,
     ...(answers !== undefined && { answers }),
     ...(afterPlan !== undefined && { afterPlan }),
+    keepBefore: (path) => keepBefore(path, host, signal),
     active: () => host.active(),
     hidden: (path) => isReadDenied(path, permissions.deny, scope),
     schedules: schedulesOf(round),
@@ -187,7 +211,13 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
   return context;
 }
 
-async function carryOut({ call, tool, input }: Runnable, round: RoundContext): Promise<ToolOutcome> {
+async function carryOut(runnable: Runnable, round: RoundContext): Promise<ToolOutcome> {
+  const begun = performance.now();
+  const outcome = await attempt(runnable, round);
+  return afterTool(runnable.call, runnable.tool.name, outcome, performance.now() - begun, round);
+}
+
+async function attempt({ call, tool, input }: Runnable, round: RoundContext): Promise<ToolOutcome> {
   const { host, signal, session } = round;
   host.active();
   try {
@@ -220,7 +250,7 @@ async function writeResult(call: ToolUse, outcome: ToolOutcome, round: RoundCont
   if (outcome.seen !== undefined) round.seen.set(outcome.seen.path, outcome.seen.hash);
   await round.writer.write(
     {
-      message: { role: 'user', content: [block] },
+      message: { role: 'user', content: [block, ...notesOf(outcome)] },
       ...(outcome.seen !== undefined && { toolUseResult: outcome.seen }),
       ...(outcome.cwd !== undefined && { cwd: outcome.cwd }),
       ...(outcome.loadedTools !== undefined && { loadedTools: outcome.loadedTools }),
@@ -230,7 +260,13 @@ async function writeResult(call: ToolUse, outcome: ToolOutcome, round: RoundCont
       ...(outcome.taskList !== undefined && { taskList: outcome.taskList }),
       ...(outcome.subagentUsage !== undefined && { subagentUsage: outcome.subagentUsage }),
       ...(outcome.toldBackground !== undefined && { toldBackground: outcome.toldBackground }),
+      ...(outcome.hooks !== undefined && Object.keys(outcome.hooks).length > 0 && { hooks: outcome.hooks }),
     },
     round.signal,
   );
+}
+
+/** What hooks have for the model; the text is theirs. */
+function notesOf({ context = [] }: ToolOutcome): ContentBlock[] {
+  return context.length === 0 ? [] : [{ type: 'text', text: reminder(...context) }];
 }

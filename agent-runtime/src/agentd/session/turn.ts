@@ -1,28 +1,34 @@
-import type { MessageRecord } from '../../protocol/messages.ts';
+import { type AutoMemory, memoryRules } from '../context/memory/auto-memory.ts';
 import { SessionContext } from '../context/session-context.ts';
 import { withGrants } from '../context/skills/grants.ts';
 import { SkillFailure } from '../context/skills/render.ts';
 import { sourceOf } from '../context/source.ts';
+import type { SessionHooks } from '../hooks/session-hooks.ts';
 import { mcpNews } from '../mcp/news.ts';
 import { ModelRefused } from '../model/patient-model.ts';
-import { type RulesFile, withFileRules } from '../permissions/file-rules.ts';
+import { withFileRules } from '../permissions/file-rules.ts';
+import type { LoadedSettings } from '../settings/load.ts';
 import { mayUse } from '../subagents/narrow.ts';
+import { autoMemoryFor } from './auto-memory.ts';
 import { commandOf, startCommand } from './command.ts';
 import { liveEntries } from './compaction.ts';
 import { Compactor } from './compactor.ts';
 import { type ContentBlock, isAnswer, type TranscriptEntry, textOf } from './entry.ts';
-import { rulesOfFiles } from './file-rules.ts';
+import { seenFiles } from './file-changes.ts';
+import { rulesOf, settingsOf } from './file-rules.ts';
+import { beforeEnd, beforePrompt, openHooks } from './hooks.ts';
 import type { SessionHost } from './host.ts';
 import type { LedgerMessage } from './ledger.ts';
+import { limitReached } from './limit-reached.ts';
 import type { SessionLogs } from './logs.ts';
 import { beginLoop } from './loop.ts';
 import { attemptsOf, refused, requestOf, type Trouble } from './model-request.ts';
-import { commandContent, promptContent } from './prompt.ts';
+import { commandContent, promptContent, withNotes } from './prompt.ts';
 import { schedulesOf } from './schedules.ts';
 import { permissionsOf, projectOf, scopeOf } from './scope.ts';
 import { nextStep, turnOf } from './step.ts';
 import { interrupted, type RoundContext, runToolRound } from './tool-round.ts';
-import { addUsage, noUsage, usageOf, utcDay } from './usage.ts';
+import { turnUsage } from './usage.ts';
 import { EntryWriter, type NewEntry } from './write-entry.ts';
 
 /** How a turn ended. `waiting`: on disk is a question that a person must answer before it goes on. */
@@ -47,11 +53,14 @@ export class Turn {
   /** The transcript, from what the model still sees or from the prompt on; grows with each line that is on disk. */
   #entries: TranscriptEntry[] = [];
   #context: SessionContext | undefined;
-  /** What the settings files of the workspace say. */
-  #rules: RulesFile[] | undefined;
+  /** The settings files of the workspace as they were when the turn, or its next part, began. */
+  #settings: Promise<LoadedSettings> | undefined;
+  /** Where the agent keeps notes, in this turn. */
+  #memory: Promise<AutoMemory | undefined> | undefined;
   readonly #compactor: Compactor;
   /** Tool calls under way. */
   readonly #calls = new Set<string>();
+  #hooks: Promise<SessionHooks> | undefined;
   /** Resolves when its MCP servers are connected, or have been waited for. */
   #servers: Promise<void> | undefined;
 
@@ -94,7 +103,10 @@ export class Turn {
   async run(): Promise<TurnEnd> {
     this.#entries = await this.#logs.recent(this.#message.request.key);
     if (this.#message.startedAt === undefined) {
-      const failure = await this.#begin();
+      const failure = await this.#begin().catch((error: unknown) => {
+        // A person stopped it while its hooks or commands ran.
+        if (!this.#message.interrupted) throw error;
+      });
       if (failure !== undefined) return this.#settle([], failure);
     }
     this.#changed();
@@ -121,8 +133,12 @@ export class Turn {
     // A session that begins now has nothing that could have changed meanwhile.
     const wake = this.#logs.ledger.entries === 0 ? undefined : this.#host.wakeNote.for(this.#session);
     try {
-      if (commandOf(request.text) !== undefined) await this.#readRules();
-      const round = this.#round([]);
+      // Where the tools do not answer, everything that needs them waits at the same time. Steps see how these end.
+      this.#openContext().opening().catch(ignored);
+      this.#prepared().catch(ignored);
+      const opened = await beforePrompt(request.text, await this.#round([]));
+      if (opened.refused !== undefined) return opened.refused;
+      const round = await this.#round([]);
       // A task that another agent gave is text.
       const asked = this.#host.subagent === undefined ? commandOf(request.text) : undefined;
       const loop =
@@ -141,8 +157,9 @@ export class Turn {
           ? promptContent(said, ended, note)
           : commandContent(call, started.text, said, ended, note);
       await this.#write({
-        message: { role: 'user', content },
+        message: { role: 'user', content: withNotes(content, opened.context) },
         messageKey: request.key,
+        ...(opened.messages.length > 0 && { hooks: { messages: opened.messages } }),
         ...(ended.length > 0 && { toldBackground: ended.map((task) => task.id) }),
         ...(started !== undefined && { skill: started.use }),
         ...(builtIn !== undefined && { builtIn }),
@@ -158,16 +175,17 @@ export class Turn {
   /** Takes one step; returns how the turn ended, if it did. */
   async #step(): Promise<TurnEnd | undefined> {
     const turn = turnOf(this.#entries, this.#message.request.key);
+    const stopped = turn.find((entry) => entry.hooks?.stop !== undefined)?.hooks?.stop;
+    if (stopped !== undefined) return this.#stopForHook(turn, stopped);
     if (turn[0]?.builtIn === 'compact') return this.#compactNow(turn);
     const step = nextStep(turn);
-    if (step.kind === 'done') return this.#settle(turn);
+    if (step.kind === 'done') return this.#end(turn, step.reply);
     if (step.kind === 'tools') {
       await this.#prepared();
-      await this.#readRules();
-      const round = await runToolRound(step.calls, step.cut, this.#round(turn));
+      const round = await runToolRound(step.calls, step.cut, await this.#round(turn));
       return round.written === 0 && this.#waits(round.undecided) ? 'waiting' : undefined;
     }
-    const refusal = this.#limit(turn);
+    const refusal = limitReached(turn, this.#host);
     if (refusal !== undefined) return this.#settle(turn, refusal);
     const context = this.#openContext();
     // Beside each other: where the tools do not answer, both wait for them.
@@ -182,21 +200,39 @@ export class Turn {
     return this.#ask(turn, opening);
   }
 
+  /** The model has nothing more to do: Stop hooks may. */
+  async #end(turn: readonly TranscriptEntry[], reply: TranscriptEntry): Promise<TurnEnd | undefined> {
+    const more = await beforeEnd(turn, reply, await this.#round(turn));
+    if (more === undefined) return this.#settle(turn);
+    await this.#write(more);
+    return undefined;
+  }
+
   /** Once in a turn: the servers that it began with are what it goes on with. */
   #prepared(): Promise<void> {
     this.#servers ??= this.#host.mcp.prepare(this.#signal);
     return this.#servers;
   }
 
-  /** Once in a turn, before something could be decided by them. */
-  async #readRules(): Promise<void> {
-    this.#rules ??= await rulesOfFiles({ logs: this.#logs, host: this.#host }, this.#signal);
+  #readSettings(): Promise<LoadedSettings> {
+    this.#settings ??= settingsOf({ logs: this.#logs, host: this.#host }, this.#signal);
+    return this.#settings;
   }
 
-  #round(turn: readonly TranscriptEntry[]): RoundContext {
-    const ofWorkspace = permissionsOf({ logs: this.#logs, host: this.#host });
-    const permissions = withFileRules(ofWorkspace, this.#rules ?? []);
-    return {
+  #autoMemory(): Promise<AutoMemory | undefined> {
+    const where = { logs: this.#logs, host: this.#host };
+    this.#memory ??= autoMemoryFor(where, this.#readSettings(), this.#signal);
+    return this.#memory;
+  }
+
+  /** What steps work with. The settings are read once in a turn, before something could be decided by them. */
+  async #round(turn: readonly TranscriptEntry[]): Promise<RoundContext> {
+    const where = { logs: this.#logs, host: this.#host };
+    const [settings, memory] = await Promise.all([this.#readSettings(), this.#autoMemory()]);
+    const ofWorkspace = permissionsOf(where);
+    const allow = [...ofWorkspace.allow, ...memoryRules(memory)];
+    const permissions = withFileRules({ ...ofWorkspace, allow }, rulesOf(settings.files));
+    const round = {
       session: this.#session,
       logs: this.#logs,
       host: this.#host,
@@ -207,6 +243,8 @@ export class Turn {
       seen: seenFiles(this.#entries),
       calls: this.#calls,
     };
+    this.#hooks ??= openHooks(settings, round);
+    return { ...round, hooks: await this.#hooks };
   }
 
   /** Whether none of the questions has been answered since the round looked; notes which are open, in the same breath. */
@@ -225,6 +263,7 @@ export class Turn {
       projectOf(where),
       log.child({ session: this.#session }),
       subagent === undefined || mayUse(subagent)('Agent'),
+      () => this.#autoMemory(),
     );
     return this.#context;
   }
@@ -285,43 +324,30 @@ export class Turn {
     }
   }
 
-  /** Why the model must not be asked once more. */
-  #limit(turn: readonly TranscriptEntry[]): Trouble | undefined {
-    const { maxTurns, maxTokensPerDay } = this.#host.config().model;
-    const asked = turn.filter(isAnswer).length;
-    if (maxTurns !== undefined && asked >= maxTurns) {
-      return {
-        reason: 'MaxTurns',
-        message: `The message took ${asked} model requests, as many as agent.maxTurns allows.`,
-      };
-    }
-    const day = utcDay(new Date().toISOString());
-    const spent = this.#host.dailyUsage.on(day);
-    if (maxTokensPerDay !== undefined && spent >= maxTokensPerDay) {
-      const message = `The workspace has used ${spent} tokens on ${day} (UTC); agent.maxTokensPerDay is ${maxTokensPerDay}. Send it again tomorrow, or raise the limit.`;
-      return { reason: 'TokenBudgetSpent', message };
-    }
-    return undefined;
-  }
-
   async #stopInterrupted(): Promise<TurnEnd> {
     const turn = turnOf(this.#entries, this.#message.request.key);
-    const step = nextStep(turn);
-    for (const call of step.kind === 'tools' ? step.calls : []) {
-      const started = this.#logs.ledger.startedTools.has(call.id);
-      const content = started ? interrupted('the user stopped it') : 'Not run: the user stopped the turn.';
-      await this.#write({
-        message: {
-          role: 'user',
-          content: [{ type: 'tool_result', tool_use_id: call.id, content, is_error: true }],
-        },
-      });
-    }
+    await this.#answerOpenCalls(turn, 'the user stopped it');
     const last = this.#entries.at(-1);
     if (last === undefined || textOf(last) !== interruptedText) {
       await this.#write({ message: { role: 'user', content: [{ type: 'text', text: interruptedText }] } });
     }
     return this.#settle(turn, { reason: 'Interrupted', message: 'A person stopped the turn.' });
+  }
+
+  async #stopForHook(turn: readonly TranscriptEntry[], message: string): Promise<TurnEnd> {
+    await this.#answerOpenCalls(turn, 'a hook ended the turn');
+    return this.#settle(turn, { reason: 'StoppedByHook', message });
+  }
+
+  /** Gives calls without a result one that says why, so that the conversation can go on some day. */
+  async #answerOpenCalls(turn: readonly TranscriptEntry[], why: string): Promise<void> {
+    const step = nextStep(turn);
+    for (const call of step.kind === 'tools' ? step.calls : []) {
+      const started = this.#logs.ledger.startedTools.has(call.id);
+      const content = started ? interrupted(why) : `Not run: ${why}.`;
+      const result = { type: 'tool_result', tool_use_id: call.id, content, is_error: true };
+      await this.#write({ message: { role: 'user', content: [result] } });
+    }
   }
 
   async #settle(
@@ -353,20 +379,8 @@ export class Turn {
   }
 }
 
-/** What a message cost: the sum over the answers of its turn, and what its subagents cost. */
-export function turnUsage(turn: readonly TranscriptEntry[]): NonNullable<MessageRecord['usage']> {
-  return turn.flatMap((entry) => [usageOf(entry), entry.subagentUsage ?? noUsage]).reduce(addUsage, noUsage);
-}
-
-/** The hashes of files as this session last saw them, from the results in its transcript. */
-function seenFiles(entries: readonly TranscriptEntry[]): Map<string, string> {
-  const seen = new Map<string, string>();
-  for (const { toolUseResult } of entries) {
-    if (toolUseResult?.path !== undefined && toolUseResult.hash !== undefined)
-      seen.set(toolUseResult.path, toolUseResult.hash);
-  }
-  return seen;
-}
+/** Somebody else waits for this promise, too, and learns of it. */
+function ignored(): void {}
 
 /** A block without what the SDK adds for its callers. */
 function plainBlock(block: ContentBlock): ContentBlock {

@@ -20,6 +20,7 @@ export type NewEntry = Pick<TranscriptEntry, 'message'> &
       | 'compaction'
       | 'builtIn'
       | 'rewind'
+      | 'hooks'
     >
   >;
 

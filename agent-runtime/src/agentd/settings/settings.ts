@@ -4,6 +4,16 @@ import { filePermissions } from '../permissions/file-rules.ts';
 /** What a settings file may say, as far as it has an effect here. A key that is not as it should be counts as not there. */
 export const settings = z.looseObject({
   permissions: filePermissions,
+  /** Read by `hooks/read.ts`, which tells each broken one by itself. */
+  hooks: z.unknown().optional(),
+  disableAllHooks: z.boolean().optional().catch(undefined),
+  autoMemoryEnabled: z.boolean().optional().catch(undefined),
+  autoMemoryDirectory: z
+    .string()
+    .max(4096)
+    .regex(/^(?:\/|~\/)/)
+    .optional()
+    .catch(undefined),
 });
 export type Settings = z.infer<typeof settings>;
 
@@ -30,9 +40,22 @@ export function parseSettings(path: string, text: string): { settings: Settings 
 }
 
 /** V8 names the line, the position, or the piece of text where it stopped; at an early end nothing, which is the last line. */
-function lineOfSyntaxError(text: string, { message }: SyntaxError): number {
+export function lineOfSyntaxError(text: string, { message }: SyntaxError): number {
   const line = /line (\d+)/.exec(message)?.[1];
   if (line !== undefined) return Number(line);
   const position = /position (\d+)/.exec(message)?.[1];
   return text.slice(0, position === undefined ? text.length : Number(position)).split('\n').length;
+}
+
+/** The line of the value at `path` in a JSON text; 1 where it is not found. */
+export async function lineOf(text: string, path: readonly PropertyKey[]): Promise<number> {
+  // Loaded where something is wrong, never in the way of a wake.
+  const { LineCounter, isNode, parseDocument } = await import('yaml');
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, logLevel: 'silent' });
+  for (let end = path.length; end > 0; end -= 1) {
+    const node: unknown = document.getIn(path.slice(0, end), true);
+    if (isNode(node) && node.range) return lineCounter.linePos(node.range[0]).line;
+  }
+  return 1;
 }

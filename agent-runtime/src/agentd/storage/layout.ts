@@ -12,6 +12,7 @@ export interface Layout {
   fork: string;
   rewind: string;
   mcpApprovals: string;
+  fileHistory: string;
 }
 
 export function layoutOf(root: string): Layout {
@@ -25,6 +26,7 @@ export function layoutOf(root: string): Layout {
     fork: join(root, 'fork.json'),
     rewind: join(root, 'rewind.json'),
     mcpApprovals: join(root, 'mcp-approvals.json'),
+    fileHistory: join(root, 'file-history'),
   };
 }
 

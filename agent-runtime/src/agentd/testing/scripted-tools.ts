@@ -98,6 +98,7 @@ export class ScriptedTools {
       this.tasks.set(id, task);
       return [200, task];
     }
+    if (call === 'GET /environment') return [200, {}];
     if (call === 'GET /services') return [200, this.services];
     if (call === 'PUT /services') return [200, this.#declare(body.services)];
     if (call === 'POST /checkpoint') {
@@ -191,6 +192,11 @@ export class ScriptedTools {
       ];
     }
     if (now === undefined) return [404, { error: { code: 'not_found', message: `${path} does not exist` } }];
+    if (operation === 'bytes')
+      return [
+        200,
+        { base64: Buffer.from(now).toString('base64'), bytes: Buffer.byteLength(now), hash: hash(now) },
+      ];
     return [200, { content: now, totalLines: now.split('\n').length, truncated: false, hash: hash(now) }];
   }
 

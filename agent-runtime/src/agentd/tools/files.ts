@@ -104,6 +104,7 @@ export const write: Tool<z.infer<typeof writeInput>> = {
     if (known === undefined && (await exists(target, context))) {
       return failed(`${target} exists. Read it before you replace it.`);
     }
+    const before = await context.keepBefore(target);
     const result = await unlessChanged(target, (expectedHash) =>
       context.client.call(
         'POST',
@@ -116,7 +117,7 @@ export const write: Tool<z.infer<typeof writeInput>> = {
     if ('isError' in result) return result;
     const what = result.created ? 'Created' : 'Replaced';
     return succeeded(`${what} ${target} (${result.bytes} bytes).`, {
-      seen: { path: target, hash: result.hash },
+      seen: { path: target, hash: result.hash, before },
     });
   },
 };
@@ -156,6 +157,7 @@ export const edit: Tool<z.infer<typeof editInput>> = {
       newString: new_string,
       replaceAll: replace_all ?? false,
     };
+    const before = await context.keepBefore(target);
     const result = await unlessChanged(target, (expectedHash) =>
       context.client.call('POST', '/files/edit', { ...body, ...expectedHash }, editResult, context),
     )(known);
@@ -163,7 +165,7 @@ export const edit: Tool<z.infer<typeof editInput>> = {
     const count = result.replacements === 1 ? 'one place' : `${result.replacements} places`;
     const snippet = result.snippet.slice(0, 4_000);
     return succeeded(`Changed ${count} in ${target}.\n${snippet}`, {
-      seen: { path: target, hash: result.hash },
+      seen: { path: target, hash: result.hash, before },
     });
   },
 };

@@ -39,6 +39,7 @@ export const notebookEdit: Tool<Input> = {
     const problem = change(parsed, call);
     if (problem !== undefined) return failed(problem);
     const text = `${JSON.stringify(parsed.document, null, parsed.indent)}\n`;
+    const before = await context.keepBefore(target);
     const result = await unlessChanged(target, (expected) =>
       context.client.call(
         'POST',
@@ -50,7 +51,9 @@ export const notebookEdit: Tool<Input> = {
     )(known);
     if ('isError' in result) return result;
     const done = { replace: 'Replaced', insert: 'Inserted', delete: 'Deleted' }[call.edit_mode ?? 'replace'];
-    return succeeded(`${done} a cell of ${target}.`, { seen: { path: target, hash: result.hash } });
+    return succeeded(`${done} a cell of ${target}.`, {
+      seen: { path: target, hash: result.hash, before },
+    });
   },
 };
 

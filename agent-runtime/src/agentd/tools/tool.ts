@@ -40,6 +40,8 @@ export interface ToolContext {
   afterPlan?: PermissionMode;
   /** What the session is to be told later. */
   schedules: SessionSchedules;
+  /** Keeps what a file is before it is changed, and says what to note of that in `seen`. */
+  keepBefore: (path: string) => Promise<string>;
   /** Something that counts as activity happened. */
   active: () => void;
   /** Starts a skill for the model; what comes of it is the outcome of the tool. */
@@ -83,7 +85,7 @@ export interface ToolOutcome {
   blocks?: ContentBlock[];
   isError: boolean;
   /** The file as the session now knows it. */
-  seen?: { path: string; hash: string };
+  seen?: { path: string; hash: string; before?: string };
   /** The session's working directory from here on. */
   cwd?: string;
   /** Names of tools that are before the model from the next request on. */
@@ -100,6 +102,9 @@ export interface ToolOutcome {
   taskList?: TaskList;
   /** Of what ran in the background: the ends that this tells. */
   toldBackground?: string[];
+  /** What hooks have for the model, beside the result. */
+  context?: readonly string[];
+  hooks?: NonNullable<TranscriptEntry['hooks']>;
 }
 
 /** One tool as the model sees it and as it is carried out. Inputs are parsed by `input` before anything else sees them. */

@@ -67,13 +67,17 @@ export class ToolsClient {
   }
 
   /** Runs a command; each piece of output goes to `onOutput`. Aborting the signal kills its process group. */
-  async exec(body: ExecRequest, onOutput: (text: string) => void, options: CallOptions): Promise<ExecExit> {
+  async exec(
+    body: ExecRequest,
+    onOutput: (text: string, stream: 'stdout' | 'stderr') => void,
+    options: CallOptions,
+  ): Promise<ExecExit> {
     // The command has its own limit; this is for a `workspaced` that does not keep to it.
     const timeoutMs = body.timeoutMs + 30_000;
     const response = await this.#open('POST', '/exec', body, { ...options, timeoutMs });
     let exit: ExecExit | undefined;
     await readNdjson(response, execEvent, (event) => {
-      if (event.type === 'output') onOutput(event.text);
+      if (event.type === 'output') onOutput(event.text, event.stream);
       else exit = event;
     });
     if (exit === undefined)

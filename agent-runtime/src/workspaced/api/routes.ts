@@ -13,6 +13,7 @@ import {
   globRequest,
   grepRequest,
   readRequest,
+  removeRequest,
   resolveRequest,
   restoreRequest,
   servicesRequest,
@@ -29,6 +30,7 @@ import { editFile } from '../files/edit.ts';
 import { findFiles } from '../files/glob.ts';
 import { type GrepContext, searchFiles } from '../files/grep.ts';
 import { readLines } from '../files/read.ts';
+import { removeFile } from '../files/remove.ts';
 import { writeWhole } from '../files/write.ts';
 import type { Gate } from '../gate.ts';
 import type { Outbound } from '../outbound/send.ts';
@@ -239,6 +241,14 @@ function files({ gate, search }: Workspace): Route[] {
       async handle({ request }) {
         const body = await readBody(request, writeRequest);
         return gate.run(() => writeWhole(body, confinement));
+      },
+    },
+    {
+      method: 'POST',
+      path: '/files/remove',
+      async handle({ request }) {
+        const body = await readBody(request, removeRequest);
+        return gate.run(() => removeFile(body, confinement));
       },
     },
     {

@@ -89,6 +89,11 @@ test('a program that reads its input finds it empty', async () => {
   expect((await run({ command: 'cat; echo done' })).text).toBe('done\n');
 });
 
+test('a program reads what the request has for it, however long, and no start-up file is read for that', async () => {
+  const stdin = `first\n${'x'.repeat(300_000)}`;
+  expect((await run({ command: 'read line; echo "$line"; wc -c', stdin })).text).toBe('first\n300000\n');
+});
+
 test('a timeout ends the whole group, also what ignores TERM', async () => {
   const { exit } = await run({
     command: 'bash -c \'trap "" TERM; echo $$ > stubborn; while :; do read -t 1 <> <(:); done\'',

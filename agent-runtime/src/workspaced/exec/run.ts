@@ -9,6 +9,7 @@ import { pruneOutputs, type RetentionLimits } from '../output/retention.ts';
 import { type Launch, type LaunchContext, prepareLaunch } from '../process/launch.ts';
 import { type PipedSession, Session } from '../process/session.ts';
 import { ToolFailure } from '../tool-failure.ts';
+import { InputFile } from './input-file.ts';
 import { DirectoryReport, maxCommandBytes, shellArguments } from './shell.ts';
 
 export interface ExecContext extends LaunchContext {
@@ -60,7 +61,9 @@ export async function runCommand(
   const launch = await prepareLaunch(context, request);
   await mkdir(context.outputs, { recursive: true });
   await using directory = await DirectoryReport.open(context.outputs);
-  const session = await startShell(request.command, launch, directory.descriptor);
+  await using input =
+    request.stdin === undefined ? undefined : await InputFile.holding(request.stdin, context.outputs);
+  const session = await startShell(request.command, launch, directory.descriptor, input?.descriptor);
 
   const output = new PreviewedOutput(
     (piece) => show({ type: 'output', ...piece }),
@@ -118,10 +121,16 @@ export async function runCommand(
   }
 }
 
-async function startShell(command: string, launch: Launch, extraFile: number): Promise<PipedSession> {
+async function startShell(
+  command: string,
+  launch: Launch,
+  extraFile: number,
+  inputFile: number | undefined,
+): Promise<PipedSession> {
   const { cwd, env, prefix } = launch;
   try {
-    return await Session.start({ file: 'bash', args: shellArguments(command), cwd, env, prefix, extraFile });
+    const args = shellArguments(command);
+    return await Session.start({ file: 'bash', args, cwd, env, prefix, extraFile, inputFile });
   } catch (error) {
     throw new ToolFailure('io', `bash cannot be started in ${cwd}: ${String(error)}`, { cause: error });
   }

@@ -12,6 +12,8 @@ export interface SessionCommand {
   env: Readonly<Record<string, string>>;
   /** The program and its arguments that become the command: see `LaunchContext`. */
   prefix?: readonly string[];
+  /** An open file that is its standard input. Default: `/dev/null`. */
+  inputFile?: number | undefined;
   /** An open file that the process finds as its descriptor 3. */
   extraFile?: number;
 }
@@ -45,7 +47,7 @@ export class Session {
     });
   }
 
-  /** Starts the command with `/dev/null` as its input and pipes for its output. Throws what `spawn` reports, such as `ENOENT`. */
+  /** Starts the command with pipes for its output. Throws what `spawn` reports, such as `ENOENT`. */
   static async start(command: SessionCommand): Promise<PipedSession> {
     const { child, pid, exited } = await spawnSession(command, 'pipe');
     return new PipedSession(pid, exited, child.stdout as Readable, child.stderr as Readable);
@@ -124,7 +126,12 @@ async function spawnSession(
     cwd: command.cwd,
     env: command.env,
     detached: true,
-    stdio: [input, output, output, ...(command.extraFile === undefined ? [] : [command.extraFile])],
+    stdio: [
+      command.inputFile ?? input,
+      output,
+      output,
+      ...(command.extraFile === undefined ? [] : [command.extraFile]),
+    ],
   });
   if (child.pid === undefined) {
     const [error] = await once(child, 'error');

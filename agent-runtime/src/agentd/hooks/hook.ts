@@ -1,0 +1,66 @@
+import { createContext, Script } from 'node:vm';
+
+/** Moments at which hooks run. */
+export const hookEvents = [
+  'SessionStart',
+  'UserPromptSubmit',
+  'PreToolUse',
+  'PermissionRequest',
+  'PostToolUse',
+  'PostToolUseFailure',
+  'Notification',
+  'Stop',
+  'SubagentStart',
+  'SubagentStop',
+] as const;
+export type HookEvent = (typeof hookEvents)[number];
+
+/** What a hook does. */
+export type HookAction =
+  | { type: 'command'; command: string }
+  | { type: 'http'; url: string; headers: Record<string, string>; allowedEnvVars: string[] }
+  | { type: 'prompt'; prompt: string; model?: string };
+
+/** One hook, ready to run. */
+export interface Hook {
+  event: HookEvent;
+  /** Undefined: always. */
+  matcher: string | undefined;
+  /** A permission rule that the tool call must match. */
+  condition: string | undefined;
+  action: HookAction;
+  timeoutMs: number;
+  /** Whether what it guards is refused when it cannot be asked, instead of let through. */
+  failClosed: boolean;
+  /** Nobody waits for it, and what it answers counts for nothing. */
+  async: boolean;
+  /** Whether it may let through what the rules would ask a person about. */
+  mayAllow: boolean;
+  /** Of the class: asked by agentd, seen by nobody in the workspace. */
+  managed: boolean;
+  /** Why it must not run. */
+  refused?: string;
+  /** Variables of its process beside those of every hook. */
+  env: Record<string, string>;
+  /** The file that it stands in, for sentences and logs. */
+  source: string;
+}
+
+const expression = new Script('new RegExp(pattern).test(value)');
+const expressionMs = 100;
+
+/**
+ * Whether the matcher of a hook names `value`: nothing or `*` is all, plain names are a list, anything else a regular expression.
+ * One that takes too long for an answer, as anybody may have written it, counts as one that does: the hook runs.
+ */
+export function matches(matcher: string | undefined, value: string): boolean {
+  if (matcher === undefined || matcher === '' || matcher === '*') return true;
+  if (/^[A-Za-z0-9_\- ,|]*$/.test(matcher))
+    return matcher.split(/[,|]/).some((name) => name.trim() === value);
+  try {
+    return expression.runInContext(createContext({ pattern: matcher, value }), { timeout: expressionMs });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') return true;
+    throw error;
+  }
+}

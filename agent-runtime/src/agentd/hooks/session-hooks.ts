@@ -1,0 +1,165 @@
+import type { Logger } from 'pino';
+import type { HooksConfig } from '../../protocol/hooks.ts';
+import type { Access } from '../permissions/decide.ts';
+import type { LoadedSettings } from '../settings/load.ts';
+import { type Combined, combine } from './combine.ts';
+import { type Hook, type HookEvent, hookEvents, matches } from './hook.ts';
+import { readHooks } from './read.ts';
+import { type HookSurroundings, runHook } from './run.ts';
+
+/** What the hooks of one turn belong to. */
+export interface HookSetting extends HookSurroundings {
+  config: HooksConfig;
+  settings: LoadedSettings;
+  /** What every hook is told, by the documented names. */
+  told: Readonly<Record<string, unknown>>;
+  /** Whether a permission rule speaks of a tool call. */
+  ruleMatches(rule: string, access: Access): boolean;
+  /** Whether the workspace may run this command without asking anybody. */
+  permits(command: string): boolean;
+  log: Logger;
+  signal: AbortSignal;
+}
+
+/** The hooks of a session, as its files and its class have them while a turn is under way. */
+export class SessionHooks {
+  readonly #hooks: readonly Hook[];
+  readonly #setting: HookSetting;
+  /** Sentences on files that are broken, each with its line. */
+  readonly problems: readonly string[];
+
+  private constructor(hooks: readonly Hook[], problems: readonly string[], setting: HookSetting) {
+    this.#hooks = hooks;
+    this.problems = problems;
+    this.#setting = setting;
+  }
+
+  static async load(setting: HookSetting): Promise<SessionHooks> {
+    const hooks = managedHooks(setting.config);
+    const problems: string[] = [];
+    if (setting.config.workspace !== 'Off') {
+      const found = await fromFiles(setting);
+      for (const hook of found.hooks.map((it) => held(it, setting))) {
+        hooks.push(hook);
+        if (hook.refused !== undefined) problems.push(`${hook.source}: ${hook.event}: ${hook.refused}.`);
+      }
+      problems.push(...found.problems);
+    }
+    if (problems.length > 0) setting.log.warn({ problems }, 'hooks are not as they should be');
+    return new SessionHooks(hooks, problems, setting);
+  }
+
+  /**
+   * Asks the hooks of an event side by side. `value` is what matchers are held against. Undefined: there is none. Rejects
+   * only with the reason of the signal.
+   */
+  async fire(
+    event: HookEvent,
+    value: string,
+    about: Readonly<Record<string, unknown>>,
+    access?: Access,
+  ): Promise<Combined | undefined> {
+    const { log, signal, told, ruleMatches } = this.#setting;
+    const hooks = this.#hooks.filter(
+      (hook) =>
+        hook.event === event &&
+        matches(hook.matcher, value) &&
+        (hook.condition === undefined || access === undefined || ruleMatches(hook.condition, access)),
+    );
+    if (hooks.length === 0) return undefined;
+    const input = JSON.stringify({ ...told, hook_event_name: event, ...about });
+    for (const hook of hooks.filter((it) => it.async)) this.#detached(hook, input);
+    const results = await Promise.all(
+      distinct(hooks.filter((it) => !it.async)).map(async (hook) => {
+        const result = await runHook(hook, input, this.#setting, signal);
+        const { failed } = result;
+        if (failed !== undefined) log.warn({ event, hook: hook.source, reason: failed }, 'a hook failed');
+        return { hook, result };
+      }),
+    );
+    return combine(event, results);
+  }
+
+  /** The same for events that nothing depends on: nobody waits. */
+  notify(event: HookEvent, value: string, about: Readonly<Record<string, unknown>>): void {
+    this.fire(event, value, about).catch((error: unknown) => {
+      if (!this.#setting.signal.aborted) this.#setting.log.warn({ event, err: error }, 'hooks broke');
+    });
+  }
+
+  /** It outlives the turn, and ends with the sleep of the workspace. */
+  #detached(hook: Hook, input: string): void {
+    const limit = AbortSignal.timeout(hook.timeoutMs);
+    runHook(hook, input, this.#setting, limit).then(
+      ({ failed }) => {
+        if (failed !== undefined)
+          this.#setting.log.warn({ event: hook.event, hook: hook.source, reason: failed }, 'a hook failed');
+      },
+      () => this.#setting.log.warn({ event: hook.event, hook: hook.source }, 'a hook ran into its timeout'),
+    );
+  }
+}
+
+/** A hook of a file does what its workspace could do by a tool: where that would be asked for, so must the class. */
+function held(hook: Hook, { config, permits }: HookSetting): Hook {
+  if (config.workspace === 'Run' || hook.action.type === 'prompt') return hook;
+  const command = hook.action.type === 'command' ? hook.action.command : `curl ${hook.action.url}`;
+  if (permits(command)) return hook;
+  const shown = command.length > 200 ? `${command.slice(0, 199)}…` : command;
+  return {
+    ...hook,
+    refused: `no rule permits its command \`${shown}\`, and nobody is asked about hooks: allow it in the rules of the workspace's class`,
+  };
+}
+
+/** The same command in two files runs once. */
+function distinct(hooks: readonly Hook[]): Hook[] {
+  const seen = new Map<string, Hook>();
+  for (const hook of hooks) {
+    const key = JSON.stringify([hook.action, hook.env, hook.managed]);
+    const known = seen.get(key);
+    // Of two, the stricter one.
+    seen.set(key, known === undefined || hook.failClosed ? hook : known);
+  }
+  return [...seen.values()];
+}
+
+async function fromFiles({
+  settings,
+  env,
+  config,
+}: HookSetting): Promise<{ hooks: Hook[]; problems: string[] }> {
+  const hooks: Hook[] = [];
+  const problems = [...settings.problems];
+  if (settings.files.some((file) => file.settings.disableAllHooks === true)) return { hooks, problems };
+  for (const file of settings.files) {
+    const read = await readHooks(file.settings.hooks, {
+      ...{ path: file.path, text: file.text, at: ['hooks'], env: { ...env } },
+      failClosed: config.onFailure === 'Closed',
+      mayAllow: config.mayAllow,
+    });
+    hooks.push(...read.hooks);
+    problems.push(...read.problems);
+  }
+  return { hooks, problems };
+}
+
+function managedHooks({ managed }: HooksConfig): Hook[] {
+  return managed.flatMap(({ event, matcher, url, timeoutSeconds, onFailure }) => {
+    const known = hookEvents.find((it) => it === event);
+    if (known === undefined) return [];
+    return {
+      event: known,
+      matcher,
+      condition: undefined,
+      action: { type: 'http', url, headers: {}, allowedEnvVars: [] } as const,
+      timeoutMs: timeoutSeconds * 1000,
+      failClosed: onFailure === 'Closed',
+      async: false,
+      mayAllow: true,
+      managed: true,
+      env: {},
+      source: 'the class',
+    };
+  });
+}

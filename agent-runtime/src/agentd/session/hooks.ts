@@ -1,0 +1,267 @@
+import { posix } from 'node:path';
+import { hooksConfig } from '../../protocol/hooks.ts';
+import { paths } from '../../protocol/paths.ts';
+import { SessionHooks } from '../hooks/session-hooks.ts';
+import { decide } from '../permissions/decide.ts';
+import { resolvePath } from '../permissions/path-pattern.ts';
+import type { LoadedSettings } from '../settings/load.ts';
+import { mayUse } from '../subagents/narrow.ts';
+import type { SubagentRecord } from '../subagents/record.ts';
+import { type ParsedCall, parseCall } from '../tools/registry.ts';
+import type { ToolOutcome } from '../tools/tool.ts';
+import { type ToolUse, type TranscriptEntry, textOf, toolResultIdsOf } from './entry.ts';
+import type { InboxRecord } from './inbox-record.ts';
+import { schedulesOf } from './schedules.ts';
+import { projectOf, scopeOf } from './scope.ts';
+import type { RoundContext } from './tool-round.ts';
+import type { NewEntry } from './write-entry.ts';
+
+type HookedRecord = Extract<InboxRecord, { type: 'hooked' }>;
+type Round = Omit<RoundContext, 'hooks'>;
+
+const defaults = hooksConfig.parse({});
+
+/** What the class says about hooks. */
+export function hookRules({ host }: Pick<Round, 'host'>) {
+  return host.config().hooks ?? defaults;
+}
+
+/** The hooks of this session, as these settings and its class have them. */
+export function openHooks(settings: LoadedSettings, round: Round): Promise<SessionHooks> {
+  const { host, signal, session } = round;
+  const scope = scopeOf(round);
+  const project = projectOf(round);
+  const { subagent } = host;
+  const { workspace, model } = host.config();
+  return SessionHooks.load({
+    config: hookRules(round),
+    ...{ settings, client: host.client, cwd: scope.cwd, signal },
+    env: { CLAUDE_PROJECT_DIR: project },
+    proxies: host.proxies,
+    log: host.log.child({ session }),
+    told: {
+      session_id: subagent?.session ?? session,
+      transcript_path: posix.join(paths.transcripts, `${subagent?.session ?? session}.jsonl`),
+      ...(subagent !== undefined && { agent_id: subagent.id, agent_type: subagent.agentType }),
+      cwd: scope.cwd,
+      permission_mode: round.permissions.mode,
+      workspace: { namespace: workspace.namespace, name: workspace.name },
+    },
+    ruleMatches: (rule, access) =>
+      decide(access, { ...round.permissions, mode: 'bypassPermissions', allow: [], deny: [rule] }, scope)
+        .verdict === 'deny',
+    permits: (command) => decide({ kind: 'bash', command }, round.permissions, scope).verdict === 'allow',
+    async askModel(prompt, name, until) {
+      const request = () => ({
+        ...{ model: name ?? model.name, system: 'You judge what an agent is about to do.', tools: [] },
+        messages: [{ role: 'user' as const, content: [{ type: 'text', text: prompt }] }],
+      });
+      const attempts = { signal: until, onText: () => undefined, onFailure: () => undefined };
+      const { content } = await host.model.answer(request, attempts);
+      return content.map((block) => (typeof block.text === 'string' ? block.text : '')).join('');
+    },
+  });
+}
+
+export interface Opened {
+  /** Why the message ends here. */
+  refused?: { reason: 'BlockedByHook' | 'StoppedByHook'; message: string };
+  /** For the model, beside the prompt. */
+  context: string[];
+  messages: string[];
+}
+
+/**
+ * SessionStart, where this is the first turn since the session began or the daemon started, and UserPromptSubmit; of a subagent, as
+ * its task is no prompt of a person, SubagentStart before the first.
+ */
+export async function beforePrompt(prompt: string, round: RoundContext): Promise<Opened> {
+  const { host, session, hooks } = round;
+  const opened: Opened = { context: [], messages: [] };
+  const problems = hooks.problems.join('\n');
+  if (problems !== (host.begunSessions.get(session) ?? '')) opened.context.push(problems);
+  const isNew = round.logs.ledger.entries === 0;
+  if (host.subagent !== undefined) {
+    host.begunSessions.set(session, problems);
+    const start = isNew ? await hooks.fire('SubagentStart', host.subagent.agentType, {}) : undefined;
+    opened.context.push(...(start?.context ?? []));
+    opened.messages.push(...(start?.messages ?? []));
+    return opened;
+  }
+  if (!host.begunSessions.has(session)) {
+    const source = isNew ? 'startup' : 'resume';
+    const { model } = host.config();
+    const start = await hooks.fire('SessionStart', source, { source, model: model.name });
+    opened.context.push(...(start?.context ?? []));
+    opened.messages.push(...(start?.messages ?? []));
+  }
+  host.begunSessions.set(session, problems);
+  const submit = await hooks.fire('UserPromptSubmit', '', { prompt });
+  if (submit?.block !== undefined) opened.refused = { reason: 'BlockedByHook', message: submit.block };
+  else if (submit?.stop !== undefined) opened.refused = { reason: 'StoppedByHook', message: submit.stop };
+  opened.context.push(...(submit?.context ?? []));
+  opened.messages.push(...(submit?.messages ?? []));
+  return opened;
+}
+
+/** A call as hooks have left it. */
+export interface Hooked {
+  call: ToolUse;
+  parsed: ParsedCall;
+  said: HookedRecord | undefined;
+}
+
+/** PreToolUse, once for each call: what they said is on disk before it counts, so nobody is asked again while the call waits. */
+export async function beforeTool(
+  call: ToolUse,
+  parsed: Extract<ParsedCall, { tool: unknown }>,
+  round: RoundContext,
+): Promise<Hooked> {
+  const said = round.logs.ledger.hookedTools.get(call.id) ?? (await askBefore(call, parsed, round));
+  if (said?.input === undefined) return { call, parsed, said };
+  const changed = { ...call, input: said.input };
+  return { call: changed, parsed: parseFor(round, call.name, said.input), said };
+}
+
+/** A call of this session, or of this subagent with the tools that it has. */
+export function parseFor({ host }: Round, name: string, input: unknown): ParsedCall {
+  return parseCall(name, input, host.mcp.tools(), host.subagent && mayUse(host.subagent));
+}
+
+async function askBefore(
+  call: ToolUse,
+  { tool, input }: Extract<ParsedCall, { tool: unknown }>,
+  round: RoundContext,
+): Promise<HookedRecord | undefined> {
+  const access = tool.access(input, scopeOf(round));
+  const said = await round.hooks.fire('PreToolUse', tool.name, aboutTool(call, tool.name, round), access);
+  if (said === undefined) return undefined;
+  const { permission, updatedInput, context, messages, stop } = said;
+  const record: HookedRecord = {
+    ...{ type: 'hooked', toolUseId: call.id, at: new Date().toISOString(), context, messages },
+    ...(permission !== undefined && { decision: permission.decision }),
+    ...(permission?.reason !== undefined && { reason: permission.reason }),
+    ...(updatedInput !== undefined && { input: updatedInput }),
+    ...(stop !== undefined && { stop }),
+  };
+  await round.host.health.insist(round.signal, () => round.logs.appendRecords(record));
+  return record;
+}
+
+/** PermissionRequest: what is said in place of a person. Undefined: a person is asked. */
+export async function insteadOfPerson(
+  call: ToolUse,
+  { tool, input }: Extract<ParsedCall, { tool: unknown }>,
+  round: RoundContext,
+): Promise<{ decision: 'allow' | 'deny'; reason?: string } | undefined> {
+  const access = tool.access(input, scopeOf(round));
+  const about = aboutTool(call, tool.name, round);
+  const permission = (await round.hooks.fire('PermissionRequest', tool.name, about, access))?.permission;
+  if (permission === undefined || permission.decision === 'ask') return undefined;
+  const { decision, reason } = permission;
+  return { decision, ...(reason !== undefined && { reason }) };
+}
+
+/** Notification that a person is asked. */
+export function tellOfQuestion(tool: string, round: RoundContext): void {
+  const type = 'permission_prompt';
+  round.hooks.notify('Notification', type, {
+    notification_type: type,
+    title: 'Permission needed',
+    message: `The agent needs your permission to use ${tool}`,
+  });
+}
+
+/** PostToolUse or PostToolUseFailure, and what the hooks before the call had for the model. */
+export async function afterTool(
+  call: ToolUse,
+  name: string,
+  outcome: ToolOutcome,
+  milliseconds: number,
+  round: RoundContext,
+): Promise<ToolOutcome> {
+  const { isError, content } = outcome;
+  const before = round.logs.ledger.hookedTools.get(call.id);
+  const said = await round.hooks.fire(isError ? 'PostToolUseFailure' : 'PostToolUse', name, {
+    ...aboutTool(call, name, round),
+    ...(isError ? { error: content } : { tool_response: { content } }),
+    duration_ms: Math.round(milliseconds),
+  });
+  if (said === undefined && before === undefined) return outcome;
+  const context = [
+    ...(before?.context ?? []),
+    ...(said?.block === undefined ? [] : [`A hook says of this ${name}: ${said.block}`]),
+    ...(said?.context ?? []),
+  ];
+  const messages = [...(before?.messages ?? []), ...(said?.messages ?? [])];
+  return {
+    ...outcome,
+    ...(said?.updatedOutput !== undefined && !isError && { content: said.updatedOutput }),
+    context,
+    hooks: { ...(messages.length > 0 && { messages }), ...(said?.stop !== undefined && { stop: said.stop }) },
+  };
+}
+
+/**
+ * Stop or SubagentStop: what keeps the turn going, to be written; undefined where it may end. Hooks that have kept it going as often as the
+ * class allows, while no tool was used, are not asked again.
+ */
+export async function beforeEnd(
+  turn: readonly TranscriptEntry[],
+  reply: TranscriptEntry,
+  round: RoundContext,
+): Promise<NewEntry | undefined> {
+  const kept = keptGoing(turn);
+  const limit = hookRules(round).stopBlocks;
+  if (kept.inVain >= limit) {
+    if (kept.inVain > 0) round.host.log.warn({ session: round.session, limit }, 'Stop hooks are overridden');
+    return undefined;
+  }
+  const { subagent } = round.host;
+  const [event, matched] =
+    subagent === undefined ? (['Stop', ''] as const) : (['SubagentStop', subagent.agentType] as const);
+  const said = await round.hooks.fire(event, matched, {
+    ...(subagent !== undefined && { agent_transcript_path: subagentTranscript(subagent) }),
+    stop_hook_active: kept.all > 0,
+    last_assistant_message: textOf(reply),
+    background_tasks: round.host.background.running().map(({ id, command }) => ({ id, command })),
+    session_crons: schedulesOf(round)
+      .list()
+      .map(({ id, rhythm, prompt }) => ({ id, schedule: rhythm, prompt })),
+  });
+  if (said?.block === undefined || said.stop !== undefined) return undefined;
+  const { messages } = said;
+  return {
+    message: { role: 'user', content: [said.block, ...said.context].join('\n\n').toWellFormed() },
+    hooks: { keepsGoing: true, ...(messages.length > 0 && { messages }) },
+  };
+}
+
+/** As hooks in the container of the tools see it. */
+function subagentTranscript({ session, id }: SubagentRecord): string {
+  return posix.join(paths.transcripts, session, 'subagents', `agent-${id}.jsonl`);
+}
+
+/** How often Stop hooks have kept a turn going: in all, and since it last used a tool. */
+function keptGoing(turn: readonly TranscriptEntry[]): { all: number; inVain: number } {
+  let all = 0;
+  let inVain = 0;
+  for (const entry of turn) {
+    if (entry.hooks?.keepsGoing === true) {
+      all += 1;
+      inVain += 1;
+    } else if (toolResultIdsOf(entry).length > 0) inVain = 0;
+  }
+  return { all, inVain };
+}
+
+/** What hooks of a tool call are told. A path is absolute, as hooks compare it with folders. */
+function aboutTool(call: ToolUse, name: string, round: RoundContext): Record<string, unknown> {
+  const { cwd, home } = scopeOf(round);
+  const input: Record<string, unknown> = { ...(call.input as object) };
+  for (const field of ['file_path', 'notebook_path']) {
+    const path = input[field];
+    if (typeof path === 'string') input[field] = resolvePath(path, cwd, home);
+  }
+  return { tool_name: name, tool_input: input, tool_use_id: call.id };
+}
