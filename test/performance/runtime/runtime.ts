@@ -78,12 +78,14 @@ async function turnsAndMemory(turns: number) {
   using tools = new Tools(folder.socket);
   const times = { whole: [] as number[], model: [] as number[], tool: [] as number[], disk: [] as number[] };
   const runtime: number[] = [];
+  let cpu = 0;
   for (let turn = -warmUp; turn < turns; turn += 1) {
     const tool = await tools.exec('true');
     const disk = await syncedWrite(join(folder.state, 'floor'));
     folder.modelTimes.length = 0;
     const whole = await conversation.turn(`turn${turn}`, 'run: true');
     while (folder.modelTimes.length < 2) await pause(1);
+    if (turn === -1) cpu = agentd.child.cpuSeconds;
     if (turn < 0) continue;
     const model = folder.modelTimes.reduce((sum, each) => sum + each, 0);
     times.whole.push(whole);
@@ -92,6 +94,7 @@ async function turnsAndMemory(turns: number) {
     times.disk.push(disk);
     runtime.push(whole - model - tool);
   }
+  const processor = ((agentd.child.cpuSeconds - cpu) / turns) * 1000;
   await pause(settling);
   const megabytes = (before: number, after: number) => ({
     started: Math.round(before / 1e6),
@@ -105,6 +108,7 @@ async function turnsAndMemory(turns: number) {
       model: figures(times.model),
       tool: figures(times.tool),
       oneSyncedWrite: figures(times.disk),
+      processorOfAgentd: rounded(processor),
     },
     resident: {
       agentd: megabytes(fresh.agentd, agentd.child.residentBytes),
