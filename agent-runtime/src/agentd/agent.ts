@@ -8,6 +8,7 @@ import { HttpError } from './api/error.ts';
 import type { EventSources } from './api/event-stream.ts';
 import { WorkspaceFiles } from './api/workspace-files.ts';
 import { BackgroundTasks } from './background/background-tasks.ts';
+import { Monitors } from './background/monitors.ts';
 import { Checkpointer } from './checkpoint/checkpointer.ts';
 import { folderName } from './checkpoint/manifest.ts';
 import { CheckpointStore } from './checkpoint/store.ts';
@@ -34,6 +35,7 @@ import { StorageHealth } from './storage/health.ts';
 import { type Layout, layoutOf, makeFolders } from './storage/layout.ts';
 import { setAside } from './storage/set-aside.ts';
 import { Subagents } from './subagents/subagents.ts';
+import { gaugesOf } from './telemetry/gauges.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { Terminals } from './terminal/terminals.ts';
 import { ToolsClient } from './tools/tools-client.ts';
@@ -73,6 +75,7 @@ export class Agent {
   readonly #model: PatientModel;
   readonly #client: ToolsClient;
   readonly #background: BackgroundTasks;
+  readonly #monitors: Monitors;
   readonly #mcp: McpServers;
   readonly #watch: ToolsWatch;
   readonly #scheduler: Scheduler;
@@ -158,6 +161,7 @@ export class Agent {
           data: { id, session, status, ...(exitCode !== undefined && { exitCode }) },
         });
         if (task.status !== 'running') this.#active();
+        if (task.monitor !== undefined) this.#monitors.look();
         touch();
       },
     );
@@ -173,6 +177,14 @@ export class Agent {
       onChange: touch,
       onReconciled: (result) => this.#reconciled(result),
     });
+    this.#monitors = new Monitors({
+      background: this.#background,
+      sessions: () => this.sessions,
+      held: () => this.#held(),
+      changed: touch,
+      now: Date.now,
+      log: options.log,
+    });
     this.#mcp = new McpServers({
       tools: this.#client,
       approvals,
@@ -187,6 +199,7 @@ export class Agent {
       model: this.#model,
       client: this.#client,
       background: this.#background,
+      monitors: this.#monitors,
       mcp: this.#mcp,
       dailyUsage: recovered.usage,
       slots: new Slots(parallelTurns),
@@ -202,7 +215,7 @@ export class Agent {
         touch();
       },
       schedules: () => this.#scheduler.list(),
-      held: () => this.checkpointer.holding || this.#watch.restoring || this.#stopping,
+      held: () => this.#held(),
       emit: (event) => events.emit(event),
       delta: (session, text) => deltas.send(session, text),
       active: () => this.#active(),
@@ -212,7 +225,7 @@ export class Agent {
     this.#scheduler = new Scheduler({
       sessions: () => this.sessions.all(),
       minInterval: () => this.#config.schedules.minIntervalSeconds * 1000,
-      held: () => this.checkpointer.holding || this.#watch.restoring || this.#stopping,
+      held: () => this.#held(),
       now: Date.now,
       changed: touch,
       log: options.log,
@@ -239,33 +252,7 @@ export class Agent {
       },
       recovered.lastSequence,
     );
-    this.metrics = new Metrics([
-      {
-        name: 'dormouse_agent_busy',
-        help: '1 while the workspace must not sleep.',
-        read: () => Number(this.state().busy),
-      },
-      {
-        name: 'dormouse_agent_sessions',
-        help: 'Sessions on the volume.',
-        read: () => this.sessions.all().length,
-      },
-      {
-        name: 'dormouse_agent_open_messages',
-        help: 'Messages that are not settled.',
-        read: () => this.state().openMessages,
-      },
-      {
-        name: 'dormouse_agent_background_tasks',
-        help: 'Background commands that run.',
-        read: () => this.#background.running().length,
-      },
-      {
-        name: 'dormouse_agent_storage_problem',
-        help: '1 while the volume refuses writes.',
-        read: () => Number(health.problem !== undefined),
-      },
-    ]);
+    this.metrics = new Metrics(gaugesOf(this));
   }
 
   get schedules(): ScheduleState[] {
@@ -354,6 +341,7 @@ export class Agent {
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#scheduler.stop();
+    this.#monitors.close();
     this.terminals.close();
     this.#client.close();
     await Promise.all([
@@ -369,8 +357,14 @@ export class Agent {
     this.#board.close();
   }
 
+  /** Nothing may begin. */
+  #held(): boolean {
+    return this.checkpointer.holding || this.#watch.restoring || this.#stopping;
+  }
+
   #busyReasons(): RuntimeState['busyReasons'] {
-    return busyReasons(this.sessions.all(), this.#background.running(), this.subagents.awake());
+    const background = [...this.#background.running(), ...this.#monitors.owed()];
+    return busyReasons(this.sessions.all(), background, this.subagents.awake());
   }
 
   #active(): void {
@@ -410,6 +404,7 @@ export class Agent {
     this.sessions.kickAll();
     this.subagents.kickAll();
     this.#scheduler.look();
+    this.#monitors.look();
   }
 
   /**

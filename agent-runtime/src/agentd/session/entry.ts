@@ -66,6 +66,8 @@ export const transcriptEntry = z.looseObject({
     .optional(),
   /** Ids of background tasks, and keys of messages to subagents in the background, whose end this told the model. */
   toldBackground: z.array(z.string()).optional(),
+  /** Of monitors: up to which byte this, or what was passed over with it, tells what each printed. */
+  toldOutput: z.array(z.object({ id: z.string(), to: z.int().min(0) })).optional(),
   /** What the subagents whose results these are have cost; their own transcripts have the details. */
   subagentUsage: tokenUsage.optional(),
   /** With a tool result: what the tool itself asked the model for. */

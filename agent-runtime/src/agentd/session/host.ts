@@ -3,6 +3,7 @@ import type { RuntimeConfig } from '../../protocol/config.ts';
 import type { RuntimeEvent } from '../../protocol/events.ts';
 import type { ScheduleState } from '../../protocol/state.ts';
 import type { BackgroundTasks } from '../background/background-tasks.ts';
+import type { Monitors } from '../background/monitors.ts';
 import type { McpServers } from '../mcp/servers.ts';
 import type { PatientModel } from '../model/patient-model.ts';
 import type { FileHistory } from '../storage/file-history.ts';
@@ -23,6 +24,7 @@ export interface SessionHost {
   readonly model: PatientModel;
   readonly client: ToolsClient;
   readonly background: BackgroundTasks;
+  readonly monitors: Monitors;
   readonly mcp: McpServers;
   readonly dailyUsage: DailyUsage;
   readonly slots: Slots;

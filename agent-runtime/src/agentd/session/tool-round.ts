@@ -191,6 +191,7 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
   const context: ToolContext = {
     toolUseId,
     session,
+    isSubagent: host.subagent !== undefined,
     cwd: scope.cwd,
     home: host.home,
     signal,

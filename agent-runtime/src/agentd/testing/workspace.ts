@@ -128,6 +128,7 @@ export class TestWorkspace {
         DORMOUSE_SECRETS: secrets,
         DORMOUSE_GATEWAY_TOKEN_FILE: join(secrets, 'token'),
         DORMOUSE_STATE: this.state,
+        DORMOUSE_HOME: this.agentHome,
         DORMOUSE_TOOLS_SOCKET: this.socketPath,
         DORMOUSE_HOST: '127.0.0.1',
         DORMOUSE_PORT: '0',

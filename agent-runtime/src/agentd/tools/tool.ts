@@ -24,6 +24,8 @@ export interface SessionSchedules {
 export interface ToolContext {
   toolUseId: string;
   session: string;
+  /** The session is a subagent's. */
+  isSubagent: boolean;
   /** The session's working directory. */
   cwd: string;
   home: string;
