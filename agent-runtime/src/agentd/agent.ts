@@ -19,6 +19,7 @@ import { McpApprovals } from './mcp/approvals.ts';
 import { McpServers } from './mcp/servers.ts';
 import type { Model } from './model/model-client.ts';
 import { PatientModel } from './model/patient-model.ts';
+import { Plugins } from './plugins/plugins.ts';
 import { type Recovered, recover } from './recover.ts';
 import { beginRewind } from './rewind/begin.ts';
 import { Scheduler } from './schedule/scheduler.ts';
@@ -34,6 +35,7 @@ import { StorageHealth } from './storage/health.ts';
 import { type Layout, layoutOf, makeFolders } from './storage/layout.ts';
 import { setAside } from './storage/set-aside.ts';
 import { Subagents } from './subagents/subagents.ts';
+import { gaugesOf } from './telemetry/gauges.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { Terminals } from './terminal/terminals.ts';
 import { ToolsClient } from './tools/tools-client.ts';
@@ -50,6 +52,8 @@ export interface AgentOptions {
   /** The home and the other folders that the tools may read, as the tools see them. */
   home: string;
   readable: readonly string[];
+  /** Where the tools see pinned plugins, and where this daemon sees archives of ConfigMaps. */
+  plugins: { folder: string; archives: string };
   /** Makes the model; `baseUrl` answers what the configuration says at the moment. */
   model: (baseUrl: () => string) => Model;
   log: Logger;
@@ -74,7 +78,9 @@ export class Agent {
   readonly #client: ToolsClient;
   readonly #background: BackgroundTasks;
   readonly #mcp: McpServers;
+  readonly #plugins: Plugins;
   readonly #watch: ToolsWatch;
+  readonly #stopped = new AbortController();
   readonly #scheduler: Scheduler;
   readonly #restore: RuntimeState['restore'];
   readonly #rewound: RewindTarget | undefined;
@@ -173,8 +179,18 @@ export class Agent {
       onChange: touch,
       onReconciled: (result) => this.#reconciled(result),
     });
+    this.#plugins = new Plugins({
+      client: this.#client,
+      log: options.log,
+      folder: { here: layout.plugins, workspace: options.plugins.folder },
+      archives: options.plugins.archives,
+      home: options.home,
+      config: () => this.#config,
+      changed: touch,
+    });
     this.#mcp = new McpServers({
       tools: this.#client,
+      plugins: this.#plugins,
       approvals,
       home: options.home,
       readable: options.readable,
@@ -188,6 +204,7 @@ export class Agent {
       client: this.#client,
       background: this.#background,
       mcp: this.#mcp,
+      plugins: this.#plugins,
       dailyUsage: recovered.usage,
       slots: new Slots(parallelTurns),
       wakeNote: this.#wakeNote,
@@ -239,33 +256,7 @@ export class Agent {
       },
       recovered.lastSequence,
     );
-    this.metrics = new Metrics([
-      {
-        name: 'dormouse_agent_busy',
-        help: '1 while the workspace must not sleep.',
-        read: () => Number(this.state().busy),
-      },
-      {
-        name: 'dormouse_agent_sessions',
-        help: 'Sessions on the volume.',
-        read: () => this.sessions.all().length,
-      },
-      {
-        name: 'dormouse_agent_open_messages',
-        help: 'Messages that are not settled.',
-        read: () => this.state().openMessages,
-      },
-      {
-        name: 'dormouse_agent_background_tasks',
-        help: 'Background commands that run.',
-        read: () => this.#background.running().length,
-      },
-      {
-        name: 'dormouse_agent_storage_problem',
-        help: '1 while the volume refuses writes.',
-        read: () => Number(health.problem !== undefined),
-      },
-    ]);
+    this.metrics = new Metrics(gaugesOf(() => this.state()));
   }
 
   get schedules(): ScheduleState[] {
@@ -281,6 +272,7 @@ export class Agent {
     this.#watch.start();
     for (const session of this.sessions.all())
       this.#retell(session.id).catch((error: unknown) => this.#fault(error));
+    this.#loadPlugins();
     this.#goOn();
   }
 
@@ -303,7 +295,9 @@ export class Agent {
 
   async configure({ config }: ConfigUpdate): Promise<void> {
     const servicesChanged = JSON.stringify(config.services) !== JSON.stringify(this.#config.services);
+    const pluginsChanged = JSON.stringify(config.plugins) !== JSON.stringify(this.#config.plugins);
     this.#config = config;
+    if (pluginsChanged) this.#loadPlugins();
     this.#board.touch();
     this.#model.nudge();
     this.#scheduler.look();
@@ -340,6 +334,7 @@ export class Agent {
         }),
       ...(nextWakeAt !== undefined && { nextWakeAt }),
       services: this.#watch.services(),
+      plugins: this.#plugins.states(),
       tools: this.#watch.ready ? 'ready' : 'unavailable',
       ...(modelProblem !== undefined && { modelProblem }),
       ...(storageProblem !== undefined && { storageProblem }),
@@ -353,6 +348,7 @@ export class Agent {
   /** Ends turns where they stand, without settling them; what is on disk is where the next start goes on. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#stopped.abort(new Error('the agent stops'));
     this.#scheduler.stop();
     this.terminals.close();
     this.#client.close();
@@ -367,6 +363,13 @@ export class Agent {
     this.#events.close();
     this.#health.close();
     this.#board.close();
+  }
+
+  /** Before anybody asks for them, so that their states are known. What goes wrong is their state. */
+  #loadPlugins(): void {
+    this.#plugins.load(this.#stopped.signal).catch((error: unknown) => {
+      if (!this.#stopping) this.#fault(error);
+    });
   }
 
   #busyReasons(): RuntimeState['busyReasons'] {

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import type { Logger } from 'pino';
 import { isInside } from '../permissions/path-pattern.ts';
+import type { Plugin } from '../plugins/plugin.ts';
 import type { ContentBlock, TranscriptEntry } from '../session/entry.ts';
 import type { NewEntry } from '../session/write-entry.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
@@ -21,6 +22,13 @@ import { skillFolders, toldFiles, touchedSince } from './told.ts';
 const precedence =
   'The following comes from files of this workspace. Where they give instructions, follow them rather than your habits, as far as they bear on what you are asked to do.';
 
+/** The plugins of a workspace, as a session looks at them. */
+export interface SessionPlugins {
+  load(): Promise<readonly Plugin[]>;
+  /** A sentence for each that is not as it should be. */
+  problems(): string[];
+}
+
 /**
  * What a session knows of the files around it. What lies at its first working directory and above opens the conversation: it
  * is read anew for each turn and is the same while the files are, so the prompt cache holds. What lies below enters the
@@ -32,6 +40,7 @@ export class SessionContext {
   readonly #mayDelegate: boolean;
   /** The folder that the session began in. */
   readonly #project: string;
+  readonly #plugins: SessionPlugins;
   #opening: Promise<ContentBlock[]> | undefined;
   #memory: Memory | undefined;
   /** Whether there is a skill that the model is told of only once the work reaches certain files. */
@@ -41,9 +50,11 @@ export class SessionContext {
     source: ContextSource,
     project: string,
     log: Logger,
+    plugins: SessionPlugins,
     /** Whether it has the tool that calls subagents. */
     mayDelegate = true,
   ) {
+    this.#plugins = plugins;
     this.#source = source;
     this.#mayDelegate = mayDelegate;
     this.#log = log;
@@ -90,10 +101,11 @@ export class SessionContext {
   async #read(): Promise<ContentBlock[]> {
     const { home } = this.#source;
     const folders = [...new Set([home, ...foldersDownTo(this.#project, home)])];
+    const plugins = await this.#plugins.load();
     const [memory, catalogue, { agents, problems }] = await Promise.all([
       loadMemory(folders, this.#project, this.#source),
-      loadCatalogue(folders, this.#project, this.#source),
-      loadAgents(folders, this.#source),
+      loadCatalogue(folders, this.#project, this.#source, plugins),
+      loadAgents(folders, this.#source, plugins),
     ]);
     this.#memory = memory;
     const skills = [...catalogue.skills.values()];
@@ -103,7 +115,7 @@ export class SessionContext {
       ...(instructions.length > 0 ? [reminder(precedence, ...instructions)] : []),
       ...skillsText(skills.filter(({ paths }) => paths === undefined)),
       ...(this.#mayDelegate ? agentsText([...agents.values()]) : []),
-      ...problemsText([...memory.problems, ...catalogue.problems, ...problems]),
+      ...problemsText([...this.#plugins.problems(), ...memory.problems, ...catalogue.problems, ...problems]),
     ];
     return texts.map((text) => ({ type: 'text', text }));
   }
@@ -119,7 +131,12 @@ export class SessionContext {
     const has = this.#memory?.files.map((file) => file.realPath);
     const [memory, catalogue] = await Promise.all([
       loadMemory(below, this.#project, this.#source, has),
-      loadCatalogue(skillFolders(entries, this.#project, home, below), this.#project, this.#source),
+      loadCatalogue(
+        skillFolders(entries, this.#project, home, below),
+        this.#project,
+        this.#source,
+        await this.#plugins.load(),
+      ),
     ]);
     const told = toldFiles(entries);
     const rules = [...scoped, ...memory.scoped].filter(({ rule, base }) =>

@@ -200,7 +200,7 @@ async function agentsOf(round: RoundContext): Promise<ReadonlyMap<string, AgentD
   const { cwd, home } = scopeOf(round);
   const folders = [...new Set([home, ...foldersDownTo(cwd, home)])];
   const source = sourceOf(round.host.client, round.permissions, scopeOf(round), round.signal);
-  return (await loadAgents(folders, source)).agents;
+  return (await loadAgents(folders, source, await round.host.plugins.load(round.signal))).agents;
 }
 
 function definedOf<T extends Record<string, string | undefined>>(fields: T): { [K in keyof T]?: string } {

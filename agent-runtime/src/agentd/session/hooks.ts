@@ -1,14 +1,18 @@
 import { posix } from 'node:path';
 import { hooksConfig } from '../../protocol/hooks.ts';
 import { paths } from '../../protocol/paths.ts';
-import { SessionHooks } from '../hooks/session-hooks.ts';
+import { sourceOf } from '../context/source.ts';
+import { type HookSetting, SessionHooks } from '../hooks/session-hooks.ts';
 import { decide } from '../permissions/decide.ts';
 import { resolvePath } from '../permissions/path-pattern.ts';
+import { readPluginHooks } from '../plugins/hooks.ts';
+import type { Plugins } from '../plugins/plugins.ts';
 import type { LoadedSettings } from '../settings/load.ts';
 import { mayUse } from '../subagents/narrow.ts';
 import type { SubagentRecord } from '../subagents/record.ts';
 import { type ParsedCall, parseCall } from '../tools/registry.ts';
 import type { ToolOutcome } from '../tools/tool.ts';
+import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import { type ToolUse, type TranscriptEntry, textOf, toolResultIdsOf } from './entry.ts';
 import type { InboxRecord } from './inbox-record.ts';
 import { schedulesOf } from './schedules.ts';
@@ -26,8 +30,12 @@ export function hookRules({ host }: Pick<Round, 'host'>) {
   return host.config().hooks ?? defaults;
 }
 
-/** The hooks of this session, as these settings and its class have them. */
-export function openHooks(settings: LoadedSettings, round: Round): Promise<SessionHooks> {
+/** The hooks of this session, as these settings, its plugins and its class have them. */
+export async function openHooks(
+  settings: LoadedSettings,
+  round: Round,
+  plugins: Plugins,
+): Promise<SessionHooks> {
   const { host, signal, session } = round;
   const scope = scopeOf(round);
   const project = projectOf(round);
@@ -35,7 +43,13 @@ export function openHooks(settings: LoadedSettings, round: Round): Promise<Sessi
   const { workspace, model } = host.config();
   return SessionHooks.load({
     config: hookRules(round),
-    ...{ settings, client: host.client, cwd: scope.cwd, signal },
+    ...{
+      settings,
+      plugins: await hooksOfPlugins(plugins, round),
+      client: host.client,
+      cwd: scope.cwd,
+      signal,
+    },
     env: { CLAUDE_PROJECT_DIR: project },
     proxies: host.proxies,
     log: host.log.child({ session }),
@@ -61,6 +75,18 @@ export function openHooks(settings: LoadedSettings, round: Round): Promise<Sessi
       return content.map((block) => (typeof block.text === 'string' ? block.text : '')).join('');
     },
   });
+}
+
+/** Where the tools are away, they are away for hooks, too. */
+async function hooksOfPlugins(plugins: Plugins, round: Round): Promise<HookSetting['plugins']> {
+  const { host, permissions, signal } = round;
+  try {
+    const source = sourceOf(host.client, permissions, scopeOf(round), signal);
+    return await readPluginHooks(await plugins.load(signal), source);
+  } catch (error) {
+    if (!(error instanceof ToolRefused || error instanceof ToolsUnavailable)) throw error;
+    return { hooks: [], problems: [`The hooks of plugins cannot be read: ${error.message}.`] };
+  }
 }
 
 export interface Opened {

@@ -5,6 +5,7 @@ import type { ScheduleState } from '../../protocol/state.ts';
 import type { BackgroundTasks } from '../background/background-tasks.ts';
 import type { McpServers } from '../mcp/servers.ts';
 import type { PatientModel } from '../model/patient-model.ts';
+import type { Plugins } from '../plugins/plugins.ts';
 import type { FileHistory } from '../storage/file-history.ts';
 import type { StorageHealth } from '../storage/health.ts';
 import type { SubagentRecord } from '../subagents/record.ts';
@@ -24,6 +25,7 @@ export interface SessionHost {
   readonly client: ToolsClient;
   readonly background: BackgroundTasks;
   readonly mcp: McpServers;
+  readonly plugins: Plugins;
   readonly dailyUsage: DailyUsage;
   readonly slots: Slots;
   readonly wakeNote: WakeNote;

@@ -227,7 +227,7 @@ export class Turn {
       seen: seenFiles(this.#entries),
       calls: this.#calls,
     };
-    this.#hooks ??= openHooks(settings, round);
+    this.#hooks ??= openHooks(settings, round, this.#host.plugins);
     return { ...round, hooks: await this.#hooks };
   }
 
@@ -246,6 +246,7 @@ export class Turn {
       sourceOf(client, config().permissions, scopeOf(where), this.#signal),
       projectOf(where),
       log.child({ session: this.#session }),
+      { load: () => this.#host.plugins.load(this.#signal), problems: () => this.#host.plugins.problems() },
       subagent === undefined || mayUse(subagent)('Agent'),
     );
     return this.#context;

@@ -17,7 +17,11 @@ export function skillUse(
   trusted: boolean,
   variables: Readonly<Record<string, string>>,
 ): SkillUse {
-  const to = { args: '', argumentNames: [], variables: { ...variables, CLAUDE_SKILL_DIR: skill.folder } };
+  const to = {
+    args: '',
+    argumentNames: [],
+    variables: { ...variables, ...skill.variables, CLAUDE_SKILL_DIR: skill.folder },
+  };
   const rules = (texts: readonly string[]) =>
     texts
       .map((text) => substitute(text, to).text)

@@ -30,6 +30,8 @@ export interface Skill {
   /** Files that the work must have reached before the model is told of it, as seen from `base`; absent: it is told at once. */
   paths: readonly PathPattern[] | undefined;
   base: string;
+  /** What stands for `${NAME}` in it, beside what stands so in every skill: those of its plugin. */
+  variables: Readonly<Record<string, string>>;
   /** The text behind the frontmatter. */
   body: string;
   /** Sentences about what is wrong with the file, with its name. */
@@ -98,6 +100,7 @@ export async function parseSkill(
     model: known.model,
     paths: patterns,
     base,
+    variables: {},
     body: frontmatter.body.trim(),
     problems: [
       ...(problem === undefined ? [] : [`${path}:${problem.line}: ${problem.message}.`]),
