@@ -1,16 +1,17 @@
+import type { PluginState } from '@dormouse/agent-runtime/protocol';
 import type { AgentWorkspace } from '@dormouse/crds';
 import { describe, expect, it } from 'vitest';
 import { pluginsOf } from './plugin-config.ts';
 import { pluginsFinding } from './plugins-loaded.ts';
 
 describe('the condition PluginsLoaded', () => {
-  const loaded = { name: 'review', status: 'Loaded', version: '1.2.0', problems: [] } as const;
-  const failed = {
+  const loaded: PluginState = { name: 'review', status: 'Loaded', version: '1.2.0', problems: [] };
+  const failed: PluginState = {
     name: 'docs',
     status: 'Failed',
     problems: ['docs/plugin.json:3: it is no JSON.'],
-  } as const;
-  const pending = { name: 'new', status: 'Pending', problems: [] } as const;
+  };
+  const pending: PluginState = { name: 'new', status: 'Pending', problems: [] };
   const of = (...plugins: Parameters<typeof pluginsFinding>[0]) => pluginsFinding(plugins, [])[0];
 
   it('names what is there, and what is not with its reason', () => {
