@@ -35,10 +35,10 @@ const sources = [
   ['path', 'each.path'],
 ] as const;
 
+/** The schema lets nothing into a pattern that an expression would read otherwise, but the dot. */
 function matching([kind, value]: (typeof sources)[number]): string {
-  const escaped =
-    "part.replace('.', '[.]').replace('?', '[?]').replace('+', '[+]').replace('(', '[(]').replace('[', '[[]')";
-  return `(has(each.${kind}) && has(it.${kind}) && ${value}.matches('^' + it.${kind}.split('*').map(part, ${escaped}).join('.*') + '$'))`;
+  const expression = `'^' + it.${kind}.replace('.', '[.]').replace('*', '.*') + '$'`;
+  return `(has(each.${kind}) && has(it.${kind}) && ${value}.matches(${expression}))`;
 }
 
 const ceilings: Ceiling[] = [

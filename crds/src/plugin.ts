@@ -111,8 +111,12 @@ const pattern = (about: string) =>
     .string()
     .min(1)
     .max(512)
+    .regex(/^[-A-Za-z0-9*._~:/@%]+$/)
     .optional()
-    .meta({ description: `${about}; * stands for any characters.` });
+    .meta({
+      description: `${about}; * stands for any characters.`,
+      patternMessage: 'must be letters, digits and - . _ ~ : / @ %, with * for any characters',
+    });
 
 /** A rule of a class about the plugins of its workspaces. */
 export const allowedPlugin = z.object({
