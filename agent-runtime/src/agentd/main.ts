@@ -10,6 +10,7 @@ import { ForkError } from './fork/begin.ts';
 import { GatewayToken } from './model/gateway-token.ts';
 import { MessagesModel } from './model/model-client.ts';
 import { RewindError } from './rewind/begin.ts';
+import { giveMemoryBack } from './telemetry/idle-memory.ts';
 
 /** Where things are; each can be moved by a variable, for tests and for running outside a pod. */
 const { env } = process;
@@ -54,6 +55,7 @@ async function main(): Promise<void> {
   server.listen(port, host);
   await once(server, 'listening');
   agent.start();
+  giveMemoryBack(agent.eventSources.board);
   const { restore } = agent.state();
   log.info({ port: server.address(), sinceStartMs: Math.round(performance.now()), restore }, 'ready');
 

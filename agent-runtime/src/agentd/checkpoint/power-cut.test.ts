@@ -129,4 +129,59 @@ describe('whenever the power goes, or the agent is killed', () => {
       expect(cuts).toBeGreaterThan(15);
     },
   );
+
+  it.each(writeBacks)(
+    'a rewind goes back once, and nothing is asked or done a second time (%s)',
+    {
+      timeout: 240_000,
+    },
+    async (writeBack) => {
+      workspace = await TestWorkspace.create();
+      const { state } = workspace;
+      const rewind = { id: 'rewind-1', sequence: 2 };
+      const { cuts } = await sweep(state, writeBack, {
+        prepare: async () => {
+          const agent = await workspace.start();
+          await say(agent, 'm1', 'remember: one');
+          await say(agent, 'm2', 'tool ScheduleWakeup {"delaySeconds": 1, "prompt": "remember: twice"}');
+          await checkpoint(agent, 2);
+          const open = { type: 'message', key: 'open', session: 'main', text: 'say: no' };
+          await agent.call('DELETE', '/v1/checkpoints/2');
+          await say(agent, 'm3', 'remember: three');
+          await agent.stateWhen(({ nextWakeAt, busy }) => nextWakeAt === undefined && !busy);
+          await agent.stop();
+          await appendFile(
+            join(state, 'inbox/main.jsonl'),
+            `${JSON.stringify({ ...open, receivedAt: new Date().toISOString() })}\n`,
+          );
+          await appendFile(join(state, 'inbox/later.jsonl'), '{}\n');
+          workspace.config = { ...workspace.config, rewind };
+        },
+        run: async (mark) => {
+          const agent = await workspace.start();
+          mark('started');
+          await agent.stop();
+        },
+        check: async ({ mark }) => {
+          const agent = await workspace.start();
+          const { restore, rewound, lastSequence, openMessages, sessions } = await agent.state();
+          expect(rewound).toEqual(rewind);
+          expect(restore.rejected).toEqual([]);
+          expect(mark === 'started' ? ['Recovered'] : ['Rewound', 'Recovered']).toContain(restore.outcome);
+          expect({ lastSequence, openMessages, sessions: sessions.map(({ id }) => id) }).toEqual({
+            lastSequence: 2,
+            openMessages: 0,
+            sessions: ['main'],
+          });
+          expect(await recalled(agent)).toEqual(['one']);
+          const entries = (await readFile(join(state, 'transcripts/main.jsonl'), 'utf8')).trim().split('\n');
+          expect(entries.filter((line) => line.includes('"rewound"'))).toHaveLength(1);
+          expect((await agent.record('open')).key).toBeUndefined();
+          await checkpoint(agent, lastSequence + 1);
+          await agent.stop();
+        },
+      });
+      expect(cuts).toBeGreaterThan(15);
+    },
+  );
 });

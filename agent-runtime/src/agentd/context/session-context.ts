@@ -2,11 +2,18 @@ import { posix } from 'node:path';
 import type { Logger } from 'pino';
 import { isInside } from '../permissions/path-pattern.ts';
 import type { Plugin } from '../plugins/plugin.ts';
-import type { ContentBlock, TranscriptEntry } from '../session/entry.ts';
+import { blocksOf, type ContentBlock, type TranscriptEntry } from '../session/entry.ts';
 import type { NewEntry } from '../session/write-entry.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import { listAgents, loadAgents } from './agents/catalogue.ts';
 import type { AgentDefinition } from './agents/definition.ts';
+import {
+  type AutoMemory,
+  indexOf,
+  type MemoryIndex,
+  memoryInstructions,
+  readIndex,
+} from './memory/auto-memory.ts';
 import { describeMemory, describeProblems } from './memory/describe.ts';
 import { hashOf } from './memory/file.ts';
 import { loadMemory, type Memory } from './memory/load.ts';
@@ -43,6 +50,9 @@ export class SessionContext {
   readonly #plugins: SessionPlugins;
   #opening: Promise<ContentBlock[]> | undefined;
   #memory: Memory | undefined;
+  readonly #autoMemory: () => Promise<AutoMemory | undefined>;
+  /** The index of its notes, once it was looked for. */
+  #index: { found: MemoryIndex | undefined } | undefined;
   /** Whether there is a skill that the model is told of only once the work reaches certain files. */
   #scopedSkills = false;
 
@@ -53,10 +63,13 @@ export class SessionContext {
     plugins: SessionPlugins,
     /** Whether it has the tool that calls subagents. */
     mayDelegate = true,
+    /** Where it keeps notes, if it does. */
+    autoMemory: () => Promise<AutoMemory | undefined> = async () => undefined,
   ) {
     this.#plugins = plugins;
     this.#source = source;
     this.#mayDelegate = mayDelegate;
+    this.#autoMemory = autoMemory;
     this.#log = log;
     this.#project = project;
   }
@@ -83,7 +96,10 @@ export class SessionContext {
   /** What the transcript must say next: instructions for where the work has got since the last answer, if they are news. */
   news(entries: readonly TranscriptEntry[]): Promise<NewEntry | undefined> {
     return this.#unlessUnreadable(
-      () => this.#readBelow(entries),
+      async () => {
+        const below = await this.#readBelow(entries);
+        return together(below, await this.#indexNews(entries));
+      },
       () => undefined,
     );
   }
@@ -102,10 +118,11 @@ export class SessionContext {
     const { home } = this.#source;
     const folders = [...new Set([home, ...foldersDownTo(this.#project, home)])];
     const plugins = await this.#plugins.load();
-    const [memory, catalogue, { agents, problems }] = await Promise.all([
+    const [memory, catalogue, { agents, problems }, notes] = await Promise.all([
       loadMemory(folders, this.#project, this.#source),
       loadCatalogue(folders, this.#project, this.#source, plugins),
       loadAgents(folders, this.#source, plugins),
+      this.#autoMemory(),
     ]);
     this.#memory = memory;
     const skills = [...catalogue.skills.values()];
@@ -113,11 +130,37 @@ export class SessionContext {
     const instructions = describeMemory(memory.files, home);
     const texts = [
       ...(instructions.length > 0 ? [reminder(precedence, ...instructions)] : []),
+      ...(notes === undefined ? [] : [memoryInstructions(notes)]),
       ...skillsText(skills.filter(({ paths }) => paths === undefined)),
       ...(this.#mayDelegate ? agentsText([...agents.values()]) : []),
       ...problemsText([...this.#plugins.problems(), ...memory.problems, ...catalogue.problems, ...problems]),
     ];
     return texts.map((text) => ({ type: 'text', text }));
+  }
+
+  /**
+   * The index of the notes where the conversation does not hold it as it is now: another session or a person changed it, or a
+   * summary took the place of what was said. What the session wrote itself it knows, but not that it became too long.
+   */
+  async #indexNews(entries: readonly TranscriptEntry[]): Promise<NewEntry | undefined> {
+    const notes = await this.#autoMemory();
+    if (notes === undefined) return undefined;
+    const path = indexOf(notes);
+    if (this.#index === undefined || touchedSince(entries).files.has(path))
+      this.#index = { found: await readIndex(notes, this.#source) };
+    const { found } = this.#index;
+    if (found === undefined || toldFiles(entries).get(path) === found.hash) return undefined;
+    const last = entries.findLast(({ toolUseResult }) => toolUseResult?.path === path)?.toolUseResult;
+    const known = last?.hash !== undefined && last.hash === found.fileHash;
+    const parts = [
+      ...(known ? [] : [`Contents of ${path} (the index of your memory):`, found.shown]),
+      ...(found.advice === undefined ? [] : [found.advice]),
+    ];
+    if (parts.length === 0) return undefined;
+    return {
+      message: { role: 'user', content: [{ type: 'text', text: reminder(...parts) }] },
+      contextFiles: [{ path, hash: found.hash }],
+    };
   }
 
   async #readBelow(entries: readonly TranscriptEntry[]): Promise<NewEntry | undefined> {
@@ -166,6 +209,14 @@ export class SessionContext {
       ],
     };
   }
+}
+
+/** One entry of two. */
+function together(one: NewEntry | undefined, two: NewEntry | undefined): NewEntry | undefined {
+  if (one === undefined || two === undefined) return one ?? two;
+  const content = [...blocksOf(one), ...blocksOf(two)];
+  const contextFiles = [...(one.contextFiles ?? []), ...(two.contextFiles ?? [])];
+  return { message: { role: 'user', content }, contextFiles };
 }
 
 function skillsText(skills: readonly Skill[]): string[] {

@@ -1,11 +1,12 @@
 import { readdir, rm } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { ForkSource } from '../../protocol/config.ts';
 import type { Manifest } from '../checkpoint/manifest.ts';
 import type { CheckpointStore } from '../checkpoint/store.ts';
 import { replaceDurably, syncFolder } from '../storage/durable-file.ts';
 import type { Layout } from '../storage/layout.ts';
+import { namedLogs, removeOthers } from './named-logs.ts';
 import { type ForkRecord, readForkRecord } from './record.ts';
 import { cutToPrefix, Ending, endTranscript, type LastWords } from './transcript.ts';
 
@@ -24,8 +25,8 @@ export interface Fork {
 
 /**
  * Makes a volume that is a copy of another workspace's that of its fork: logs are cut to what the checkpoint names
- * (docs/decisions/0005), what the origin was asked and asked itself (its inbox, its events) goes, and each transcript ends
- * with an entry that says where it forked. The origin's manifest goes last: while it is there the work is not done, and
+ * (docs/decisions/0005), what the origin was asked and asked itself (its inbox, its events, what people let it start) goes, and each
+ * transcript ends with an entry that says where it forked. The origin's manifest goes last: while it is there the work is not done, and
  * whoever starts next does it again from the beginning.
  *
  * @returns undefined where the workspace is no fork
@@ -66,6 +67,8 @@ async function begin(
   try {
     await cutLogs(layout, origin, begun);
     await rm(layout.events, { recursive: true, force: true });
+    // Who let something in, let the origin have it; and it was the origin that was rewound.
+    for (const path of [layout.mcpApprovals, layout.rewind]) await rm(path, { recursive: true, force: true });
     await syncFolder(layout.root);
     await replaceDurably(layout.fork, Buffer.from(`${JSON.stringify(begun, null, 2)}\n`));
     await store.clear(source.sequence);
@@ -79,18 +82,13 @@ async function begin(
 }
 
 /** Of each log the prefix that the manifest names stays, and nothing of what it does not name or of any inbox. */
-async function cutLogs(layout: Layout, { files }: Manifest, fork: ForkRecord): Promise<void> {
-  const logs = new Map(files.flatMap((file) => (file.kind === 'log' ? [[file.path, file] as const] : [])));
+async function cutLogs(layout: Layout, manifest: Manifest, fork: ForkRecord): Promise<void> {
+  const logs = namedLogs(manifest);
   for (const name of await readdir(layout.inbox)) await rm(join(layout.inbox, name), { recursive: true });
   await syncFolder(layout.inbox);
-  for (const entry of await readdir(layout.transcripts, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name);
-    if (!entry.isDirectory() && !logs.has(relative(layout.root, path))) await rm(path);
-  }
-  await syncFolder(layout.transcripts);
+  await removeOthers(layout, 'transcripts', logs);
   for (const log of logs.values()) {
-    // A manifest from elsewhere may name anything; these are the files that a session has.
-    if (!/^transcripts\/[a-z0-9-]+(?:\/subagents\/agent-[a-z0-9]+)?\.jsonl$/.test(log.path)) continue;
+    if (!log.path.startsWith('transcripts/')) continue;
     const path = join(layout.root, log.path);
     const ending = new Ending();
     mustFit(log, await cutToPrefix(path, log, (record) => ending.add(record)));

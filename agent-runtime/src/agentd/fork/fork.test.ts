@@ -100,6 +100,15 @@ describe('the first start on a copy of the volume of another workspace', () => {
     expect(await names(fork, 'inbox')).toEqual([]);
   });
 
+  it('asks again whether servers of files may be started, whoever let them in', async () => {
+    const workspace = await slept();
+    const approved = [{ name: 'tracker', digest: 'd'.repeat(64), at: new Date().toISOString() }];
+    await writeFile(join(workspace.state, 'mcp-approvals.json'), JSON.stringify({ approved }));
+    const fork = await forkOf(workspace);
+    await fork.start();
+    expect(await readdir(fork.state)).not.toContain('mcp-approvals.json');
+  });
+
   it('gives a call that waits for an answer a result, and does not run it', async () => {
     const workspace = await aWorkspace({ permissions: { mode: 'default' } });
     const asked = await workspace.start();

@@ -1,11 +1,14 @@
-import { readdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RuntimeConfig } from '../../protocol/config.ts';
 import type { Manifest } from '../checkpoint/manifest.ts';
 import type { CheckpointStore } from '../checkpoint/store.ts';
+import { namedLogs, removeOthers } from '../fork/named-logs.ts';
 import { appendDurably, cutToPrefix, Ending, endTranscript, type LastWords } from '../fork/transcript.ts';
-import { inboxRecord } from '../session/inbox-record.ts';
+import { dueAt } from '../schedule/schedule.ts';
+import { type InboxRecord, inboxRecord } from '../session/inbox-record.ts';
 import { Ledger } from '../session/ledger.ts';
+import { noUsage } from '../session/usage.ts';
 import { replaceDurably, syncFolder } from '../storage/durable-file.ts';
 import type { Layout } from '../storage/layout.ts';
 import { type RewindRecord, readRewindRecord } from './record.ts';
@@ -59,19 +62,12 @@ export async function beginRewind(
 }
 
 async function cutLogs(layout: Layout, manifest: Manifest, rewind: RewindRecord): Promise<void> {
-  const logs = new Map(
-    manifest.files.flatMap((file) => (file.kind === 'log' ? [[file.path, file] as const] : [])),
-  );
-  for (const folder of ['transcripts', 'inbox'] as const) {
-    for (const name of await readdir(layout[folder]))
-      if (!logs.has(`${folder}/${name}`)) await rm(join(layout[folder], name), { recursive: true });
-    await syncFolder(layout[folder]);
-  }
+  const logs = namedLogs(manifest);
+  await removeOthers(layout, 'transcripts', logs);
+  await removeOthers(layout, 'inbox', logs);
   if (!logs.has('background.jsonl')) await rm(layout.background, { recursive: true, force: true });
   for (const log of logs.values()) {
-    // These are the files that a workspace has; a manifest may name anything.
-    const [, folder] = /^(?:(transcripts|inbox)\/[^/]+\.jsonl|background\.jsonl)$/.exec(log.path) ?? [];
-    if (folder === undefined && log.path !== 'background.jsonl') continue;
+    const [folder] = log.path.split('/');
     const path = join(layout.root, log.path);
     const ending = new Ending();
     const ledger = new Ledger();
@@ -85,7 +81,7 @@ async function cutLogs(layout: Layout, manifest: Manifest, rewind: RewindRecord)
         `${log.path} on the volume is not as checkpoint ${rewind.sequence} has it: the snapshot is no copy of that moment.`,
       );
     if (folder === 'transcripts') await endTranscript(path, ending, lastWords(rewind, manifest));
-    if (folder === 'inbox') await settleOpen(path, ledger, rewind);
+    if (folder === 'inbox') await settle(path, ledger, rewind);
   }
 }
 
@@ -98,16 +94,23 @@ function lastWords({ id, sequence, at }: RewindRecord, { takenAt }: Manifest): L
   };
 }
 
-/** What had no answer at the checkpoint had one later, or was given up: it must not be worked on a second time. */
-async function settleOpen(path: string, ledger: Ledger, { sequence, at }: RewindRecord): Promise<void> {
-  const settled = ledger.open().map(({ request }) => ({
+/**
+ * What had no answer at the checkpoint had one later, or was given up: it must not be worked on a second time. Nor is a prompt that a
+ * session scheduled given again: one that came due before the rewind counts as given.
+ */
+async function settle(path: string, ledger: Ledger, { sequence, at }: RewindRecord): Promise<void> {
+  const settled: InboxRecord[] = ledger.open().map(({ request }) => ({
     type: 'settled',
     key: request.key,
     phase: 'Failed',
     at,
-    usage: { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 },
+    usage: noUsage,
     reason: 'WorkspaceRewound',
     message: `The workspace was rewound to checkpoint ${sequence}, where this message had no answer yet.`,
   }));
-  if (settled.length > 0) await appendDurably(path, settled);
+  const given = [...ledger.schedules.values()].flatMap((kept): InboxRecord[] => {
+    const due = dueAt(kept, 0);
+    return due === undefined || due > Date.parse(at) ? [] : [{ type: 'fired', id: kept.schedule.id, at }];
+  });
+  if (settled.length + given.length > 0) await appendDurably(path, [...settled, ...given]);
 }

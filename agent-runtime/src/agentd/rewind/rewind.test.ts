@@ -1,7 +1,7 @@
-import { appendFile, cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type RunningAgent, TestWorkspace } from '../testing/workspace.ts';
+import { eventually, type RunningAgent, TestWorkspace } from '../testing/workspace.ts';
 import { RewindError } from './begin.ts';
 
 const workspaces: TestWorkspace[] = [];
@@ -100,6 +100,67 @@ describe('the first start on a volume that was restored to a checkpoint', () => 
       expect(await agent.record(key)).toMatchObject({ phase: 'Failed', reason: 'WorkspaceRewound' });
     await agent.send('m3', 'say: on');
     expect(await agent.settled('m3')).toMatchObject({ phase: 'Completed' });
+  });
+
+  it('keeps the transcripts of subagents, and settles one that was at work', async () => {
+    const workspace = await aWorkspace({ permissions: { mode: 'default', allow: ['Agent'] } });
+    const call = (prompt: string) =>
+      `tool Agent ${JSON.stringify({ description: 'a task', prompt, subagent_type: 'general-purpose' })}`;
+    const asked = await workspace.start();
+    await asked.send('m1', call('say: the heron nests'));
+    await asked.settled('m1');
+    await asked.send('m2', call('tool Bash {"command":"touch made"}'));
+    await asked.stateWhen((state) => state.approvals.length === 1 && !state.busy);
+    await checkpoint(asked, 2);
+    await asked.stop();
+    const volume = await restored(workspace);
+    const folder = join(volume.state, 'transcripts/main/subagents');
+    const before = await Promise.all(
+      (await readdir(folder)).map((name) => readFile(join(folder, name), 'utf8')),
+    );
+    expect(before).toHaveLength(2);
+    await writeFile(join(folder, 'agent-later.jsonl'), 'x');
+    const agent = await volume.start();
+    expect(await agent.state()).toMatchObject({
+      approvals: [],
+      subagents: [],
+      busy: false,
+      restore: { outcome: 'Rewound', rejected: [] },
+    });
+    const after = await Promise.all(
+      (await readdir(folder)).map((name) => readFile(join(folder, name), 'utf8')),
+    );
+    expect(after.map((text, at) => text.startsWith(before[at] ?? 'none'))).toEqual([true, true]);
+    await agent.send('m3', 'say: on');
+    expect(await agent.settled('m3')).toMatchObject({ phase: 'Completed' });
+    expect((await agent.state()).approvals).toEqual([]);
+  });
+
+  it('gives no prompt again that came due in the meantime, and gives those that are to come', async () => {
+    const workspace = await aWorkspace();
+    const before = await workspace.start();
+    for (const [key, seconds, prompt] of [
+      ['m1', 1, 'say: given once'],
+      ['m2', 4, 'say: still to come'],
+    ] as const) {
+      await before.send(key, `tool ScheduleWakeup ${JSON.stringify({ delaySeconds: seconds, prompt })}`);
+      await before.settled(key);
+    }
+    await before.stateWhen((state) => !state.busy && state.tools === 'ready');
+    await checkpoint(before, 2);
+    const due = Date.parse((await before.state()).nextWakeAt ?? '');
+    await before.stop();
+    await eventually(
+      async () => Date.now(),
+      (now) => now > due,
+    );
+    const agent = await (await restored(workspace)).start();
+    const prompts = await eventually(
+      async () =>
+        (await agent.transcript()).flatMap((entry) => (entry.messageKey ? [entry.message.content] : [])),
+      (texts) => texts.includes('say: still to come'),
+    );
+    expect(prompts).not.toContain('say: given once');
   });
 
   it('is done again from the beginning where it was cut off, and once only where it was not', async () => {

@@ -145,3 +145,13 @@ async function isAbsent(
     return error.code === 'not_found';
   }
 }
+
+/** The hashes of files as this session last saw them, from the results in its transcript. */
+export function seenFiles(entries: readonly TranscriptEntry[]): Map<string, string> {
+  const seen = new Map<string, string>();
+  for (const { toolUseResult } of entries) {
+    if (toolUseResult?.path !== undefined && toolUseResult.hash !== undefined)
+      seen.set(toolUseResult.path, toolUseResult.hash);
+  }
+  return seen;
+}

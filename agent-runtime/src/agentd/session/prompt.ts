@@ -1,4 +1,5 @@
 import type { MessageRequest } from '../../protocol/messages.ts';
+import { reminder } from '../context/reminder.ts';
 import type { ContentBlock } from './entry.ts';
 
 /** A background task that ended since the model was last told. */
@@ -35,6 +36,16 @@ export function commandContent(
   return [called, text, notesOf(request, ended, wake)]
     .filter((part) => part !== '')
     .map((part) => ({ type: 'text', text: part.toWellFormed() }));
+}
+
+/** A prompt with what hooks have for the model behind it; the text is theirs. */
+export function withNotes(
+  content: string | ContentBlock[],
+  notes: readonly string[],
+): string | ContentBlock[] {
+  if (notes.length === 0) return content;
+  const blocks = typeof content === 'string' ? [{ type: 'text', text: content }] : content;
+  return [...blocks, { type: 'text', text: reminder(...notes) }];
 }
 
 function notesOf(request: MessageRequest, ended: readonly EndedTask[], wake: string | undefined): string {

@@ -9,8 +9,9 @@ import type { InboxRecord } from './inbox-record.ts';
 import type { LedgerMessage } from './ledger.ts';
 import type { SessionLogs } from './logs.ts';
 import { turnOf } from './step.ts';
-import { Turn, turnUsage } from './turn.ts';
+import { Turn } from './turn.ts';
 import { TurnAborted } from './turn-aborted.ts';
+import { turnUsage } from './usage.ts';
 import { EntryWriter } from './write-entry.ts';
 
 type SessionState = RuntimeState['sessions'][number];

@@ -1,5 +1,4 @@
-import type { MessageRecord } from '../../protocol/messages.ts';
-import { reminder } from '../context/reminder.ts';
+import { type AutoMemory, memoryRules } from '../context/memory/auto-memory.ts';
 import { SessionContext } from '../context/session-context.ts';
 import { withGrants } from '../context/skills/grants.ts';
 import { SkillFailure } from '../context/skills/render.ts';
@@ -10,23 +9,26 @@ import { ModelRefused } from '../model/patient-model.ts';
 import { withFileRules } from '../permissions/file-rules.ts';
 import type { LoadedSettings } from '../settings/load.ts';
 import { mayUse } from '../subagents/narrow.ts';
+import { autoMemoryFor } from './auto-memory.ts';
 import { commandOf, startCommand } from './command.ts';
 import { liveEntries } from './compaction.ts';
 import { Compactor } from './compactor.ts';
 import { type ContentBlock, isAnswer, type TranscriptEntry, textOf } from './entry.ts';
+import { seenFiles } from './file-changes.ts';
 import { rulesOf, settingsOf } from './file-rules.ts';
 import { beforeEnd, beforePrompt, openHooks } from './hooks.ts';
 import type { SessionHost } from './host.ts';
 import type { LedgerMessage } from './ledger.ts';
+import { limitReached } from './limit-reached.ts';
 import type { SessionLogs } from './logs.ts';
 import { beginLoop } from './loop.ts';
 import { attemptsOf, refused, requestOf, type Trouble } from './model-request.ts';
-import { commandContent, promptContent } from './prompt.ts';
+import { commandContent, promptContent, withNotes } from './prompt.ts';
 import { schedulesOf } from './schedules.ts';
 import { permissionsOf, projectOf, scopeOf } from './scope.ts';
 import { nextStep, turnOf } from './step.ts';
 import { interrupted, type RoundContext, runToolRound } from './tool-round.ts';
-import { addUsage, noUsage, usageOf, utcDay } from './usage.ts';
+import { turnUsage } from './usage.ts';
 import { EntryWriter, type NewEntry } from './write-entry.ts';
 
 /** How a turn ended. `waiting`: on disk is a question that a person must answer before it goes on. */
@@ -53,6 +55,8 @@ export class Turn {
   #context: SessionContext | undefined;
   /** The settings files of the workspace as they were when the turn, or its next part, began. */
   #settings: Promise<LoadedSettings> | undefined;
+  /** Where the agent keeps notes, in this turn. */
+  #memory: Promise<AutoMemory | undefined> | undefined;
   readonly #compactor: Compactor;
   /** Tool calls under way. */
   readonly #calls = new Set<string>();
@@ -181,7 +185,7 @@ export class Turn {
       const round = await runToolRound(step.calls, step.cut, await this.#round(turn));
       return round.written === 0 && this.#waits(round.undecided) ? 'waiting' : undefined;
     }
-    const refusal = this.#limit(turn);
+    const refusal = limitReached(turn, this.#host);
     if (refusal !== undefined) return this.#settle(turn, refusal);
     const context = this.#openContext();
     // Beside each other: where the tools do not answer, both wait for them.
@@ -210,12 +214,24 @@ export class Turn {
     return this.#servers;
   }
 
+  #readSettings(): Promise<LoadedSettings> {
+    this.#settings ??= settingsOf({ logs: this.#logs, host: this.#host }, this.#signal);
+    return this.#settings;
+  }
+
+  #autoMemory(): Promise<AutoMemory | undefined> {
+    const where = { logs: this.#logs, host: this.#host };
+    this.#memory ??= autoMemoryFor(where, this.#readSettings(), this.#signal);
+    return this.#memory;
+  }
+
   /** What steps work with. The settings are read once in a turn, before something could be decided by them. */
   async #round(turn: readonly TranscriptEntry[]): Promise<RoundContext> {
     const where = { logs: this.#logs, host: this.#host };
-    this.#settings ??= settingsOf(where, this.#signal);
-    const settings = await this.#settings;
-    const permissions = withFileRules(permissionsOf(where), rulesOf(settings.files));
+    const [settings, memory] = await Promise.all([this.#readSettings(), this.#autoMemory()]);
+    const ofWorkspace = permissionsOf(where);
+    const allow = [...ofWorkspace.allow, ...memoryRules(memory)];
+    const permissions = withFileRules({ ...ofWorkspace, allow }, rulesOf(settings.files));
     const round = {
       session: this.#session,
       logs: this.#logs,
@@ -248,6 +264,7 @@ export class Turn {
       log.child({ session: this.#session }),
       { load: () => this.#host.plugins.load(this.#signal), problems: () => this.#host.plugins.problems() },
       subagent === undefined || mayUse(subagent)('Agent'),
+      () => this.#autoMemory(),
     );
     return this.#context;
   }
@@ -308,25 +325,6 @@ export class Turn {
     }
   }
 
-  /** Why the model must not be asked once more. */
-  #limit(turn: readonly TranscriptEntry[]): Trouble | undefined {
-    const { maxTurns, maxTokensPerDay } = this.#host.config().model;
-    const asked = turn.filter(isAnswer).length;
-    if (maxTurns !== undefined && asked >= maxTurns) {
-      return {
-        reason: 'MaxTurns',
-        message: `The message took ${asked} model requests, as many as agent.maxTurns allows.`,
-      };
-    }
-    const day = utcDay(new Date().toISOString());
-    const spent = this.#host.dailyUsage.on(day);
-    if (maxTokensPerDay !== undefined && spent >= maxTokensPerDay) {
-      const message = `The workspace has used ${spent} tokens on ${day} (UTC); agent.maxTokensPerDay is ${maxTokensPerDay}. Send it again tomorrow, or raise the limit.`;
-      return { reason: 'TokenBudgetSpent', message };
-    }
-    return undefined;
-  }
-
   async #stopInterrupted(): Promise<TurnEnd> {
     const turn = turnOf(this.#entries, this.#message.request.key);
     await this.#answerOpenCalls(turn, 'the user stopped it');
@@ -384,28 +382,6 @@ export class Turn {
 
 /** Somebody else waits for this promise, too, and learns of it. */
 function ignored(): void {}
-
-/** What a message cost: the sum over the answers of its turn, and what its subagents cost. */
-export function turnUsage(turn: readonly TranscriptEntry[]): NonNullable<MessageRecord['usage']> {
-  return turn.flatMap((entry) => [usageOf(entry), entry.subagentUsage ?? noUsage]).reduce(addUsage, noUsage);
-}
-
-/** The hashes of files as this session last saw them, from the results in its transcript. */
-function seenFiles(entries: readonly TranscriptEntry[]): Map<string, string> {
-  const seen = new Map<string, string>();
-  for (const { toolUseResult } of entries) {
-    if (toolUseResult?.path !== undefined && toolUseResult.hash !== undefined)
-      seen.set(toolUseResult.path, toolUseResult.hash);
-  }
-  return seen;
-}
-
-/** A prompt with what hooks have for the model behind it; the text is theirs. */
-function withNotes(content: string | ContentBlock[], notes: readonly string[]): string | ContentBlock[] {
-  if (notes.length === 0) return content;
-  const blocks = typeof content === 'string' ? [{ type: 'text', text: content }] : content;
-  return [...blocks, { type: 'text', text: reminder(...notes) }];
-}
 
 /** A block without what the SDK adds for its callers. */
 function plainBlock(block: ContentBlock): ContentBlock {

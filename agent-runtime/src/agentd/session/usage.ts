@@ -1,4 +1,4 @@
-import type { TokenUsage } from '../../protocol/messages.ts';
+import type { MessageRecord, TokenUsage } from '../../protocol/messages.ts';
 import type { ApiTokens, TranscriptEntry } from './entry.ts';
 
 export const noUsage: TokenUsage = {
@@ -32,6 +32,11 @@ export function addUsage(a: TokenUsage, b: TokenUsage): TokenUsage {
     cacheReadTokens: a.cacheReadTokens + b.cacheReadTokens,
     cacheWriteTokens: a.cacheWriteTokens + b.cacheWriteTokens,
   };
+}
+
+/** What a message cost: the sum over the answers of its turn, and what its subagents cost. */
+export function turnUsage(turn: readonly TranscriptEntry[]): NonNullable<MessageRecord['usage']> {
+  return turn.flatMap((entry) => [usageOf(entry), entry.subagentUsage ?? noUsage]).reduce(addUsage, noUsage);
 }
 
 /** What counts against `maxTokensPerDay`: everything the model read, cached or not, and wrote. */

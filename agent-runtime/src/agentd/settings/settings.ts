@@ -7,6 +7,13 @@ export const settings = z.looseObject({
   /** Read by `hooks/read.ts`, which tells each broken one by itself. */
   hooks: z.unknown().optional(),
   disableAllHooks: z.boolean().optional().catch(undefined),
+  autoMemoryEnabled: z.boolean().optional().catch(undefined),
+  autoMemoryDirectory: z
+    .string()
+    .max(4096)
+    .regex(/^(?:\/|~\/)/)
+    .optional()
+    .catch(undefined),
 });
 export type Settings = z.infer<typeof settings>;
 

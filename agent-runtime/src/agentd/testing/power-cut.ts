@@ -1,9 +1,10 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   closeSync,
   copyFileSync,
   cpSync,
+  existsSync,
   fsyncSync,
   openSync,
   readFileSync,
@@ -13,6 +14,7 @@ import {
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { contentsOf } from './hostile.ts';
 import { watching } from './observed-fs.ts';
 
@@ -54,7 +56,8 @@ export async function sweep(
     check: (remains: Remains) => Promise<void>;
   },
 ): Promise<{ cuts: number; states: number }> {
-  const base = await mkdtemp(join(tmpdir(), 'dormouse-cut-'));
+  // In memory, where that can be: the disk is a file, and what a flush waits for is of no interest here.
+  const base = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'dormouse-cut-'));
   const disk = new Disk(base, folder, writeBack);
   const kept: (Remains & { at: string })[] = [];
   let cuts = 0;
@@ -75,7 +78,7 @@ export async function sweep(
     });
     watching.before('the end');
     watching.before = undefined;
-    disk.unmount();
+    await disk.unmount();
     const seen = new Set<string>();
     for (const { at, ...remains } of kept) {
       disk.mountRemains(remains.how, at);
@@ -86,13 +89,14 @@ export async function sweep(
       } catch (error) {
         throw new Error(`${remains.how} before ${remains.step}, ${remains.mark}`, { cause: error });
       } finally {
-        disk.unmount();
+        await disk.unmount();
       }
     }
     return { cuts, states: seen.size };
   } finally {
     watching.before = undefined;
-    disk.unmount();
+    // Where it failed, something may have it open still; that is not to hide why.
+    await disk.unmount('lazily');
     await rm(base, { recursive: true, force: true });
   }
 }
@@ -142,8 +146,15 @@ class Disk {
     else execFileSync('mount', ['--bind', at, this.#folder]);
   }
 
-  unmount(): void {
-    while (isMounted(this.#folder)) execFileSync('umount', [this.#folder]);
+  /** Waits for a file that is being read still; `lazily`, where it does not matter any more. */
+  async unmount(how?: 'lazily'): Promise<void> {
+    const options = how === undefined ? [] : ['--lazy'];
+    for (let tries = 0; isMounted(this.#folder); tries += 1) {
+      const { status, stderr } = spawnSync('umount', [...options, this.#folder], { encoding: 'utf8' });
+      if (status === 0) continue;
+      if (tries === 200) throw new Error(stderr);
+      await delay(10);
+    }
   }
 
   #mount(image: string): void {

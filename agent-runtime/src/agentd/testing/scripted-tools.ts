@@ -98,6 +98,7 @@ export class ScriptedTools {
       this.tasks.set(id, task);
       return [200, task];
     }
+    if (call === 'GET /environment') return [200, {}];
     if (call === 'GET /services') return [200, this.services];
     if (call === 'PUT /services') return [200, this.#declare(body.services)];
     if (call === 'POST /checkpoint') {

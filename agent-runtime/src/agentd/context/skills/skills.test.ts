@@ -109,7 +109,7 @@ describe('skills', () => {
     await Promise.all(Array.from({ length: 60 }, (_, at) => putSkill(`s${at}`, `description: ${long}`, 'x')));
     await tell('say: hi');
     expect(opening().match(/^- s\d+: word/gm)).toHaveLength(60);
-    expect(opening().length).toBeLessThan(9_000);
+    expect(opening().length).toBeLessThan(10_500);
   });
 });
 
