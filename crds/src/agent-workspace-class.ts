@@ -101,6 +101,7 @@ const managedHook = z.object({
     .enum([
       ...(['SessionStart', 'UserPromptSubmit', 'PreToolUse', 'PermissionRequest', 'PostToolUse'] as const),
       ...(['PostToolUseFailure', 'Notification', 'Stop', 'SubagentStart', 'SubagentStop'] as const),
+      ...(['PreCompact', 'PostCompact', 'TaskCreated', 'TaskCompleted'] as const),
     ])
     .meta({ description: 'What is told.' }),
   matcher: z.string().max(512).optional().meta({

@@ -48,6 +48,23 @@ export class SessionHooks {
     return new SessionHooks(hooks, problems, setting);
   }
 
+  /** These, and some of files of the workspace that have their say for a while. What is broken in them is in the log. */
+  async with(files: readonly { path: string; value: unknown }[]): Promise<SessionHooks> {
+    const { config, env, log } = this.#setting;
+    if (config.workspace === 'Off') return this;
+    const hooks = [...this.#hooks];
+    for (const { path, value } of files) {
+      const read = await readHooks(value, {
+        ...{ path, text: '', at: [], env: { ...env } },
+        failClosed: config.onFailure === 'Closed',
+        mayAllow: config.mayAllow,
+      });
+      hooks.push(...read.hooks.map((hook) => held(hook, this.#setting)));
+      if (read.problems.length > 0) log.warn({ problems: read.problems }, 'hooks are not as they should be');
+    }
+    return new SessionHooks(hooks, this.problems, this.#setting);
+  }
+
   /**
    * Asks the hooks of an event side by side. `value` is what matchers are held against. Undefined: there is none. Rejects
    * only with the reason of the signal.

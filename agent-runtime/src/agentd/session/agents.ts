@@ -169,6 +169,7 @@ async function recordFor(
       ...(agent.maxTurns !== undefined && { maxTurns: agent.maxTurns }),
       ...(agent.color !== undefined && { color: agent.color }),
       ...(worktree !== undefined && { worktree }),
+      ...(agent.hooks !== undefined && { hooks: { path: agent.path ?? agent.name, value: agent.hooks } }),
       ...(delegation.skill !== undefined && { skill: delegation.skill }),
     };
   } catch (error) {

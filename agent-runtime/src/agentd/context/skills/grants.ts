@@ -32,6 +32,7 @@ export function skillUse(
     allow: trusted ? rules(skill.allowedTools) : [],
     deny: rules(skill.disallowedTools),
     ...(skill.model !== undefined && { model: skill.model }),
+    ...(skill.hooks !== undefined && { hooks: { path: skill.path, value: { ...skill.hooks } } }),
   };
 }
 
