@@ -20,6 +20,7 @@ import { McpApprovals } from './mcp/approvals.ts';
 import { McpServers } from './mcp/servers.ts';
 import type { Model } from './model/model-client.ts';
 import { PatientModel } from './model/patient-model.ts';
+import { Plugins } from './plugins/plugins.ts';
 import { type Recovered, recover } from './recover.ts';
 import { beginRewind } from './rewind/begin.ts';
 import { Scheduler } from './schedule/scheduler.ts';
@@ -52,6 +53,8 @@ export interface AgentOptions {
   /** The home and the other folders that the tools may read, as the tools see them. */
   home: string;
   readable: readonly string[];
+  /** Where the tools see pinned plugins, and where this daemon sees archives of ConfigMaps. */
+  plugins: { folder: string; archives: string };
   /** Makes the model; `baseUrl` answers what the configuration says at the moment. */
   model: (baseUrl: () => string) => Model;
   log: Logger;
@@ -77,7 +80,9 @@ export class Agent {
   readonly #background: BackgroundTasks;
   readonly #monitors: Monitors;
   readonly #mcp: McpServers;
+  readonly #plugins: Plugins;
   readonly #watch: ToolsWatch;
+  readonly #stopped = new AbortController();
   readonly #scheduler: Scheduler;
   readonly #restore: RuntimeState['restore'];
   readonly #rewound: RewindTarget | undefined;
@@ -185,8 +190,18 @@ export class Agent {
       now: Date.now,
       log: options.log,
     });
+    this.#plugins = new Plugins({
+      client: this.#client,
+      log: options.log,
+      folder: { here: layout.plugins, workspace: options.plugins.folder },
+      archives: options.plugins.archives,
+      home: options.home,
+      config: () => this.#config,
+      changed: touch,
+    });
     this.#mcp = new McpServers({
       tools: this.#client,
+      plugins: this.#plugins,
       approvals,
       home: options.home,
       readable: options.readable,
@@ -201,6 +216,7 @@ export class Agent {
       background: this.#background,
       monitors: this.#monitors,
       mcp: this.#mcp,
+      plugins: this.#plugins,
       dailyUsage: recovered.usage,
       slots: new Slots(parallelTurns),
       wakeNote: this.#wakeNote,
@@ -252,7 +268,7 @@ export class Agent {
       },
       recovered.lastSequence,
     );
-    this.metrics = new Metrics(gaugesOf(this));
+    this.metrics = new Metrics(gaugesOf(() => this.state()));
   }
 
   get schedules(): ScheduleState[] {
@@ -268,6 +284,7 @@ export class Agent {
     this.#watch.start();
     for (const session of this.sessions.all())
       this.#retell(session.id).catch((error: unknown) => this.#fault(error));
+    this.#loadPlugins();
     this.#goOn();
   }
 
@@ -290,7 +307,9 @@ export class Agent {
 
   async configure({ config }: ConfigUpdate): Promise<void> {
     const servicesChanged = JSON.stringify(config.services) !== JSON.stringify(this.#config.services);
+    const pluginsChanged = JSON.stringify(config.plugins) !== JSON.stringify(this.#config.plugins);
     this.#config = config;
+    if (pluginsChanged) this.#loadPlugins();
     this.#board.touch();
     this.#model.nudge();
     this.#scheduler.look();
@@ -327,6 +346,7 @@ export class Agent {
         }),
       ...(nextWakeAt !== undefined && { nextWakeAt }),
       services: this.#watch.services(),
+      plugins: this.#plugins.states(),
       tools: this.#watch.ready ? 'ready' : 'unavailable',
       ...(modelProblem !== undefined && { modelProblem }),
       ...(storageProblem !== undefined && { storageProblem }),
@@ -340,6 +360,7 @@ export class Agent {
   /** Ends turns where they stand, without settling them; what is on disk is where the next start goes on. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#stopped.abort(new Error('the agent stops'));
     this.#scheduler.stop();
     this.#monitors.close();
     this.terminals.close();
@@ -360,6 +381,13 @@ export class Agent {
   /** Nothing may begin. */
   #held(): boolean {
     return this.checkpointer.holding || this.#watch.restoring || this.#stopping;
+  }
+
+  /** Before anybody asks for them, so that their states are known. What goes wrong is their state. */
+  #loadPlugins(): void {
+    this.#plugins.load(this.#stopped.signal).catch((error: unknown) => {
+      if (!this.#stopping) this.#fault(error);
+    });
   }
 
   #busyReasons(): RuntimeState['busyReasons'] {

@@ -6,6 +6,7 @@ import type { BackgroundTasks } from '../background/background-tasks.ts';
 import type { Monitors } from '../background/monitors.ts';
 import type { McpServers } from '../mcp/servers.ts';
 import type { PatientModel } from '../model/patient-model.ts';
+import type { Plugins } from '../plugins/plugins.ts';
 import type { FileHistory } from '../storage/file-history.ts';
 import type { StorageHealth } from '../storage/health.ts';
 import type { SubagentRecord } from '../subagents/record.ts';
@@ -26,6 +27,7 @@ export interface SessionHost {
   readonly background: BackgroundTasks;
   readonly monitors: Monitors;
   readonly mcp: McpServers;
+  readonly plugins: Plugins;
   readonly dailyUsage: DailyUsage;
   readonly slots: Slots;
   readonly wakeNote: WakeNote;
