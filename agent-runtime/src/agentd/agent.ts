@@ -8,6 +8,7 @@ import { HttpError } from './api/error.ts';
 import type { EventSources } from './api/event-stream.ts';
 import { WorkspaceFiles } from './api/workspace-files.ts';
 import { BackgroundTasks } from './background/background-tasks.ts';
+import { Monitors } from './background/monitors.ts';
 import { Checkpointer } from './checkpoint/checkpointer.ts';
 import { folderName } from './checkpoint/manifest.ts';
 import { CheckpointStore } from './checkpoint/store.ts';
@@ -19,6 +20,7 @@ import { McpApprovals } from './mcp/approvals.ts';
 import { McpServers } from './mcp/servers.ts';
 import type { Model } from './model/model-client.ts';
 import { PatientModel } from './model/patient-model.ts';
+import { Plugins } from './plugins/plugins.ts';
 import { type Recovered, recover } from './recover.ts';
 import { beginRewind } from './rewind/begin.ts';
 import { Scheduler } from './schedule/scheduler.ts';
@@ -34,6 +36,7 @@ import { StorageHealth } from './storage/health.ts';
 import { type Layout, layoutOf, makeFolders } from './storage/layout.ts';
 import { setAside } from './storage/set-aside.ts';
 import { Subagents } from './subagents/subagents.ts';
+import { gaugesOf } from './telemetry/gauges.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { Terminals } from './terminal/terminals.ts';
 import { ToolsClient } from './tools/tools-client.ts';
@@ -50,6 +53,8 @@ export interface AgentOptions {
   /** The home and the other folders that the tools may read, as the tools see them. */
   home: string;
   readable: readonly string[];
+  /** Where the tools see pinned plugins, and where this daemon sees archives of ConfigMaps. */
+  plugins: { folder: string; archives: string };
   /** Makes the model; `baseUrl` answers what the configuration says at the moment. */
   model: (baseUrl: () => string) => Model;
   log: Logger;
@@ -73,8 +78,11 @@ export class Agent {
   readonly #model: PatientModel;
   readonly #client: ToolsClient;
   readonly #background: BackgroundTasks;
+  readonly #monitors: Monitors;
   readonly #mcp: McpServers;
+  readonly #plugins: Plugins;
   readonly #watch: ToolsWatch;
+  readonly #stopped = new AbortController();
   readonly #scheduler: Scheduler;
   readonly #restore: RuntimeState['restore'];
   readonly #rewound: RewindTarget | undefined;
@@ -158,6 +166,7 @@ export class Agent {
           data: { id, session, status, ...(exitCode !== undefined && { exitCode }) },
         });
         if (task.status !== 'running') this.#active();
+        if (task.monitor !== undefined) this.#monitors.look();
         touch();
       },
     );
@@ -173,8 +182,26 @@ export class Agent {
       onChange: touch,
       onReconciled: (result) => this.#reconciled(result),
     });
+    this.#monitors = new Monitors({
+      background: this.#background,
+      sessions: () => this.sessions,
+      held: () => this.#held(),
+      changed: touch,
+      now: Date.now,
+      log: options.log,
+    });
+    this.#plugins = new Plugins({
+      client: this.#client,
+      log: options.log,
+      folder: { here: layout.plugins, workspace: options.plugins.folder },
+      archives: options.plugins.archives,
+      home: options.home,
+      config: () => this.#config,
+      changed: touch,
+    });
     this.#mcp = new McpServers({
       tools: this.#client,
+      plugins: this.#plugins,
       approvals,
       home: options.home,
       readable: options.readable,
@@ -187,7 +214,9 @@ export class Agent {
       model: this.#model,
       client: this.#client,
       background: this.#background,
+      monitors: this.#monitors,
       mcp: this.#mcp,
+      plugins: this.#plugins,
       dailyUsage: recovered.usage,
       slots: new Slots(parallelTurns),
       wakeNote: this.#wakeNote,
@@ -202,7 +231,7 @@ export class Agent {
         touch();
       },
       schedules: () => this.#scheduler.list(),
-      held: () => this.checkpointer.holding || this.#watch.restoring || this.#stopping,
+      held: () => this.#held(),
       emit: (event) => events.emit(event),
       delta: (session, text) => deltas.send(session, text),
       active: () => this.#active(),
@@ -212,7 +241,7 @@ export class Agent {
     this.#scheduler = new Scheduler({
       sessions: () => this.sessions.all(),
       minInterval: () => this.#config.schedules.minIntervalSeconds * 1000,
-      held: () => this.checkpointer.holding || this.#watch.restoring || this.#stopping,
+      held: () => this.#held(),
       now: Date.now,
       changed: touch,
       log: options.log,
@@ -239,33 +268,7 @@ export class Agent {
       },
       recovered.lastSequence,
     );
-    this.metrics = new Metrics([
-      {
-        name: 'dormouse_agent_busy',
-        help: '1 while the workspace must not sleep.',
-        read: () => Number(this.state().busy),
-      },
-      {
-        name: 'dormouse_agent_sessions',
-        help: 'Sessions on the volume.',
-        read: () => this.sessions.all().length,
-      },
-      {
-        name: 'dormouse_agent_open_messages',
-        help: 'Messages that are not settled.',
-        read: () => this.state().openMessages,
-      },
-      {
-        name: 'dormouse_agent_background_tasks',
-        help: 'Background commands that run.',
-        read: () => this.#background.running().length,
-      },
-      {
-        name: 'dormouse_agent_storage_problem',
-        help: '1 while the volume refuses writes.',
-        read: () => Number(health.problem !== undefined),
-      },
-    ]);
+    this.metrics = new Metrics(gaugesOf(() => this.state()));
   }
 
   get schedules(): ScheduleState[] {
@@ -281,6 +284,7 @@ export class Agent {
     this.#watch.start();
     for (const session of this.sessions.all())
       this.#retell(session.id).catch((error: unknown) => this.#fault(error));
+    this.#loadPlugins();
     this.#goOn();
   }
 
@@ -303,7 +307,9 @@ export class Agent {
 
   async configure({ config }: ConfigUpdate): Promise<void> {
     const servicesChanged = JSON.stringify(config.services) !== JSON.stringify(this.#config.services);
+    const pluginsChanged = JSON.stringify(config.plugins) !== JSON.stringify(this.#config.plugins);
     this.#config = config;
+    if (pluginsChanged) this.#loadPlugins();
     this.#board.touch();
     this.#model.nudge();
     this.#scheduler.look();
@@ -340,6 +346,7 @@ export class Agent {
         }),
       ...(nextWakeAt !== undefined && { nextWakeAt }),
       services: this.#watch.services(),
+      plugins: this.#plugins.states(),
       tools: this.#watch.ready ? 'ready' : 'unavailable',
       ...(modelProblem !== undefined && { modelProblem }),
       ...(storageProblem !== undefined && { storageProblem }),
@@ -353,7 +360,9 @@ export class Agent {
   /** Ends turns where they stand, without settling them; what is on disk is where the next start goes on. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#stopped.abort(new Error('the agent stops'));
     this.#scheduler.stop();
+    this.#monitors.close();
     this.terminals.close();
     this.#client.close();
     await Promise.all([
@@ -369,8 +378,21 @@ export class Agent {
     this.#board.close();
   }
 
+  /** Nothing may begin. */
+  #held(): boolean {
+    return this.checkpointer.holding || this.#watch.restoring || this.#stopping;
+  }
+
+  /** Before anybody asks for them, so that their states are known. What goes wrong is their state. */
+  #loadPlugins(): void {
+    this.#plugins.load(this.#stopped.signal).catch((error: unknown) => {
+      if (!this.#stopping) this.#fault(error);
+    });
+  }
+
   #busyReasons(): RuntimeState['busyReasons'] {
-    return busyReasons(this.sessions.all(), this.#background.running(), this.subagents.awake());
+    const background = [...this.#background.running(), ...this.#monitors.owed()];
+    return busyReasons(this.sessions.all(), background, this.subagents.awake());
   }
 
   #active(): void {
@@ -410,6 +432,7 @@ export class Agent {
     this.sessions.kickAll();
     this.subagents.kickAll();
     this.#scheduler.look();
+    this.#monitors.look();
   }
 
   /**

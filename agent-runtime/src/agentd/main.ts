@@ -20,6 +20,7 @@ const stateFolder = env.DORMOUSE_STATE ?? paths.state;
 const socketPath = env.DORMOUSE_TOOLS_SOCKET ?? paths.toolsSocket;
 const home = env.DORMOUSE_HOME ?? paths.home;
 const processes = env.DORMOUSE_PROCESSES ?? paths.processes;
+const plugins = env.DORMOUSE_PLUGINS ?? paths.plugins;
 const host = env.DORMOUSE_HOST ?? '0.0.0.0';
 const port = Number(env.DORMOUSE_PORT ?? agentPort);
 
@@ -40,7 +41,8 @@ async function main(): Promise<void> {
     stateFolder,
     socketPath,
     home,
-    readable: [processes, paths.transcripts],
+    readable: [processes, paths.transcripts, plugins],
+    plugins: { folder: plugins, archives: paths.pluginArchives },
     model: (baseUrl) => new MessagesModel(baseUrl, new GatewayToken(tokenFile)),
     log,
   });

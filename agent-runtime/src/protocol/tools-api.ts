@@ -10,7 +10,7 @@
  * | `GET /environment` | - | `environmentResult` |
  * | `POST /background` | `backgroundRequest` | `backgroundTask`; idempotent by id |
  * | `GET /background` | - | `backgroundTask[]` |
- * | `GET /background/ID/output?offset=BYTES&limit=BYTES` | - | `outputSlice` |
+ * | `GET /background/ID/output?offset=BYTES&limit=BYTES&lines=true` | - | `outputSlice`; with `lines`, whole lines where it can be |
  * | `DELETE /background/ID` | - | `backgroundTask`, after its process group has ended |
  * | `POST /files/read` `…/write` `…/edit` `…/glob` `…/grep` | `…Request` | `…Result`, or 4xx `toolError` |
  * | `POST /files/resolve` | `resolveRequest` | `resolveResult` |

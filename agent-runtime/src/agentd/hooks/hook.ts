@@ -12,6 +12,10 @@ export const hookEvents = [
   'Stop',
   'SubagentStart',
   'SubagentStop',
+  'PreCompact',
+  'PostCompact',
+  'TaskCreated',
+  'TaskCompleted',
 ] as const;
 export type HookEvent = (typeof hookEvents)[number];
 

@@ -23,12 +23,16 @@ const apiUsage = apiTokens.extend({
     .catch(undefined),
 });
 
-/** A skill that was started: the permission rules that it brings to its turn, and the model that is to answer in it. */
+/** `hooks` of a frontmatter, and the file that has it. */
+export const ownHooks = z.object({ path: z.string(), value: z.record(z.string(), z.unknown()) });
+
+/** A skill that was started: the permission rules that it brings to its turn, and the model that is to answer in it, its hooks. */
 export const usedSkill = z.object({
   name: z.string(),
   allow: z.array(z.string()),
   deny: z.array(z.string()),
   model: z.string().optional(),
+  hooks: ownHooks.optional(),
 });
 
 /**
@@ -66,6 +70,8 @@ export const transcriptEntry = z.looseObject({
     .optional(),
   /** Ids of background tasks, and keys of messages to subagents in the background, whose end this told the model. */
   toldBackground: z.array(z.string()).optional(),
+  /** Of monitors: up to which byte this, or what was passed over with it, tells what each printed. */
+  toldOutput: z.array(z.object({ id: z.string(), to: z.int().min(0) })).optional(),
   /** What the subagents whose results these are have cost; their own transcripts have the details. */
   subagentUsage: tokenUsage.optional(),
   /** With a tool result: what the tool itself asked the model for. */

@@ -14,13 +14,14 @@ import { agentsFor, begunBy } from './agents.ts';
 import { askAside } from './aside.ts';
 import type { ContentBlock, ToolUse, TranscriptEntry } from './entry.ts';
 import { keepBefore } from './file-changes.ts';
-import { afterTool, beforeTool, insteadOfPerson, parseFor, tellOfQuestion } from './hooks.ts';
+import { refusalOfTask } from './hooks.ts';
 import type { SessionHost } from './host.ts';
 import { decideThroughLinks } from './links.ts';
 import type { SessionLogs } from './logs.ts';
 import { schedulesOf } from './schedules.ts';
 import { scopeOf } from './scope.ts';
 import { startForModel } from './skills.ts';
+import { afterTool, beforeTool, insteadOfPerson, parseFor, tellOfQuestion } from './tool-hooks.ts';
 import type { EntryWriter } from './write-entry.ts';
 
 type Runnable = { call: ToolUse } & Extract<ParsedCall, { tool: unknown }>;
@@ -191,6 +192,7 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
   const context: ToolContext = {
     toolUseId,
     session,
+    isSubagent: host.subagent !== undefined,
     cwd: scope.cwd,
     home: host.home,
     signal,
@@ -205,6 +207,7 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
     schedules: schedulesOf(round),
     startSkill: (name, args) => startForModel(name, args, round, context),
     askModel: (system, texts) => askAside(round, system, texts),
+    refusalOfTask: (event, task) => refusalOfTask(event, task, round),
     taskList: () => round.entries.findLast((entry) => entry.taskList !== undefined)?.taskList ?? emptyList,
     agents: agentsFor(round, toolUseId, () => context),
   };

@@ -10,21 +10,20 @@ import { withFileRules } from '../permissions/file-rules.ts';
 import type { LoadedSettings } from '../settings/load.ts';
 import { mayUse } from '../subagents/narrow.ts';
 import { autoMemoryFor } from './auto-memory.ts';
-import { commandOf, startCommand } from './command.ts';
+import { commandOf } from './command.ts';
 import { liveEntries } from './compaction.ts';
+import { afterCompaction, beforeCompaction } from './compaction-hooks.ts';
 import { Compactor } from './compactor.ts';
 import { type ContentBlock, isAnswer, type TranscriptEntry, textOf } from './entry.ts';
 import { seenFiles } from './file-changes.ts';
 import { rulesOf, settingsOf } from './file-rules.ts';
-import { beforeEnd, beforePrompt, openHooks } from './hooks.ts';
+import { beforeEnd, beforePrompt, openHooks, withOwnHooks } from './hooks.ts';
 import type { SessionHost } from './host.ts';
 import type { LedgerMessage } from './ledger.ts';
 import { limitReached } from './limit-reached.ts';
 import type { SessionLogs } from './logs.ts';
-import { beginLoop } from './loop.ts';
 import { attemptsOf, refused, requestOf, type Trouble } from './model-request.ts';
-import { commandContent, promptContent, withNotes } from './prompt.ts';
-import { schedulesOf } from './schedules.ts';
+import { promptEntry } from './prompt-entry.ts';
 import { permissionsOf, projectOf, scopeOf } from './scope.ts';
 import { nextStep, turnOf } from './step.ts';
 import { interrupted, type RoundContext, runToolRound } from './tool-round.ts';
@@ -81,7 +80,16 @@ export class Turn {
     this.#changed = changed;
     this.#writer = new EntryWriter(session, logs, host, (entry) => this.#entries.push(entry));
     const write = (entry: NewEntry) => this.#write(entry);
-    this.#compactor = new Compactor({ session, logs, host, signal, write, changed });
+    this.#compactor = new Compactor({
+      ...{ session, logs, host, signal, write, changed },
+      before: async (trigger, instructions) =>
+        beforeCompaction(trigger, instructions, await this.#round(this.#turn())),
+      after: async () => {
+        const summary = this.#entries.findLast((entry) => entry.compaction !== undefined);
+        const told = summary && (await afterCompaction(summary, await this.#round(this.#turn())));
+        if (told !== undefined) await this.#write(told);
+      },
+    });
   }
 
   /** The ids of the questions that a turn which ended with `waiting` waits for. */
@@ -127,7 +135,8 @@ export class Turn {
     const { request } = this.#message;
     const ended = this.#host.background
       .all()
-      .filter((task) => task.session === this.#session && task.ending !== undefined)
+      // What became of a monitor is told with what it printed.
+      .filter((task) => task.session === this.#session && task.ending !== undefined && !task.monitor)
       .filter((task) => !this.#logs.ledger.toldBackground.has(task.id))
       .map((task) => ({ id: task.id, command: task.command, ending: task.ending ?? '' }));
     // A session that begins now has nothing that could have changed meanwhile.
@@ -138,32 +147,7 @@ export class Turn {
       this.#prepared().catch(ignored);
       const opened = await beforePrompt(request.text, await this.#round([]));
       if (opened.refused !== undefined) return opened.refused;
-      const round = await this.#round([]);
-      // A task that another agent gave is text.
-      const asked = this.#host.subagent === undefined ? commandOf(request.text) : undefined;
-      const loop =
-        asked?.name === 'loop' ? await beginLoop(asked.args, request, schedulesOf(round)) : undefined;
-      if (typeof loop === 'string') return { reason: 'CommandFailed', message: loop };
-      const said = { ...request, text: loop?.prompt ?? request.text };
-      const call = loop === undefined ? asked : commandOf(said.text);
-      const builtIn = call?.name === 'compact' ? ('compact' as const) : undefined;
-      const started =
-        call === undefined || builtIn !== undefined
-          ? undefined
-          : await startCommand(call, request.key, round);
-      const note = [loop?.note, wake].filter((each) => each !== undefined).join('\n') || undefined;
-      const content =
-        call === undefined || started === undefined
-          ? promptContent(said, ended, note)
-          : commandContent(call, started.text, said, ended, note);
-      await this.#write({
-        message: { role: 'user', content: withNotes(content, opened.context) },
-        messageKey: request.key,
-        ...(opened.messages.length > 0 && { hooks: { messages: opened.messages } }),
-        ...(ended.length > 0 && { toldBackground: ended.map((task) => task.id) }),
-        ...(started !== undefined && { skill: started.use }),
-        ...(builtIn !== undefined && { builtIn }),
-      });
+      await this.#write(await promptEntry(request, { ended, wake }, opened, await this.#round([])));
       this.#host.wakeNote.told(this.#session);
       return undefined;
     } catch (error) {
@@ -172,9 +156,13 @@ export class Turn {
     }
   }
 
+  #turn(): TranscriptEntry[] {
+    return turnOf(this.#entries, this.#message.request.key);
+  }
+
   /** Takes one step; returns how the turn ended, if it did. */
   async #step(): Promise<TurnEnd | undefined> {
-    const turn = turnOf(this.#entries, this.#message.request.key);
+    const turn = this.#turn();
     const stopped = turn.find((entry) => entry.hooks?.stop !== undefined)?.hooks?.stop;
     if (stopped !== undefined) return this.#stopForHook(turn, stopped);
     if (turn[0]?.builtIn === 'compact') return this.#compactNow(turn);
@@ -194,6 +182,8 @@ export class Turn {
     if (news !== undefined) await this.#write(news);
     const ended = await this.#host.subagents.news(this.#session);
     if (ended !== undefined) await this.#write(ended);
+    const printed = await this.#host.monitors.news(this.#session, this.#signal);
+    if (printed !== undefined) await this.#write(printed);
     const note = mcpNews(this.#host.mcp.note(), liveEntries(this.#entries));
     if (note !== undefined) await this.#write(note);
     if (await this.#compactor.ifFull(this.#entries, opening)) return undefined;
@@ -243,8 +233,8 @@ export class Turn {
       seen: seenFiles(this.#entries),
       calls: this.#calls,
     };
-    this.#hooks ??= openHooks(settings, round);
-    return { ...round, hooks: await this.#hooks };
+    this.#hooks ??= openHooks(settings, round, this.#host.plugins);
+    return { ...round, hooks: await withOwnHooks(await this.#hooks, turn, this.#host.subagent) };
   }
 
   /** Whether none of the questions has been answered since the round looked; notes which are open, in the same breath. */
@@ -262,6 +252,7 @@ export class Turn {
       sourceOf(client, config().permissions, scopeOf(where), this.#signal),
       projectOf(where),
       log.child({ session: this.#session }),
+      { load: () => this.#host.plugins.load(this.#signal), problems: () => this.#host.plugins.problems() },
       subagent === undefined || mayUse(subagent)('Agent'),
       () => this.#autoMemory(),
     );
@@ -315,8 +306,13 @@ export class Turn {
     try {
       const opening = await this.#openContext().opening();
       const compacted = await this.#compactor.before(before, opening, instructions);
-      if (compacted === 'done') return this.#compactNow(turnOf(this.#entries, this.#message.request.key));
-      const why = compacted === 'nothing' ? 'there is nothing to summarize yet' : 'the model gave no summary';
+      if (compacted === 'done') return this.#compactNow(this.#turn());
+      const why =
+        typeof compacted === 'object'
+          ? compacted.refused
+          : compacted === 'nothing'
+            ? 'there is nothing to summarize yet'
+            : 'the model gave no summary';
       return this.#settle(turn, { reason: 'CommandFailed', message: `/compact changed nothing: ${why}.` });
     } catch (error) {
       if (!(error instanceof ModelRefused)) throw error;
@@ -325,7 +321,7 @@ export class Turn {
   }
 
   async #stopInterrupted(): Promise<TurnEnd> {
-    const turn = turnOf(this.#entries, this.#message.request.key);
+    const turn = this.#turn();
     await this.#answerOpenCalls(turn, 'the user stopped it');
     const last = this.#entries.at(-1);
     if (last === undefined || textOf(last) !== interruptedText) {

@@ -68,6 +68,7 @@ export class TestWorkspace {
       permissions: { mode: 'bypassPermissions', allow: [], ask: [], deny: [], ...change.permissions },
       model: { name: 'scripted', baseUrl: model.url, compactAt: 150_000, ...change.model },
       services: change.services ?? [],
+      plugins: [],
       schedules: { most: 20, minIntervalSeconds: 1, ...change.schedules },
       checkpoint: { keep: 2, processes: 'Restart', onDumpFailure: 'StayAwake', ...change.checkpoint },
     };
@@ -91,7 +92,8 @@ export class TestWorkspace {
       stateFolder: this.state,
       socketPath: this.socketPath,
       home: this.agentHome,
-      readable: ['/var/lib/dormouse-processes'],
+      readable: ['/var/lib/dormouse-processes', join(this.state, 'plugins')],
+      plugins: { folder: join(this.state, 'plugins'), archives: join(this.folder, 'archives') },
       model: (baseUrl) => model ?? new MessagesModel(baseUrl, { read: async () => this.credential }),
       log,
     });
@@ -128,6 +130,8 @@ export class TestWorkspace {
         DORMOUSE_SECRETS: secrets,
         DORMOUSE_GATEWAY_TOKEN_FILE: join(secrets, 'token'),
         DORMOUSE_STATE: this.state,
+        DORMOUSE_HOME: this.agentHome,
+        DORMOUSE_PLUGINS: join(this.state, 'plugins'),
         DORMOUSE_TOOLS_SOCKET: this.socketPath,
         DORMOUSE_HOST: '127.0.0.1',
         DORMOUSE_PORT: '0',

@@ -4,6 +4,7 @@ import { askUserQuestion } from './ask-user-question.ts';
 import { bash } from './bash.ts';
 import { exitPlanMode } from './exit-plan-mode.ts';
 import { edit, read, write } from './files.ts';
+import { monitor } from './monitor.ts';
 import { notebookEdit } from './notebook-edit.ts';
 import { cronCreate, cronDelete, cronList, scheduleWakeup } from './schedule.ts';
 import { glob, grep } from './search.ts';
@@ -23,7 +24,7 @@ const tools = [
   ...[notebookEdit, taskOutput, taskStop, skill, agent, sendMessage],
   ...[webFetch, taskCreate, taskUpdate, taskGet, taskListTool],
   ...[askUserQuestion, exitPlanMode],
-  ...[cronCreate, cronList, cronDelete, scheduleWakeup],
+  ...[cronCreate, cronList, cronDelete, scheduleWakeup, monitor],
 ] as unknown as readonly AnyTool[];
 
 /** Names that older prompts and plugins use. */

@@ -61,6 +61,7 @@ describe('the tools as the model sees them', () => {
       'CronList',
       'CronDelete',
       'ScheduleWakeup',
+      'Monitor',
     ]);
   });
 
