@@ -283,6 +283,22 @@ export const agentWorkspaceClassSpec = z.object({
     })
     .prefault({})
     .meta({ description: 'What agents may schedule for themselves, by /loop or with tools.' }),
+  messages: z
+    .object({
+      betweenWorkspaces: z.boolean().default(false).meta({
+        description:
+          'Whether agents may send messages to other workspaces of their namespace, and be sent some: the classes of both must say so.',
+      }),
+      perHour: z.int().min(1).max(1000).default(30).meta({
+        description: 'How many a workspace may send in an hour.',
+      }),
+      hops: z.int().min(1).max(16).default(4).meta({
+        description:
+          'How many workspaces may move one another to send a message, one after another: what a message from another workspace moves an agent to send counts one more.',
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'Messages from agent to agent.' }),
   hooks: z
     .object({
       workspace: z.enum(['Permitted', 'Run', 'Off']).default('Permitted').meta({

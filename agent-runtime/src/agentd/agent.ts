@@ -16,6 +16,7 @@ import type { MountedConfig } from './config/files.ts';
 import { Deltas } from './events/deltas.ts';
 import { EventLog } from './events/event-log.ts';
 import { beginFork } from './fork/begin.ts';
+import type { Mail } from './mail/workspace-mail.ts';
 import { McpApprovals } from './mcp/approvals.ts';
 import { McpServers } from './mcp/servers.ts';
 import type { Model } from './model/model-client.ts';
@@ -54,6 +55,8 @@ export interface AgentOptions {
   readable: readonly string[];
   /** Makes the model; `baseUrl` answers what the configuration says at the moment. */
   model: (baseUrl: () => string) => Model;
+  /** Messages to other workspaces, by the same gateway. */
+  mail: (baseUrl: () => string) => Mail;
   log: Logger;
 }
 
@@ -200,6 +203,7 @@ export class Agent {
       client: this.#client,
       background: this.#background,
       monitors: this.#monitors,
+      mail: options.mail(() => this.#config.model.baseUrl),
       mcp: this.#mcp,
       dailyUsage: recovered.usage,
       slots: new Slots(parallelTurns),

@@ -18,6 +18,7 @@ import { afterTool, beforeTool, insteadOfPerson, parseFor, tellOfQuestion } from
 import type { SessionHost } from './host.ts';
 import { decideThroughLinks } from './links.ts';
 import type { SessionLogs } from './logs.ts';
+import { sendToWorkspace } from './mail.ts';
 import { schedulesOf } from './schedules.ts';
 import { scopeOf } from './scope.ts';
 import { startForModel } from './skills.ts';
@@ -199,6 +200,7 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
     background: host.background,
     seen,
     ...(answers !== undefined && { answers }),
+    permissionMode: permissions.mode,
     ...(afterPlan !== undefined && { afterPlan }),
     keepBefore: (path) => keepBefore(path, host, signal),
     active: () => host.active(),
@@ -206,6 +208,7 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
     schedules: schedulesOf(round),
     startSkill: (name, args) => startForModel(name, args, round, context),
     askModel: (system, texts) => askAside(round, system, texts),
+    sendToWorkspace: (name, text, waitSeconds) => sendToWorkspace(round, toolUseId, name, text, waitSeconds),
     taskList: () => round.entries.findLast((entry) => entry.taskList !== undefined)?.taskList ?? emptyList,
     agents: agentsFor(round, toolUseId, () => context),
   };

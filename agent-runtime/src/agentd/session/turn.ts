@@ -140,8 +140,9 @@ export class Turn {
       const opened = await beforePrompt(request.text, await this.#round([]));
       if (opened.refused !== undefined) return opened.refused;
       const round = await this.#round([]);
-      // A task that another agent gave is text.
-      const asked = this.#host.subagent === undefined ? commandOf(request.text) : undefined;
+      // What another agent says is text.
+      const ofAgent = this.#host.subagent !== undefined || request.sender !== undefined;
+      const asked = ofAgent ? undefined : commandOf(request.text);
       const loop =
         asked?.name === 'loop' ? await beginLoop(asked.args, request, schedulesOf(round)) : undefined;
       if (typeof loop === 'string') return { reason: 'CommandFailed', message: loop };
