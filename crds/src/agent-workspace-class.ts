@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { permissionMode, permissionModes } from './agent-workspace.ts';
+import { allowedPlugin } from './plugin.ts';
 import type { CustomObject, KindDefinition } from './resource.ts';
 import { duration, objectName, objectReference, quantity } from './scalars.ts';
 
@@ -100,6 +101,7 @@ const managedHook = z.object({
     .enum([
       ...(['SessionStart', 'UserPromptSubmit', 'PreToolUse', 'PermissionRequest', 'PostToolUse'] as const),
       ...(['PostToolUseFailure', 'Notification', 'Stop', 'SubagentStart', 'SubagentStop'] as const),
+      ...(['PreCompact', 'PostCompact', 'TaskCreated', 'TaskCompleted'] as const),
     ])
     .meta({ description: 'What is told.' }),
   matcher: z.string().max(512).optional().meta({
@@ -365,6 +367,25 @@ export const agentWorkspaceClassSpec = z.object({
     })
     .prefault({})
     .meta({ description: 'Which MCP servers workspaces may have.' }),
+  plugins: z
+    .object({
+      allowed: z
+        .array(allowedPlugin)
+        .max(64)
+        .optional()
+        .meta({
+          description:
+            'The plugins a workspace may have: each must match one item. Default: any; an empty list: none.',
+          'x-kubernetes-validations': [
+            {
+              rule: 'self.all(each, (has(each.git) ? 1 : 0) + (has(each.oci) ? 1 : 0) + (has(each.configMap) ? 1 : 0) + (has(each.path) ? 1 : 0) == 1)',
+              message: 'each item takes one of git, oci, configMap and path',
+            },
+          ],
+        }),
+    })
+    .prefault({})
+    .meta({ description: 'Which plugins workspaces may have.' }),
   processImages: z
     .object({
       enabled: z.boolean().default(false).meta({

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { archiveSnapshots, repositoryPath } from './agent-checkpoint.ts';
+import { plugin } from './plugin.ts';
 import type { CustomObject, KindDefinition } from './resource.ts';
 import {
   condition,
@@ -322,6 +323,22 @@ export const agentWorkspaceSpec = z.object({
         {
           rule: 'self.all(each, has(each.command) || !has(each.env))',
           message: 'env is for servers with a command',
+        },
+      ],
+    }),
+  plugins: z
+    .array(plugin)
+    .max(32)
+    .optional()
+    .meta({
+      description:
+        'Plugins in the format of Claude Code: skills, commands, subagents, hooks and MCP servers, called NAME:PART. The condition PluginsLoaded says what became of them.',
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['name'],
+      'x-kubernetes-validations': [
+        {
+          rule: 'self.all(each, (has(each.configMap) ? 1 : 0) + (has(each.git) ? 1 : 0) + (has(each.oci) ? 1 : 0) + (has(each.path) ? 1 : 0) == 1)',
+          message: 'each plugin takes one of configMap, git, oci and path',
         },
       ],
     }),

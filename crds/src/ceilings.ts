@@ -27,6 +27,20 @@ interface Ceiling {
 const most = "'at most ' + string(LIMIT)";
 const oneOf = "'only ' + LIMIT.join(', ')";
 
+/** Where plugins come from, and what a pattern is held against. */
+const sources = [
+  ['git', 'each.git.url'],
+  ['oci', "each.oci.split('@')[0]"],
+  ['configMap', 'each.configMap.name'],
+  ['path', 'each.path'],
+] as const;
+
+/** The schema lets nothing into a pattern that an expression would read otherwise, but the dot. */
+function matching([kind, value]: (typeof sources)[number]): string {
+  const expression = `'^' + it.${kind}.replace('.', '[.]').replace('*', '.*') + '$'`;
+  return `(has(each.${kind}) && has(it.${kind}) && ${value}.matches(${expression}))`;
+}
+
 const ceilings: Ceiling[] = [
   {
     limit: 'ceilings.storage',
@@ -71,6 +85,13 @@ const ceilings: Ceiling[] = [
       '? (LIMIT.exists(it, has(it.command)) ? LIMIT.exists(it, has(it.command) && it.command == each.command) : LIMIT.exists(it, has(it.name) && it.name == each.name))',
       ": each.url.contains('${') || (LIMIT.exists(it, has(it.url)) ? LIMIT.exists(it, has(it.url) && each.url.matches('^' + it.url.split('*').map(part, part.replace('.', '[.]').replace('?', '[?]').replace('+', '[+]')).join('.*') + '/?$')) : LIMIT.exists(it, has(it.name) && it.name == each.name)))",
     ].join(' '),
+    allowed: "'only what it lists'",
+    shown: "ASKED.map(each, each.name).join(', ')",
+  },
+  {
+    limit: 'plugins.allowed',
+    asked: 'plugins',
+    within: `ASKED.all(each, LIMIT.exists(it, ${sources.map(matching).join(' || ')}))`,
     allowed: "'only what it lists'",
     shown: "ASKED.map(each, each.name).join(', ')",
   },

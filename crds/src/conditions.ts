@@ -274,6 +274,19 @@ export const workspaceConditions = {
       NotAsked: { status: 'Unknown', meaning: 'spec.checkpoint.schedule is no longer set.' },
     },
   },
+  PluginsLoaded: {
+    meaning: 'What became of the plugins in spec.plugins. It is there once the workspace had some.',
+    reasons: {
+      Loaded: { status: 'True', meaning: 'All of them are there, as they were pinned.' },
+      Loading: { status: 'Unknown', meaning: 'They are being fetched.' },
+      NoPlugins: { status: 'True', meaning: 'spec.plugins is empty.' },
+      Failed: {
+        status: 'False',
+        meaning:
+          'One or more cannot be had or read; the message says which, why, and in which file and line. The agent works without them, and tries again with each message.',
+      },
+    },
+  },
   ProcessesRestored: {
     meaning:
       'What became of services, background tasks and terminals at the last wake. Unknown before the first wake.',

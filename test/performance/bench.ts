@@ -8,11 +8,12 @@ import { attach } from './attach.ts';
 import { burst } from './burst.ts';
 import { gateway } from './gateway/gateway.ts';
 import { processes } from './processes.ts';
+import { runtime } from './runtime/runtime.ts';
 import { sleepers } from './sleepers.ts';
 import { type Aim, judged } from './statistics.ts';
 import { wakeAndSleep } from './wake-and-sleep.ts';
 
-const help = `Usage: npm run bench -- [options] [wake] [processes] [burst] [sleepers] [attach] [archive] [gateway]
+const help = `Usage: npm run bench -- [options] [wake] [processes] [burst] [sleepers] [attach] [archive] [gateway] [runtime]
 
 Measures and prints one JSON line for each; without names, all of them.
 
@@ -26,17 +27,20 @@ Measures and prints one JSON line for each; without names, all of them.
   gateway    this checkout's gateway beside a direct connection, nginx and a bare proxy in Node.js: time to the first byte,
              requests for a second of processor time, memory of an idle event stream. Takes nginx and wrk
              (hack/bench-programs), and no cluster
+  runtime    agentd and workspaced as bundled for the images, with a scripted model: what a turn costs beside model and
+             tools, starts, memory, a session of 100 MB. Takes no cluster
 
-  --samples N      of wake, processes and attach (default 20)
+  --samples N      of wake, processes and attach, starts of runtime (default 20)
   --burst N        workspaces of burst (default 1000)
   --sleepers N     workspaces of sleepers (default 10000)
   --files N        of archive (default 50000)
   --requests N     of gateway, one after another (default 4000)
+  --turns N        of runtime (default 200)
   --streams N      of gateway, open at the same time (default 5000). It takes N file descriptors, and the gateway 2 N:
                    ulimit -Hn says how many there may be
   --help           this text
 
-All but gateway measure the installed release, stop and start its operator, and expect that nobody else uses the cluster.
+All but gateway and runtime measure the installed release, stop and start its operator, and expect that nobody else uses the cluster.
 What they make is in namespaces bench-*, which they remove. Exit status 1: an aim was missed; 2: could not measure.
 `;
 
@@ -53,6 +57,7 @@ const { values, positionals } = parseArgs({
     files: { type: 'string', default: '50000' },
     requests: { type: 'string', default: '4000' },
     streams: { type: 'string', default: '5000' },
+    turns: { type: 'string', default: '200' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -71,6 +76,7 @@ const benchmarks: Record<string, Benchmark> = {
   attach: (cluster) => attach(cluster(), atLeast(1, values.samples)),
   archive: (cluster) => archive(cluster(), atLeast(500, values.files)),
   gateway: () => gateway({ requests: atLeast(100, values.requests), streams: atLeast(1, values.streams) }),
+  runtime: () => runtime({ samples: atLeast(1, values.samples), turns: atLeast(1, values.turns) }),
 };
 
 async function main(): Promise<number> {

@@ -21,6 +21,7 @@ import { McpApprovals } from './mcp/approvals.ts';
 import { McpServers } from './mcp/servers.ts';
 import type { Model } from './model/model-client.ts';
 import { PatientModel } from './model/patient-model.ts';
+import { Plugins } from './plugins/plugins.ts';
 import { type Recovered, recover } from './recover.ts';
 import { beginRewind } from './rewind/begin.ts';
 import { Scheduler } from './schedule/scheduler.ts';
@@ -53,6 +54,8 @@ export interface AgentOptions {
   /** The home and the other folders that the tools may read, as the tools see them. */
   home: string;
   readable: readonly string[];
+  /** Where the tools see pinned plugins, and where this daemon sees archives of ConfigMaps. */
+  plugins: { folder: string; archives: string };
   /** Makes the model; `baseUrl` answers what the configuration says at the moment. */
   model: (baseUrl: () => string) => Model;
   /** Messages to other workspaces, by the same gateway. */
@@ -80,7 +83,9 @@ export class Agent {
   readonly #background: BackgroundTasks;
   readonly #monitors: Monitors;
   readonly #mcp: McpServers;
+  readonly #plugins: Plugins;
   readonly #watch: ToolsWatch;
+  readonly #stopped = new AbortController();
   readonly #scheduler: Scheduler;
   readonly #restore: RuntimeState['restore'];
   readonly #rewound: RewindTarget | undefined;
@@ -188,8 +193,18 @@ export class Agent {
       now: Date.now,
       log: options.log,
     });
+    this.#plugins = new Plugins({
+      client: this.#client,
+      log: options.log,
+      folder: { here: layout.plugins, workspace: options.plugins.folder },
+      archives: options.plugins.archives,
+      home: options.home,
+      config: () => this.#config,
+      changed: touch,
+    });
     this.#mcp = new McpServers({
       tools: this.#client,
+      plugins: this.#plugins,
       approvals,
       home: options.home,
       readable: options.readable,
@@ -205,6 +220,7 @@ export class Agent {
       monitors: this.#monitors,
       mail: options.mail(() => this.#config.model.baseUrl),
       mcp: this.#mcp,
+      plugins: this.#plugins,
       dailyUsage: recovered.usage,
       slots: new Slots(parallelTurns),
       wakeNote: this.#wakeNote,
@@ -256,7 +272,7 @@ export class Agent {
       },
       recovered.lastSequence,
     );
-    this.metrics = new Metrics(gaugesOf(this));
+    this.metrics = new Metrics(gaugesOf(() => this.state()));
   }
 
   get schedules(): ScheduleState[] {
@@ -272,6 +288,7 @@ export class Agent {
     this.#watch.start();
     for (const session of this.sessions.all())
       this.#retell(session.id).catch((error: unknown) => this.#fault(error));
+    this.#loadPlugins();
     this.#goOn();
   }
 
@@ -294,7 +311,9 @@ export class Agent {
 
   async configure({ config }: ConfigUpdate): Promise<void> {
     const servicesChanged = JSON.stringify(config.services) !== JSON.stringify(this.#config.services);
+    const pluginsChanged = JSON.stringify(config.plugins) !== JSON.stringify(this.#config.plugins);
     this.#config = config;
+    if (pluginsChanged) this.#loadPlugins();
     this.#board.touch();
     this.#model.nudge();
     this.#scheduler.look();
@@ -331,6 +350,7 @@ export class Agent {
         }),
       ...(nextWakeAt !== undefined && { nextWakeAt }),
       services: this.#watch.services(),
+      plugins: this.#plugins.states(),
       tools: this.#watch.ready ? 'ready' : 'unavailable',
       ...(modelProblem !== undefined && { modelProblem }),
       ...(storageProblem !== undefined && { storageProblem }),
@@ -344,6 +364,7 @@ export class Agent {
   /** Ends turns where they stand, without settling them; what is on disk is where the next start goes on. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#stopped.abort(new Error('the agent stops'));
     this.#scheduler.stop();
     this.#monitors.close();
     this.terminals.close();
@@ -364,6 +385,13 @@ export class Agent {
   /** Nothing may begin. */
   #held(): boolean {
     return this.checkpointer.holding || this.#watch.restoring || this.#stopping;
+  }
+
+  /** Before anybody asks for them, so that their states are known. What goes wrong is their state. */
+  #loadPlugins(): void {
+    this.#plugins.load(this.#stopped.signal).catch((error: unknown) => {
+      if (!this.#stopping) this.#fault(error);
+    });
   }
 
   #busyReasons(): RuntimeState['busyReasons'] {

@@ -11,6 +11,7 @@ import { WorkspaceMail } from './mail/workspace-mail.ts';
 import { GatewayToken } from './model/gateway-token.ts';
 import { MessagesModel } from './model/model-client.ts';
 import { RewindError } from './rewind/begin.ts';
+import { giveMemoryBack } from './telemetry/idle-memory.ts';
 
 /** Where things are; each can be moved by a variable, for tests and for running outside a pod. */
 const { env } = process;
@@ -20,6 +21,7 @@ const stateFolder = env.DORMOUSE_STATE ?? paths.state;
 const socketPath = env.DORMOUSE_TOOLS_SOCKET ?? paths.toolsSocket;
 const home = env.DORMOUSE_HOME ?? paths.home;
 const processes = env.DORMOUSE_PROCESSES ?? paths.processes;
+const plugins = env.DORMOUSE_PLUGINS ?? paths.plugins;
 const host = env.DORMOUSE_HOST ?? '0.0.0.0';
 const port = Number(env.DORMOUSE_PORT ?? agentPort);
 
@@ -40,7 +42,8 @@ async function main(): Promise<void> {
     stateFolder,
     socketPath,
     home,
-    readable: [processes, paths.transcripts],
+    readable: [processes, paths.transcripts, plugins],
+    plugins: { folder: plugins, archives: paths.pluginArchives },
     model: (baseUrl) => new MessagesModel(baseUrl, new GatewayToken(tokenFile)),
     mail: (baseUrl) => new WorkspaceMail(baseUrl, new GatewayToken(tokenFile)),
     log,
@@ -54,6 +57,7 @@ async function main(): Promise<void> {
   server.listen(port, host);
   await once(server, 'listening');
   agent.start();
+  giveMemoryBack(agent.eventSources.board);
   const { restore } = agent.state();
   log.info({ port: server.address(), sinceStartMs: Math.round(performance.now()), restore }, 'ready');
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { hooksConfig } from './hooks.ts';
 import { mcpConfig } from './mcp.ts';
+import { pluginConfig } from './plugins.ts';
 
 /** The checkpoint of another workspace that the volume of a fork is a copy of. */
 export const forkSource = z.object({
@@ -66,6 +67,8 @@ export const runtimeConfig = z.object({
   rewind: rewindTarget.optional(),
   /** Absent where the operator is older. */
   mcp: mcpConfig.optional(),
+  /** Absent where the operator is older. */
+  plugins: z.array(pluginConfig).default([]),
   /** Of a fork: looked at by the first start alone. */
   source: forkSource.optional(),
 });

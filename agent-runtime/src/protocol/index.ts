@@ -11,6 +11,7 @@ export * from './mcp.ts';
 export * from './messages.ts';
 export * from './paths.ts';
 export * from './pipes.ts';
+export * from './plugins.ts';
 export * from './state.ts';
 export * from './terminals.ts';
 export * from './tools-api.ts';

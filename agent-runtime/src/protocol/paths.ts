@@ -4,6 +4,10 @@ export const paths = {
   state: '/var/lib/dormouse',
   /** subPath `state/transcripts`; container `workspace`, read-only. */
   transcripts: '/var/lib/dormouse/transcripts',
+  /** subPath `state/plugins`; container `workspace`, read-only: pinned plugins, as agentd verified them. */
+  plugins: '/var/lib/dormouse/plugins',
+  /** ConfigMaps with plugins, a folder each; container `agent` only. */
+  pluginArchives: '/etc/dormouse-plugins',
   /** subPath `home`; container `workspace` only. */
   home: '/home/agent',
   /** subPath `processes`; container `workspace`: output of background tasks, logs of services. */

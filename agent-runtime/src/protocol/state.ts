@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { rewindTarget } from './config.ts';
 import { approvalRequest, tokenUsage } from './messages.ts';
+import { pluginState } from './plugins.ts';
 
 /** Why a workspace must not sleep now. */
 export const busyReason = z.object({
@@ -163,6 +164,8 @@ export const runtimeState = z.object({
       exitCode: z.int().optional(),
     }),
   ),
+  /** An older agentd says nothing of any. */
+  plugins: z.array(pluginState).default([]),
   tools: z.enum(['ready', 'unavailable']),
   /** Set while the provider refuses or cannot be reached; cleared by the next success. */
   modelProblem: z

@@ -35,6 +35,7 @@ const socketPath = env.DORMOUSE_TOOLS_SOCKET ?? paths.toolsSocket;
 const home = env.DORMOUSE_HOME ?? paths.home;
 const processes = env.DORMOUSE_PROCESSES ?? paths.processes;
 const transcripts = env.DORMOUSE_TRANSCRIPTS ?? paths.transcripts;
+const plugins = env.DORMOUSE_PLUGINS ?? paths.plugins;
 /** hack/build.ts puts it beside this program. */
 const terminalHost = env.DORMOUSE_TERMINAL_HOST ?? join(import.meta.dirname, 'terminal-host');
 /** Says that every process of this user that can be seen is the workspace's, and may be ended with it. */
@@ -129,7 +130,7 @@ async function main(): Promise<void> {
     changed: taskChanged,
   });
   const search = {
-    confinement: new Confinement({ home, writable: ['/tmp'], readable: [processes, transcripts] }),
+    confinement: new Confinement({ home, writable: ['/tmp'], readable: [processes, transcripts, plugins] }),
     program: 'rg',
     env: commandEnvironment(home, launch.declared),
   };

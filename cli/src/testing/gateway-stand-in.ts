@@ -137,6 +137,7 @@ export class GatewayStandIn implements AsyncDisposable {
       approvals: this.approvals,
       background: [],
       subagents: [],
+      plugins: [],
       services: [],
       tools: 'ready',
       lastSequence: 0,

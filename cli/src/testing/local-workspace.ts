@@ -59,6 +59,7 @@ export class LocalWorkspace implements AsyncDisposable {
       workspace: { ...name, uid },
       model: { name: 'scripted', baseUrl: this.#model.url, compactAt: 150_000 },
       permissions,
+      plugins: [],
       services: [],
       schedules: { most: 20, minIntervalSeconds: 60 },
       checkpoint: { keep: 2, processes: 'Restart', onDumpFailure: 'StayAwake' },

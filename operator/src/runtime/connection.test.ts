@@ -21,6 +21,7 @@ const state = (change: Partial<RuntimeState> = {}): RuntimeState => ({
   approvals: [],
   background: [],
   subagents: [],
+  plugins: [],
   services: [],
   tools: 'ready',
   lastSequence: 0,

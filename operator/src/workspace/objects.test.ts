@@ -98,7 +98,27 @@ describe('the pod', () => {
       ['home', false],
       ['processes', false],
       ['state/transcripts', true],
+      ['state/plugins', true],
     ]);
+  });
+
+  it('shows the ConfigMaps of plugins to the agent alone, and starts without them', () => {
+    const digest = `sha256:${'0'.repeat(64)}`;
+    const { containers, volumes } = specOf(
+      {},
+      {
+        plugins: [
+          { name: 'review', configMap: { name: 'review-plugin', digest } },
+          { name: 'mine', path: 'mine' },
+        ],
+      },
+    );
+    const [agent, tools] = containers;
+    const mount = { name: 'plugin-review', mountPath: '/etc/dormouse-plugins/review', readOnly: true };
+    expect(agent?.volumeMounts).toContainEqual(mount);
+    expect(JSON.stringify(tools?.volumeMounts)).not.toContain('plugin-review');
+    const configMap = { name: 'review-plugin', optional: true, defaultMode: 0o440 };
+    expect(volumes).toContainEqual({ name: 'plugin-review', configMap });
   });
 
   it('gets the rights that process images take only where the class has them and the workspace asks, and only for the tools', () => {

@@ -11,6 +11,7 @@ import type { Desired, Pod } from '../kube/index.ts';
 import { claimNameOf } from './claim.ts';
 import type { EffectiveSpec } from './class.ts';
 import { egressEnvironment, isEgressVariable } from './egress-environment.ts';
+import { pluginVolumes } from './plugin-config.ts';
 
 /** Marks pods that a NetworkPolicy and a disruption budget speak of. */
 export const componentLabel = 'app.kubernetes.io/component';
@@ -94,6 +95,7 @@ export function podSpec(workspace: AgentWorkspace, effective: EffectiveSpec): No
   const { images, resources, runtimeClassName, nodeSelector, tolerations } = effective.class.spec;
   const { name } = workspace.metadata;
   const withImages = effective.processes === 'Restore';
+  const plugins = pluginVolumes(workspace);
   const volume = {
     claim: 'claim',
     secret: 'runtime',
@@ -146,6 +148,7 @@ export function podSpec(workspace: AgentWorkspace, effective: EffectiveSpec): No
           { name: volume.token, mountPath: paths.gatewayToken, readOnly: true },
           { name: volume.socket, mountPath: '/run/dormouse' },
           { name: volume.agentTmp, mountPath: '/tmp' },
+          ...plugins.mounts,
         ],
       },
       {
@@ -167,6 +170,7 @@ export function podSpec(workspace: AgentWorkspace, effective: EffectiveSpec): No
           { name: volume.claim, mountPath: paths.home, subPath: 'home' },
           { name: volume.claim, mountPath: paths.processes, subPath: 'processes' },
           { name: volume.claim, mountPath: paths.transcripts, subPath: 'state/transcripts', readOnly: true },
+          { name: volume.claim, mountPath: paths.plugins, subPath: 'state/plugins', readOnly: true },
           { name: volume.socket, mountPath: '/run/dormouse' },
           // A file that a process has open must be there when it is restored.
           ...(withImages
@@ -185,6 +189,7 @@ export function podSpec(workspace: AgentWorkspace, effective: EffectiveSpec): No
       { name: volume.socket, emptyDir: {} },
       { name: volume.agentTmp, emptyDir: { sizeLimit: '256Mi' } },
       ...(withImages ? [] : [{ name: volume.tmp, emptyDir: {} }]),
+      ...plugins.volumes,
     ],
   };
 }

@@ -13,6 +13,7 @@ import type { Decision } from './decision.ts';
 import { diagnoseClaim, diagnosePod } from './diagnosis.ts';
 import { instant, millisecondsAt } from './instant.ts';
 import { modelProblem } from './model-problem.ts';
+import { pluginsFinding } from './plugins-loaded.ts';
 import { restoredFinding } from './restored.ts';
 import { hadFiles, isParked, outdated, quietSince, type Situation, wantedConfig } from './situation.ts';
 import { classFinding } from './start.ts';
@@ -194,6 +195,7 @@ function running(situation: Situation): Finding[] {
     });
   else if (conditionOf(status.conditions, 'CheckpointVerified') === undefined)
     findings.push({ type: 'CheckpointVerified', reason: 'NoneYet' });
+  findings.push(...pluginsFinding(agent.plugins, status.conditions));
   findings.push(...snapshotFinding(situation));
   if (situation.agent !== undefined) findings.push(restoredFinding(situation, situation.agent.restore));
   return findings;

@@ -10,6 +10,7 @@ import {
 import type { Desired, Secret } from '../kube/index.ts';
 import type { EffectiveSpec } from './class.ts';
 import { mcpOf } from './mcp-config.ts';
+import { pluginsOf } from './plugin-config.ts';
 import { ownerReference, secretName } from './pod.ts';
 
 /**
@@ -61,6 +62,7 @@ export function buildRuntimeConfig(
       restart,
     })),
     ...mcpOf(workspace, effective),
+    plugins: pluginsOf(workspace),
     schedules: {
       most: spec.schedules.most,
       minIntervalSeconds: Math.ceil(milliseconds(spec.schedules.minInterval) / 1000),

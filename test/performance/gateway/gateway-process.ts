@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Child } from './child.ts';
+import { Child } from '../child.ts';
 
 /** What its clients show; the stand-in API server takes any. */
 export const token = 'bench';

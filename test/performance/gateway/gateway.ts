@@ -6,8 +6,8 @@
 import { Agent, get } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { agentPort } from '@dormouse/agent-runtime/protocol';
+import { Child } from '../child.ts';
 import { type Aim, percentile, rounded } from '../statistics.ts';
-import { Child } from './child.ts';
 import { GatewayProcess, token } from './gateway-process.ts';
 import { Nginx } from './nginx.ts';
 import { type Load, load } from './wrk.ts';

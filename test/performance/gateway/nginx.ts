@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Child, freePort } from './child.ts';
+import { Child, freePort } from '../child.ts';
 
 /** nginx as a reverse proxy before one server: one worker, connections kept on both sides, no log of requests. */
 export class Nginx implements AsyncDisposable {

@@ -59,7 +59,8 @@ function options(args: string[]): ModelServerOptions | undefined {
     ...(window !== undefined && { contextWindow: number('context-window', window) }),
     ...(body !== undefined && { maxBodyBytes: number('max-body-bytes', body) }),
     onAnswer: ({ method, path, status, requestId, durationMs }) => {
-      if (path !== '/healthz') log('answered', { method, path, status, requestId, durationMs });
+      if (path !== '/healthz')
+        log('answered', { method, path, status, requestId, durationMs: Math.round(durationMs * 100) / 100 });
     },
   };
 }

@@ -126,7 +126,7 @@ class Exchange {
         status: this.#response.statusCode,
         requestId: this.#requestId,
         body: this.#body,
-        durationMs: Math.round(performance.now() - this.#started),
+        durationMs: performance.now() - this.#started,
       });
     }
   }

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import type { Logger } from 'pino';
 import { isInside } from '../permissions/path-pattern.ts';
+import type { Plugin } from '../plugins/plugin.ts';
 import { blocksOf, type ContentBlock, type TranscriptEntry } from '../session/entry.ts';
 import type { NewEntry } from '../session/write-entry.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
@@ -28,6 +29,13 @@ import { skillFolders, toldFiles, touchedSince } from './told.ts';
 const precedence =
   'The following comes from files of this workspace. Where they give instructions, follow them rather than your habits, as far as they bear on what you are asked to do.';
 
+/** The plugins of a workspace, as a session looks at them. */
+export interface SessionPlugins {
+  load(): Promise<readonly Plugin[]>;
+  /** A sentence for each that is not as it should be. */
+  problems(): string[];
+}
+
 /**
  * What a session knows of the files around it. What lies at its first working directory and above opens the conversation: it
  * is read anew for each turn and is the same while the files are, so the prompt cache holds. What lies below enters the
@@ -39,6 +47,7 @@ export class SessionContext {
   readonly #mayDelegate: boolean;
   /** The folder that the session began in. */
   readonly #project: string;
+  readonly #plugins: SessionPlugins;
   #opening: Promise<ContentBlock[]> | undefined;
   #memory: Memory | undefined;
   readonly #autoMemory: () => Promise<AutoMemory | undefined>;
@@ -51,11 +60,13 @@ export class SessionContext {
     source: ContextSource,
     project: string,
     log: Logger,
+    plugins: SessionPlugins,
     /** Whether it has the tool that calls subagents. */
     mayDelegate = true,
     /** Where it keeps notes, if it does. */
     autoMemory: () => Promise<AutoMemory | undefined> = async () => undefined,
   ) {
+    this.#plugins = plugins;
     this.#source = source;
     this.#mayDelegate = mayDelegate;
     this.#autoMemory = autoMemory;
@@ -106,10 +117,11 @@ export class SessionContext {
   async #read(): Promise<ContentBlock[]> {
     const { home } = this.#source;
     const folders = [...new Set([home, ...foldersDownTo(this.#project, home)])];
+    const plugins = await this.#plugins.load();
     const [memory, catalogue, { agents, problems }, notes] = await Promise.all([
       loadMemory(folders, this.#project, this.#source),
-      loadCatalogue(folders, this.#project, this.#source),
-      loadAgents(folders, this.#source),
+      loadCatalogue(folders, this.#project, this.#source, plugins),
+      loadAgents(folders, this.#source, plugins),
       this.#autoMemory(),
     ]);
     this.#memory = memory;
@@ -121,7 +133,7 @@ export class SessionContext {
       ...(notes === undefined ? [] : [memoryInstructions(notes)]),
       ...skillsText(skills.filter(({ paths }) => paths === undefined)),
       ...(this.#mayDelegate ? agentsText([...agents.values()]) : []),
-      ...problemsText([...memory.problems, ...catalogue.problems, ...problems]),
+      ...problemsText([...this.#plugins.problems(), ...memory.problems, ...catalogue.problems, ...problems]),
     ];
     return texts.map((text) => ({ type: 'text', text }));
   }
@@ -162,7 +174,12 @@ export class SessionContext {
     const has = this.#memory?.files.map((file) => file.realPath);
     const [memory, catalogue] = await Promise.all([
       loadMemory(below, this.#project, this.#source, has),
-      loadCatalogue(skillFolders(entries, this.#project, home, below), this.#project, this.#source),
+      loadCatalogue(
+        skillFolders(entries, this.#project, home, below),
+        this.#project,
+        this.#source,
+        await this.#plugins.load(),
+      ),
     ]);
     const told = toldFiles(entries);
     const rules = [...scoped, ...memory.scoped].filter(({ rule, base }) =>

@@ -66,6 +66,9 @@ const blockable: readonly HookEvent[] = [
   'PostToolUseFailure',
   'Stop',
   'SubagentStop',
+  'PreCompact',
+  'TaskCreated',
+  'TaskCompleted',
 ];
 
 /** What the end of a hook means. Exit code 2 refuses, with its stderr as the reason; JSON counts only where it exits with 0. */

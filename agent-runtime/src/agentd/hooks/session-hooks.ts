@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { HooksConfig } from '../../protocol/hooks.ts';
 import type { Access } from '../permissions/decide.ts';
+import type { PluginHooks } from '../plugins/hooks.ts';
 import type { LoadedSettings } from '../settings/load.ts';
 import { type Combined, combine } from './combine.ts';
 import { type Hook, type HookEvent, hookEvents, matches } from './hook.ts';
@@ -11,6 +12,7 @@ import { type HookSurroundings, runHook } from './run.ts';
 export interface HookSetting extends HookSurroundings {
   config: HooksConfig;
   settings: LoadedSettings;
+  plugins: { hooks: readonly PluginHooks[]; problems: readonly string[] };
   /** What every hook is told, by the documented names. */
   told: Readonly<Record<string, unknown>>;
   /** Whether a permission rule speaks of a tool call. */
@@ -39,14 +41,28 @@ export class SessionHooks {
     const problems: string[] = [];
     if (setting.config.workspace !== 'Off') {
       const found = await fromFiles(setting);
-      for (const hook of found.hooks.map((it) => held(it, setting))) {
-        hooks.push(hook);
-        if (hook.refused !== undefined) problems.push(`${hook.source}: ${hook.event}: ${hook.refused}.`);
-      }
+      hooks.push(...found.hooks);
       problems.push(...found.problems);
     }
     if (problems.length > 0) setting.log.warn({ problems }, 'hooks are not as they should be');
     return new SessionHooks(hooks, problems, setting);
+  }
+
+  /** These, and some of files of the workspace that have their say for a while. What is broken in them is in the log. */
+  async with(files: readonly { path: string; value: unknown }[]): Promise<SessionHooks> {
+    const { config, env, log } = this.#setting;
+    if (config.workspace === 'Off') return this;
+    const hooks = [...this.#hooks];
+    for (const { path, value } of files) {
+      const read = await readHooks(value, {
+        ...{ path, text: '', at: [], env: { ...env } },
+        failClosed: config.onFailure === 'Closed',
+        mayAllow: config.mayAllow,
+      });
+      hooks.push(...read.hooks.map((hook) => held(hook, this.#setting)));
+      if (read.problems.length > 0) log.warn({ problems: read.problems }, 'hooks are not as they should be');
+    }
+    return new SessionHooks(hooks, this.problems, this.#setting);
   }
 
   /**
@@ -124,22 +140,27 @@ function distinct(hooks: readonly Hook[]): Hook[] {
   return [...seen.values()];
 }
 
-async function fromFiles({
-  settings,
-  env,
-  config,
-}: HookSetting): Promise<{ hooks: Hook[]; problems: string[] }> {
+async function fromFiles(setting: HookSetting): Promise<{ hooks: Hook[]; problems: string[] }> {
+  const { settings, plugins, env, config } = setting;
   const hooks: Hook[] = [];
-  const problems = [...settings.problems];
+  const problems = [...settings.problems, ...plugins.problems];
   if (settings.files.some((file) => file.settings.disableAllHooks === true)) return { hooks, problems };
-  for (const file of settings.files) {
-    const read = await readHooks(file.settings.hooks, {
-      ...{ path: file.path, text: file.text, at: ['hooks'], env: { ...env } },
+  const ofSettings = settings.files.map(({ path, text, settings: { hooks: value } }) => ({
+    ...{ path, text, value, at: ['hooks'], env: {}, pinned: false },
+  }));
+  for (const { value, pinned, ...file } of [...ofSettings, ...plugins.hooks]) {
+    const read = await readHooks(value, {
+      ...{ ...file, env: { ...env, ...file.env } },
       failClosed: config.onFailure === 'Closed',
       mayAllow: config.mayAllow,
     });
-    hooks.push(...read.hooks);
     problems.push(...read.problems);
+    for (const hook of read.hooks) {
+      // Whoever declares a pinned plugin vouches for its hooks.
+      const ready = pinned ? hook : held(hook, setting);
+      hooks.push(ready);
+      if (ready.refused !== undefined) problems.push(`${ready.source}: ${ready.event}: ${ready.refused}.`);
+    }
   }
   return { hooks, problems };
 }

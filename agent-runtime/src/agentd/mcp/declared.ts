@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type McpServer, mcpServer, mcpServerName } from '../../protocol/mcp.ts';
+import { type Plugin, withVariables } from '../plugins/plugin.ts';
+import { lineOfSyntaxError } from '../settings/settings.ts';
 
 /** A server and whose word it is: the workspace's spec, or the file that names it. */
 export interface Declared {
@@ -48,6 +50,38 @@ export function parseProjectFile(path: string, text: string): Parsed {
   return parsed(path, text, mcpFile, ({ mcpServers }) => [mcpServers ?? {}]);
 }
 
+/** The servers of a plugin, called `plugin_PLUGIN_SERVER`. Those of a pinned one are whoever's word who declared it, as those of the spec are. */
+export function parsePluginServers(plugin: Plugin, path: string, servers: Record<string, unknown>): Parsed {
+  const map = withVariables(servers, plugin);
+  const found = serversOf(
+    path,
+    Object.entries(map).map(([name, entry]) => [`plugin_${plugin.name}_${name}`, entry]),
+  );
+  return {
+    problems: found.problems,
+    servers: found.servers.map(({ server }) => ({
+      server: server.command === undefined ? server : { ...server, env: { ...plugin.env, ...server.env } },
+      ...(!plugin.pinned && { file: path }),
+    })),
+  };
+}
+
+/** The servers that a file of a plugin has. */
+export function parsePluginFile(plugin: Plugin, path: string, text: string): Parsed {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    return {
+      servers: [],
+      problems: [`${path}:${lineOfSyntaxError(text, error as SyntaxError)}: it is no JSON.`],
+    };
+  }
+  const file = mcpFile.safeParse(json);
+  if (!file.success) return { servers: [], problems: [`${path}: ${issuesOf(file.error)}.`] };
+  return parsePluginServers(plugin, path, file.data.mcpServers ?? {});
+}
+
 /** The servers of a `~/.claude.json`: first those of this project, then the user's everywhere. */
 export function parseUserFile(path: string, text: string, project: string): Parsed[] {
   const local = parsed(path, text, userFile, ({ projects }) => [projects?.[project]?.mcpServers ?? {}]);
@@ -69,9 +103,16 @@ function parsed<T>(
   }
   const file = schema.safeParse(json);
   if (!file.success) return { servers: [], problems: [`${path}: ${issuesOf(file.error)}.`] };
+  return serversOf(
+    path,
+    mapsOf(file.data).flatMap((map) => Object.entries(map)),
+  );
+}
+
+function serversOf(path: string, entries: readonly [string, unknown][]): Parsed {
   const servers: Declared[] = [];
   const problems: string[] = [];
-  for (const [name, entry] of mapsOf(file.data).flatMap((map) => Object.entries(map))) {
+  for (const [name, entry] of entries) {
     const server = serverOf(name, entry);
     if (typeof server === 'string')
       problems.push(`${path}: the MCP server ${name.slice(0, 64)} is left out: ${server}.`);

@@ -5,6 +5,7 @@ import { splitArguments } from '../context/skills/arguments.ts';
 import { SkillFailure } from '../context/skills/render.ts';
 import { sourceOf } from '../context/source.ts';
 import { decide, type PermissionScope } from '../permissions/decide.ts';
+import type { Plugins } from '../plugins/plugins.ts';
 import type { AnyTool } from '../tools/registry.ts';
 import { failed, succeeded, type ToolOutcome } from '../tools/tool.ts';
 import { pause, ToolRefused, type ToolsClient, ToolsUnavailable } from '../tools/tools-client.ts';
@@ -25,6 +26,7 @@ const patienceMs = 10_000;
 
 export interface McpParts {
   tools: ToolsClient;
+  plugins: Pick<Plugins, 'load'>;
   approvals: McpApprovals;
   /** The home, which is the project. */
   home: string;
@@ -249,9 +251,10 @@ export class McpServers {
     }
   }
 
-  #read(signal: AbortSignal) {
-    const { tools, config, home } = this.#parts;
-    return readServerFiles(home, sourceOf(tools, config().permissions, this.#scope(), signal));
+  async #read(signal: AbortSignal) {
+    const { tools, config, home, plugins } = this.#parts;
+    const source = sourceOf(tools, config().permissions, this.#scope(), signal);
+    return readServerFiles(home, source, await plugins.load(signal));
   }
 
   /** Whether the rules and the mode let a server of a file in without anybody being asked. */

@@ -169,6 +169,7 @@ async function recordFor(
       ...(agent.maxTurns !== undefined && { maxTurns: agent.maxTurns }),
       ...(agent.color !== undefined && { color: agent.color }),
       ...(worktree !== undefined && { worktree }),
+      ...(agent.hooks !== undefined && { hooks: { path: agent.path ?? agent.name, value: agent.hooks } }),
       ...(delegation.skill !== undefined && { skill: delegation.skill }),
     };
   } catch (error) {
@@ -200,7 +201,7 @@ async function agentsOf(round: RoundContext): Promise<ReadonlyMap<string, AgentD
   const { cwd, home } = scopeOf(round);
   const folders = [...new Set([home, ...foldersDownTo(cwd, home)])];
   const source = sourceOf(round.host.client, round.permissions, scopeOf(round), round.signal);
-  return (await loadAgents(folders, source)).agents;
+  return (await loadAgents(folders, source, await round.host.plugins.load(round.signal))).agents;
 }
 
 function definedOf<T extends Record<string, string | undefined>>(fields: T): { [K in keyof T]?: string } {

@@ -7,8 +7,8 @@ import type { SessionLogs } from './logs.ts';
 import { attemptsOf, requestOf, type Trouble } from './model-request.ts';
 import type { NewEntry } from './write-entry.ts';
 
-/** What a summary came to. `empty`: the model gave none. */
-export type Compacted = 'done' | 'nothing' | 'empty';
+/** What a summary came to. `empty`: the model gave none. `refused`: by a hook, which says why. */
+export type Compacted = 'done' | 'nothing' | 'empty' | { refused: string };
 
 interface CompactorParts {
   session: string;
@@ -16,6 +16,10 @@ interface CompactorParts {
   host: SessionHost;
   signal: AbortSignal;
   write: (entry: NewEntry) => Promise<void>;
+  /** Why the conversation must not be summarized; undefined where it may. */
+  before: (trigger: 'auto' | 'manual', instructions: string | undefined) => Promise<string | undefined>;
+  /** The summary is on disk. */
+  after: () => Promise<void>;
   /** The message waits for the model. */
   changed: (trouble: Trouble) => void;
 }
@@ -82,7 +86,9 @@ export class Compactor {
     opening: readonly ContentBlock[],
     instructions?: string,
   ): Promise<Compacted> {
-    const { host, session, changed, write } = this.#parts;
+    const { host, session, changed, write, before, after } = this.#parts;
+    const refused = await before(about.trigger, instructions);
+    if (refused !== undefined) return { refused };
     const messages = this.messages(summarized, opening);
     const attempts = attemptsOf(this.#parts, changed);
     const summary = await host.model.summary(requestOf(this.#parts, summarized, messages), instructions, {
@@ -92,7 +98,10 @@ export class Compactor {
     });
     const compaction = { ...about, keeps };
     const entry = summaryEntry(summary, compaction);
-    if (entry !== undefined) await write(entry);
+    if (entry !== undefined) {
+      await write(entry);
+      await after();
+    }
     host.log.info({ session, ...compaction, kind: entry && summary.kind }, 'conversation summarized');
     return entry === undefined ? 'empty' : 'done';
   }

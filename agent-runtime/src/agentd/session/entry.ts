@@ -23,12 +23,16 @@ const apiUsage = apiTokens.extend({
     .catch(undefined),
 });
 
-/** A skill that was started: the permission rules that it brings to its turn, and the model that is to answer in it. */
+/** `hooks` of a frontmatter, and the file that has it. */
+export const ownHooks = z.object({ path: z.string(), value: z.record(z.string(), z.unknown()) });
+
+/** A skill that was started: the permission rules that it brings to its turn, and the model that is to answer in it, its hooks. */
 export const usedSkill = z.object({
   name: z.string(),
   allow: z.array(z.string()),
   deny: z.array(z.string()),
   model: z.string().optional(),
+  hooks: ownHooks.optional(),
 });
 
 /**

@@ -337,6 +337,95 @@ describe('hooks of a workspace', () => {
   });
 });
 
+describe('hooks around a summary', () => {
+  const told = async () => (await inputs('log')).map((it) => [it.hook_event_name, it.trigger ?? it.source]);
+  const log = command('cat >> log; echo >> log');
+
+  it('may refuse it, and add to what the model knows after it', async () => {
+    const refuse = `grep -q '"custom_instructions":"no"' && { echo "keep it all" >&2; exit 2; } || true`;
+    await start({
+      PreCompact: [...command(refuse), ...log],
+      PostCompact: log,
+      SessionStart: [{ matcher: 'compact', hooks: [{ type: 'command', command: 'echo AFTERWARDS' }] }],
+    });
+    await send('remember: one');
+    expect(await send('/compact no')).toMatchObject({
+      reason: 'CommandFailed',
+      message: '/compact changed nothing: keep it all.',
+    });
+    expect((await send('/compact')).phase).toBe('Completed');
+    await send('recall');
+    expect(JSON.stringify(model.requests.at(-1)?.messages)).toContain('AFTERWARDS');
+    await eventually(told, (lines) => lines.length === 3);
+    expect(await told()).toEqual([
+      ['PreCompact', 'manual'],
+      ['PreCompact', 'manual'],
+      ['PostCompact', 'manual'],
+    ]);
+  });
+
+  it('are asked about one near the end of the window, and a refusal lets the turn go on', async () => {
+    await start({ PreCompact: [...command('exit 2'), ...log] });
+    workspace.config.model.compactAt = 1_000;
+    await agent.stop();
+    agent = await workspace.start(model);
+    await send(`say: ${'a'.repeat(8_000)}`);
+    expect((await send('say: on')).reply?.text).toBe('on');
+    expect(await told()).toEqual([['PreCompact', 'auto']]);
+    expect((await agent.transcript()).some((entry) => entry.compaction !== undefined)).toBe(false);
+  });
+});
+
+describe('hooks of tasks, forks, skills and subagents', () => {
+  it('refuse a task, or that it is done', async () => {
+    const vague = `grep -q '"task_subject":"vague"' && { echo "say more" >&2; exit 2; } || true`;
+    await start({ TaskCreated: command(vague), TaskCompleted: command('echo "tests fail" >&2; exit 2') });
+    const calls = [
+      'tool TaskCreate {"subject":"vague","description":""}',
+      'tool TaskCreate {"subject":"clear","description":"d"}',
+      'tool TaskUpdate {"taskId":"1","status":"in_progress"}',
+      'tool TaskUpdate {"taskId":"1","status":"completed"}',
+      'tool TaskList {}',
+    ];
+    const text = (await send(calls.join('\n'))).reply?.text;
+    expect(text).toContain('A hook refused this task: say more');
+    expect(text).toContain('A hook says that this task is not done: tests fail');
+    expect(text).toContain('#1 [in_progress] clear');
+  });
+
+  it('know a session that was forked', async () => {
+    await start({ SessionStart: command('cat >> log; echo >> log') });
+    await send('say: hi');
+    await agent.call('POST', '/v1/sessions/main/fork', { session: 'other' });
+    await agent.send('f', 'say: hi', 'other');
+    await agent.settled('f');
+    expect((await inputs('log')).map(({ source }) => source)).toEqual(['startup', 'fork']);
+  });
+
+  it('have their say while the skill is at work, and not after it', async () => {
+    await start({});
+    const hooks =
+      'hooks:\n  PreToolUse:\n    - matcher: Bash\n      hooks: [{ type: command, command: "echo x >> seen" }]';
+    await workspace.put('.claude/skills/careful/SKILL.md', `---\ndescription: Careful.\n${hooks}\n---\nBODY`);
+    await send('run: echo before\ntool Skill {"skill":"careful"}\nrun: echo after');
+    expect(await text('seen')).toBe('x\n');
+    await send('run: echo later');
+    expect(await text('seen')).toBe('x\n');
+  });
+
+  it('of a subagent have theirs in it alone, also at its end', async () => {
+    await start({});
+    const hooks = `hooks:\n  PreToolUse:\n    - hooks: [{ type: command, command: "echo tool >> seen" }]\n  Stop:\n    - hooks: [{ type: command, command: "echo end >> seen" }]`;
+    await workspace.put(
+      '.claude/agents/a.md',
+      `---\nname: careful\ndescription: Careful.\n${hooks}\n---\nBe careful.`,
+    );
+    const task = { description: 'work', prompt: 'run: echo in it', subagent_type: 'careful' };
+    await send(`run: echo outside\ntool Agent ${JSON.stringify(task)}`);
+    expect(await text('seen')).toBe('tool\nend\n');
+  });
+});
+
 describe('hooks of a class', () => {
   it('are asked by the agent, whatever the files of the workspace say, and must be', async () => {
     const url = await serve((body) =>

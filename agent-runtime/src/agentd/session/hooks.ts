@@ -1,22 +1,21 @@
 import { posix } from 'node:path';
 import { hooksConfig } from '../../protocol/hooks.ts';
 import { paths } from '../../protocol/paths.ts';
-import { SessionHooks } from '../hooks/session-hooks.ts';
+import { sourceOf } from '../context/source.ts';
+import { type HookSetting, SessionHooks } from '../hooks/session-hooks.ts';
 import { decide } from '../permissions/decide.ts';
-import { resolvePath } from '../permissions/path-pattern.ts';
+import { readPluginHooks } from '../plugins/hooks.ts';
+import type { Plugins } from '../plugins/plugins.ts';
 import type { LoadedSettings } from '../settings/load.ts';
-import { mayUse } from '../subagents/narrow.ts';
 import type { SubagentRecord } from '../subagents/record.ts';
-import { type ParsedCall, parseCall } from '../tools/registry.ts';
-import type { ToolOutcome } from '../tools/tool.ts';
-import { type ToolUse, type TranscriptEntry, textOf, toolResultIdsOf } from './entry.ts';
-import type { InboxRecord } from './inbox-record.ts';
+import type { ListedTask } from '../tools/task-list/list.ts';
+import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
+import { type TranscriptEntry, textOf, toolResultIdsOf } from './entry.ts';
 import { schedulesOf } from './schedules.ts';
 import { projectOf, scopeOf } from './scope.ts';
 import type { RoundContext } from './tool-round.ts';
 import type { NewEntry } from './write-entry.ts';
 
-type HookedRecord = Extract<InboxRecord, { type: 'hooked' }>;
 type Round = Omit<RoundContext, 'hooks'>;
 
 const defaults = hooksConfig.parse({});
@@ -26,8 +25,12 @@ export function hookRules({ host }: Pick<Round, 'host'>) {
   return host.config().hooks ?? defaults;
 }
 
-/** The hooks of this session, as these settings and its class have them. */
-export function openHooks(settings: LoadedSettings, round: Round): Promise<SessionHooks> {
+/** The hooks of this session, as these settings, its plugins and its class have them. */
+export async function openHooks(
+  settings: LoadedSettings,
+  round: Round,
+  plugins: Plugins,
+): Promise<SessionHooks> {
   const { host, signal, session } = round;
   const scope = scopeOf(round);
   const project = projectOf(round);
@@ -35,7 +38,13 @@ export function openHooks(settings: LoadedSettings, round: Round): Promise<Sessi
   const { workspace, model } = host.config();
   return SessionHooks.load({
     config: hookRules(round),
-    ...{ settings, client: host.client, cwd: scope.cwd, signal },
+    ...{
+      settings,
+      plugins: await hooksOfPlugins(plugins, round),
+      client: host.client,
+      cwd: scope.cwd,
+      signal,
+    },
     env: { CLAUDE_PROJECT_DIR: project },
     proxies: host.proxies,
     log: host.log.child({ session }),
@@ -61,6 +70,49 @@ export function openHooks(settings: LoadedSettings, round: Round): Promise<Sessi
       return content.map((block) => (typeof block.text === 'string' ? block.text : '')).join('');
     },
   });
+}
+
+/** Where the tools are away, they are away for hooks, too. */
+async function hooksOfPlugins(plugins: Plugins, round: Round): Promise<HookSetting['plugins']> {
+  const { host, permissions, signal } = round;
+  try {
+    const source = sourceOf(host.client, permissions, scopeOf(round), signal);
+    return await readPluginHooks(await plugins.load(signal), source);
+  } catch (error) {
+    if (!(error instanceof ToolRefused || error instanceof ToolsUnavailable)) throw error;
+    return { hooks: [], problems: [`The hooks of plugins cannot be read: ${error.message}.`] };
+  }
+}
+
+/** With the hooks of skills that were started in this turn, and of what a subagent's file says. They come from files of the workspace. */
+export async function withOwnHooks(
+  hooks: SessionHooks,
+  turn: readonly TranscriptEntry[],
+  subagent: SubagentRecord | undefined,
+): Promise<SessionHooks> {
+  const ofSkills = turn.flatMap(({ skill }) => skill?.hooks ?? []);
+  const ofSubagent = [subagent?.skill?.hooks, subagent?.hooks].flatMap((own) => own ?? []);
+  if (ofSkills.length + ofSubagent.length === 0) return hooks;
+  // To a subagent its end is what Stop is to a session.
+  const renamed = ofSubagent.map(({ path, value }) => {
+    const { Stop: stop, ...others } = value;
+    return { path, value: stop === undefined ? others : { ...others, SubagentStop: stop } };
+  });
+  return hooks.with([...ofSkills, ...renamed]);
+}
+
+/** TaskCreated or TaskCompleted: why the list of tasks stays as it was. */
+export async function refusalOfTask(
+  event: 'TaskCreated' | 'TaskCompleted',
+  { id, subject, description }: ListedTask,
+  { hooks }: RoundContext,
+): Promise<string | undefined> {
+  const about = {
+    task_id: id,
+    task_subject: subject,
+    ...(description !== '' && { task_description: description }),
+  };
+  return (await hooks.fire(event, '', about))?.block;
 }
 
 export interface Opened {
@@ -89,7 +141,9 @@ export async function beforePrompt(prompt: string, round: RoundContext): Promise
     return opened;
   }
   if (!host.begunSessions.has(session)) {
-    const source = isNew ? 'startup' : 'resume';
+    const { ledger } = round.logs;
+    const forked = ledger.forkedFrom !== undefined && ledger.messages.size === 1;
+    const source = isNew ? 'startup' : forked ? 'fork' : 'resume';
     const { model } = host.config();
     const start = await hooks.fire('SessionStart', source, { source, model: model.name });
     opened.context.push(...(start?.context ?? []));
@@ -102,104 +156,6 @@ export async function beforePrompt(prompt: string, round: RoundContext): Promise
   opened.context.push(...(submit?.context ?? []));
   opened.messages.push(...(submit?.messages ?? []));
   return opened;
-}
-
-/** A call as hooks have left it. */
-export interface Hooked {
-  call: ToolUse;
-  parsed: ParsedCall;
-  said: HookedRecord | undefined;
-}
-
-/** PreToolUse, once for each call: what they said is on disk before it counts, so nobody is asked again while the call waits. */
-export async function beforeTool(
-  call: ToolUse,
-  parsed: Extract<ParsedCall, { tool: unknown }>,
-  round: RoundContext,
-): Promise<Hooked> {
-  const said = round.logs.ledger.hookedTools.get(call.id) ?? (await askBefore(call, parsed, round));
-  if (said?.input === undefined) return { call, parsed, said };
-  const changed = { ...call, input: said.input };
-  return { call: changed, parsed: parseFor(round, call.name, said.input), said };
-}
-
-/** A call of this session, or of this subagent with the tools that it has. */
-export function parseFor({ host }: Round, name: string, input: unknown): ParsedCall {
-  return parseCall(name, input, host.mcp.tools(), host.subagent && mayUse(host.subagent));
-}
-
-async function askBefore(
-  call: ToolUse,
-  { tool, input }: Extract<ParsedCall, { tool: unknown }>,
-  round: RoundContext,
-): Promise<HookedRecord | undefined> {
-  const access = tool.access(input, scopeOf(round));
-  const said = await round.hooks.fire('PreToolUse', tool.name, aboutTool(call, tool.name, round), access);
-  if (said === undefined) return undefined;
-  const { permission, updatedInput, context, messages, stop } = said;
-  const record: HookedRecord = {
-    ...{ type: 'hooked', toolUseId: call.id, at: new Date().toISOString(), context, messages },
-    ...(permission !== undefined && { decision: permission.decision }),
-    ...(permission?.reason !== undefined && { reason: permission.reason }),
-    ...(updatedInput !== undefined && { input: updatedInput }),
-    ...(stop !== undefined && { stop }),
-  };
-  await round.host.health.insist(round.signal, () => round.logs.appendRecords(record));
-  return record;
-}
-
-/** PermissionRequest: what is said in place of a person. Undefined: a person is asked. */
-export async function insteadOfPerson(
-  call: ToolUse,
-  { tool, input }: Extract<ParsedCall, { tool: unknown }>,
-  round: RoundContext,
-): Promise<{ decision: 'allow' | 'deny'; reason?: string } | undefined> {
-  const access = tool.access(input, scopeOf(round));
-  const about = aboutTool(call, tool.name, round);
-  const permission = (await round.hooks.fire('PermissionRequest', tool.name, about, access))?.permission;
-  if (permission === undefined || permission.decision === 'ask') return undefined;
-  const { decision, reason } = permission;
-  return { decision, ...(reason !== undefined && { reason }) };
-}
-
-/** Notification that a person is asked. */
-export function tellOfQuestion(tool: string, round: RoundContext): void {
-  const type = 'permission_prompt';
-  round.hooks.notify('Notification', type, {
-    notification_type: type,
-    title: 'Permission needed',
-    message: `The agent needs your permission to use ${tool}`,
-  });
-}
-
-/** PostToolUse or PostToolUseFailure, and what the hooks before the call had for the model. */
-export async function afterTool(
-  call: ToolUse,
-  name: string,
-  outcome: ToolOutcome,
-  milliseconds: number,
-  round: RoundContext,
-): Promise<ToolOutcome> {
-  const { isError, content } = outcome;
-  const before = round.logs.ledger.hookedTools.get(call.id);
-  const said = await round.hooks.fire(isError ? 'PostToolUseFailure' : 'PostToolUse', name, {
-    ...aboutTool(call, name, round),
-    ...(isError ? { error: content } : { tool_response: { content } }),
-    duration_ms: Math.round(milliseconds),
-  });
-  if (said === undefined && before === undefined) return outcome;
-  const context = [
-    ...(before?.context ?? []),
-    ...(said?.block === undefined ? [] : [`A hook says of this ${name}: ${said.block}`]),
-    ...(said?.context ?? []),
-  ];
-  const messages = [...(before?.messages ?? []), ...(said?.messages ?? [])];
-  return {
-    ...outcome,
-    ...(said?.updatedOutput !== undefined && !isError && { content: said.updatedOutput }),
-    context,
-    hooks: { ...(messages.length > 0 && { messages }), ...(said?.stop !== undefined && { stop: said.stop }) },
-  };
 }
 
 /**
@@ -253,15 +209,4 @@ function keptGoing(turn: readonly TranscriptEntry[]): { all: number; inVain: num
     } else if (toolResultIdsOf(entry).length > 0) inVain = 0;
   }
   return { all, inVain };
-}
-
-/** What hooks of a tool call are told. A path is absolute, as hooks compare it with folders. */
-function aboutTool(call: ToolUse, name: string, round: RoundContext): Record<string, unknown> {
-  const { cwd, home } = scopeOf(round);
-  const input: Record<string, unknown> = { ...(call.input as object) };
-  for (const field of ['file_path', 'notebook_path']) {
-    const path = input[field];
-    if (typeof path === 'string') input[field] = resolvePath(path, cwd, home);
-  }
-  return { tool_name: name, tool_input: input, tool_use_id: call.id };
 }

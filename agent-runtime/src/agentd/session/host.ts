@@ -7,6 +7,7 @@ import type { Monitors } from '../background/monitors.ts';
 import type { Mail } from '../mail/workspace-mail.ts';
 import type { McpServers } from '../mcp/servers.ts';
 import type { PatientModel } from '../model/patient-model.ts';
+import type { Plugins } from '../plugins/plugins.ts';
 import type { FileHistory } from '../storage/file-history.ts';
 import type { StorageHealth } from '../storage/health.ts';
 import type { SubagentRecord } from '../subagents/record.ts';
@@ -28,6 +29,7 @@ export interface SessionHost {
   readonly monitors: Monitors;
   readonly mail: Mail;
   readonly mcp: McpServers;
+  readonly plugins: Plugins;
   readonly dailyUsage: DailyUsage;
   readonly slots: Slots;
   readonly wakeNote: WakeNote;

@@ -19,11 +19,11 @@ export interface StartedSkill extends Rendered {
 }
 
 /** The skills and commands that this session can see: the user's, the project's, and those of where it has been and is. */
-export function catalogueOf(round: RoundContext): Promise<Catalogue> {
+export async function catalogueOf(round: RoundContext): Promise<Catalogue> {
   const { cwd, home } = scopeOf(round);
   const project = projectOf(round);
   const folders = skillFolders(round.entries, project, home, foldersDownTo(cwd, home));
-  return loadCatalogue(folders, project, sourceFor(round));
+  return loadCatalogue(folders, project, sourceFor(round), await round.host.plugins.load(round.signal));
 }
 
 /**

@@ -14,7 +14,7 @@ import { agentsFor, begunBy } from './agents.ts';
 import { askAside } from './aside.ts';
 import type { ContentBlock, ToolUse, TranscriptEntry } from './entry.ts';
 import { keepBefore } from './file-changes.ts';
-import { afterTool, beforeTool, insteadOfPerson, parseFor, tellOfQuestion } from './hooks.ts';
+import { refusalOfTask } from './hooks.ts';
 import type { SessionHost } from './host.ts';
 import { decideThroughLinks } from './links.ts';
 import type { SessionLogs } from './logs.ts';
@@ -22,6 +22,7 @@ import { sendToWorkspace } from './mail.ts';
 import { schedulesOf } from './schedules.ts';
 import { scopeOf } from './scope.ts';
 import { startForModel } from './skills.ts';
+import { afterTool, beforeTool, insteadOfPerson, parseFor, tellOfQuestion } from './tool-hooks.ts';
 import type { EntryWriter } from './write-entry.ts';
 
 type Runnable = { call: ToolUse } & Extract<ParsedCall, { tool: unknown }>;
@@ -208,7 +209,11 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
     schedules: schedulesOf(round),
     startSkill: (name, args) => startForModel(name, args, round, context),
     askModel: (system, texts) => askAside(round, system, texts),
+<<<<<<< HEAD
     sendToWorkspace: (name, text, waitSeconds) => sendToWorkspace(round, toolUseId, name, text, waitSeconds),
+=======
+    refusalOfTask: (event, task) => refusalOfTask(event, task, round),
+>>>>>>> tools-land
     taskList: () => round.entries.findLast((entry) => entry.taskList !== undefined)?.taskList ?? emptyList,
     agents: agentsFor(round, toolUseId, () => context),
   };

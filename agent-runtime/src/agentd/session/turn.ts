@@ -10,21 +10,20 @@ import { withFileRules } from '../permissions/file-rules.ts';
 import type { LoadedSettings } from '../settings/load.ts';
 import { mayUse } from '../subagents/narrow.ts';
 import { autoMemoryFor } from './auto-memory.ts';
-import { commandOf, startCommand } from './command.ts';
+import { commandOf } from './command.ts';
 import { liveEntries } from './compaction.ts';
+import { afterCompaction, beforeCompaction } from './compaction-hooks.ts';
 import { Compactor } from './compactor.ts';
 import { type ContentBlock, isAnswer, type TranscriptEntry, textOf } from './entry.ts';
 import { seenFiles } from './file-changes.ts';
 import { rulesOf, settingsOf } from './file-rules.ts';
-import { beforeEnd, beforePrompt, openHooks } from './hooks.ts';
+import { beforeEnd, beforePrompt, openHooks, withOwnHooks } from './hooks.ts';
 import type { SessionHost } from './host.ts';
 import type { LedgerMessage } from './ledger.ts';
 import { limitReached } from './limit-reached.ts';
 import type { SessionLogs } from './logs.ts';
-import { beginLoop } from './loop.ts';
 import { attemptsOf, refused, requestOf, type Trouble } from './model-request.ts';
-import { commandContent, promptContent, withNotes } from './prompt.ts';
-import { schedulesOf } from './schedules.ts';
+import { promptEntry } from './prompt-entry.ts';
 import { permissionsOf, projectOf, scopeOf } from './scope.ts';
 import { nextStep, turnOf } from './step.ts';
 import { interrupted, type RoundContext, runToolRound } from './tool-round.ts';
@@ -81,7 +80,16 @@ export class Turn {
     this.#changed = changed;
     this.#writer = new EntryWriter(session, logs, host, (entry) => this.#entries.push(entry));
     const write = (entry: NewEntry) => this.#write(entry);
-    this.#compactor = new Compactor({ session, logs, host, signal, write, changed });
+    this.#compactor = new Compactor({
+      ...{ session, logs, host, signal, write, changed },
+      before: async (trigger, instructions) =>
+        beforeCompaction(trigger, instructions, await this.#round(this.#turn())),
+      after: async () => {
+        const summary = this.#entries.findLast((entry) => entry.compaction !== undefined);
+        const told = summary && (await afterCompaction(summary, await this.#round(this.#turn())));
+        if (told !== undefined) await this.#write(told);
+      },
+    });
   }
 
   /** The ids of the questions that a turn which ended with `waiting` waits for. */
@@ -139,6 +147,7 @@ export class Turn {
       this.#prepared().catch(ignored);
       const opened = await beforePrompt(request.text, await this.#round([]));
       if (opened.refused !== undefined) return opened.refused;
+<<<<<<< HEAD
       const round = await this.#round([]);
       // What another agent says is text.
       const ofAgent = this.#host.subagent !== undefined || request.sender !== undefined;
@@ -166,6 +175,9 @@ export class Turn {
         ...(started !== undefined && { skill: started.use }),
         ...(builtIn !== undefined && { builtIn }),
       });
+=======
+      await this.#write(await promptEntry(request, { ended, wake }, opened, await this.#round([])));
+>>>>>>> tools-land
       this.#host.wakeNote.told(this.#session);
       return undefined;
     } catch (error) {
@@ -174,9 +186,13 @@ export class Turn {
     }
   }
 
+  #turn(): TranscriptEntry[] {
+    return turnOf(this.#entries, this.#message.request.key);
+  }
+
   /** Takes one step; returns how the turn ended, if it did. */
   async #step(): Promise<TurnEnd | undefined> {
-    const turn = turnOf(this.#entries, this.#message.request.key);
+    const turn = this.#turn();
     const stopped = turn.find((entry) => entry.hooks?.stop !== undefined)?.hooks?.stop;
     if (stopped !== undefined) return this.#stopForHook(turn, stopped);
     if (turn[0]?.builtIn === 'compact') return this.#compactNow(turn);
@@ -247,8 +263,8 @@ export class Turn {
       seen: seenFiles(this.#entries),
       calls: this.#calls,
     };
-    this.#hooks ??= openHooks(settings, round);
-    return { ...round, hooks: await this.#hooks };
+    this.#hooks ??= openHooks(settings, round, this.#host.plugins);
+    return { ...round, hooks: await withOwnHooks(await this.#hooks, turn, this.#host.subagent) };
   }
 
   /** Whether none of the questions has been answered since the round looked; notes which are open, in the same breath. */
@@ -266,6 +282,7 @@ export class Turn {
       sourceOf(client, config().permissions, scopeOf(where), this.#signal),
       projectOf(where),
       log.child({ session: this.#session }),
+      { load: () => this.#host.plugins.load(this.#signal), problems: () => this.#host.plugins.problems() },
       subagent === undefined || mayUse(subagent)('Agent'),
       () => this.#autoMemory(),
     );
@@ -319,8 +336,13 @@ export class Turn {
     try {
       const opening = await this.#openContext().opening();
       const compacted = await this.#compactor.before(before, opening, instructions);
-      if (compacted === 'done') return this.#compactNow(turnOf(this.#entries, this.#message.request.key));
-      const why = compacted === 'nothing' ? 'there is nothing to summarize yet' : 'the model gave no summary';
+      if (compacted === 'done') return this.#compactNow(this.#turn());
+      const why =
+        typeof compacted === 'object'
+          ? compacted.refused
+          : compacted === 'nothing'
+            ? 'there is nothing to summarize yet'
+            : 'the model gave no summary';
       return this.#settle(turn, { reason: 'CommandFailed', message: `/compact changed nothing: ${why}.` });
     } catch (error) {
       if (!(error instanceof ModelRefused)) throw error;
@@ -329,7 +351,7 @@ export class Turn {
   }
 
   async #stopInterrupted(): Promise<TurnEnd> {
-    const turn = turnOf(this.#entries, this.#message.request.key);
+    const turn = this.#turn();
     await this.#answerOpenCalls(turn, 'the user stopped it');
     const last = this.#entries.at(-1);
     if (last === undefined || textOf(last) !== interruptedText) {

@@ -13,6 +13,7 @@ export interface Layout {
   rewind: string;
   mcpApprovals: string;
   fileHistory: string;
+  plugins: string;
 }
 
 export function layoutOf(root: string): Layout {
@@ -27,15 +28,17 @@ export function layoutOf(root: string): Layout {
     rewind: join(root, 'rewind.json'),
     mcpApprovals: join(root, 'mcp-approvals.json'),
     fileHistory: join(root, 'file-history'),
+    plugins: join(root, 'plugins'),
   };
 }
 
 /**
- * Makes the folders. The group may read transcripts and nothing else: their folder is what the tools' container sees
+ * Makes the folders. The group may read transcripts and plugins and nothing else: their folders are what the tools' container sees
  * (read-only), and both containers share the volume's group.
  */
 export async function makeFolders(layout: Layout): Promise<void> {
   await mkdir(layout.transcripts, { recursive: true, mode: 0o750 });
+  await mkdir(layout.plugins, { recursive: true, mode: 0o750 });
   await mkdir(layout.inbox, { recursive: true, mode: 0o700 });
   await mkdir(layout.checkpoints, { recursive: true, mode: 0o700 });
 }

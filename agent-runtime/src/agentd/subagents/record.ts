@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { usedSkill } from '../session/entry.ts';
+import { ownHooks, usedSkill } from '../session/entry.ts';
 
 /**
  * The first line of a subagent's inbox: what it is, as it was when it began. Its file may change meanwhile; the subagent goes on
@@ -29,6 +29,8 @@ export const subagentRecord = z.object({
   permissionMode: z.string().optional(),
   maxTurns: z.int().min(1).optional(),
   color: z.string().optional(),
+  /** Those of its file. */
+  hooks: ownHooks.optional(),
   /** The skill that its task is, with the rules that it brings. */
   skill: usedSkill.optional(),
   /** Where it begins to work. */

@@ -1,20 +1,33 @@
 import type { RuntimeState } from '../../protocol/state.ts';
 import type { GaugeSource } from './metrics.ts';
 
-/** What is measured of a workspace whenever somebody asks. */
-export function gaugesOf(agent: { state(): RuntimeState }): GaugeSource[] {
-  const gauge = (name: string, help: string, read: (state: RuntimeState) => number): GaugeSource => ({
-    name: `dormouse_agent_${name}`,
-    help,
-    read: () => read(agent.state()),
-  });
+/** What the metrics say of the state of the workspace. */
+export function gaugesOf(state: () => RuntimeState): GaugeSource[] {
   return [
-    gauge('busy', '1 while the workspace must not sleep.', ({ busy }) => Number(busy)),
-    gauge('sessions', 'Sessions on the volume.', ({ sessions }) => sessions.length),
-    gauge('open_messages', 'Messages that are not settled.', ({ openMessages }) => openMessages),
-    gauge('background_tasks', 'Background commands that run.', ({ background }) => background.length),
-    gauge('storage_problem', '1 while the volume refuses writes.', ({ storageProblem }) =>
-      Number(storageProblem !== undefined),
-    ),
+    {
+      name: 'dormouse_agent_busy',
+      help: '1 while the workspace must not sleep.',
+      read: () => Number(state().busy),
+    },
+    {
+      name: 'dormouse_agent_sessions',
+      help: 'Sessions on the volume.',
+      read: () => state().sessions.length,
+    },
+    {
+      name: 'dormouse_agent_open_messages',
+      help: 'Messages that are not settled.',
+      read: () => state().openMessages,
+    },
+    {
+      name: 'dormouse_agent_background_tasks',
+      help: 'Background commands that run.',
+      read: () => state().background.length,
+    },
+    {
+      name: 'dormouse_agent_storage_problem',
+      help: '1 while the volume refuses writes.',
+      read: () => Number(state().storageProblem !== undefined),
+    },
   ];
 }

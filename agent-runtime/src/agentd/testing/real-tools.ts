@@ -14,6 +14,9 @@ export async function startRealTools(
   workspace.agentHome = workspace.home;
   const transcripts = join(workspace.folder, 'transcripts');
   await mkdir(transcripts, { recursive: true });
+  // The daemon takes only folders that are there when it starts.
+  const plugins = join(workspace.state, 'plugins');
+  await mkdir(plugins, { recursive: true });
   const daemon = spawn(process.execPath, [join(import.meta.dirname, '../../workspaced/main.ts')], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
@@ -22,6 +25,7 @@ export async function startRealTools(
       DORMOUSE_HOME: workspace.home,
       DORMOUSE_PROCESSES: join(workspace.folder, 'processes'),
       DORMOUSE_TRANSCRIPTS: transcripts,
+      DORMOUSE_PLUGINS: plugins,
       DORMOUSE_TERMINAL_HOST: terminalHost,
     },
   });

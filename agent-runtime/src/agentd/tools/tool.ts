@@ -6,7 +6,7 @@ import type { BackgroundTasks } from '../background/background-tasks.ts';
 import type { Access } from '../permissions/decide.ts';
 import type { Schedule } from '../schedule/schedule.ts';
 import type { ContentBlock, TranscriptEntry } from '../session/entry.ts';
-import type { TaskList } from './task-list/list.ts';
+import type { ListedTask, TaskList } from './task-list/list.ts';
 import type { ToolsClient } from './tools-client.ts';
 
 /** The schedules of one session. */
@@ -52,8 +52,13 @@ export interface ToolContext {
   agents: Agents;
   /** Asks the model of the session something beside its conversation: nothing but these texts, and no tools. */
   askModel: (system: string, texts: string[]) => Promise<{ text: string; usage: TokenUsage }>;
+<<<<<<< HEAD
   /** Sends a message to another workspace of the namespace, and waits so many seconds for the reply. */
   sendToWorkspace: (name: string, text: string, waitSeconds: number) => Promise<ToolOutcome>;
+=======
+  /** Asks hooks about a task that is new or done: why it must not be so. */
+  refusalOfTask: (event: 'TaskCreated' | 'TaskCompleted', task: ListedTask) => Promise<string | undefined>;
+>>>>>>> tools-land
   /** What the session means to do. */
   taskList: () => TaskList;
 }

@@ -230,6 +230,7 @@ export class SimulatedAgent {
       ...(this.volume.wakeAt !== undefined && { nextWakeAt: new Date(this.volume.wakeAt).toISOString() }),
       background: [],
       subagents: [],
+      plugins: [],
       services: [],
       tools: 'ready',
       ...(this.#checkpoint === undefined ? {} : { checkpoint: this.#checkpoint }),

@@ -51,6 +51,7 @@ describe('the file of a subagent', () => {
       background: true,
       worktree: true,
       color: 'red',
+      hooks: {},
       path: '/h/x.md',
     });
   });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { splitFrontmatter } from '../frontmatter.ts';
+import { frontmatterHooks } from '../frontmatter-hooks.ts';
 import type { CollectedFile } from '../source.ts';
 
 /** What a subagent is: a file of the workspace, or one of those that come with the runtime. */
@@ -22,6 +23,8 @@ export interface AgentDefinition {
   background: boolean;
   worktree: boolean;
   color?: string;
+  /** Hooks that have their say while it is at work. */
+  hooks?: Record<string, unknown>;
   /** Absent for those that come with the runtime. */
   path?: string;
 }
@@ -49,6 +52,7 @@ const fields = {
   background: z.boolean(),
   isolation: z.enum(['worktree']),
   color: text,
+  hooks: frontmatterHooks,
 };
 type Fields = { [Name in keyof typeof fields]?: z.infer<(typeof fields)[Name]> };
 /** Passing over one of these would give a subagent more than its file says. */
@@ -99,6 +103,7 @@ export async function parseAgent({ path, content }: CollectedFile): Promise<Pars
     ...(known.permissionMode !== undefined && { permissionMode: known.permissionMode }),
     ...(known.maxTurns !== undefined && { maxTurns: known.maxTurns }),
     ...(known.color !== undefined && { color: known.color }),
+    ...(known.hooks !== undefined && { hooks: known.hooks }),
   };
   return { agent, problems };
 }

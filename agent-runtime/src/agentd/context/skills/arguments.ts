@@ -3,7 +3,7 @@ export interface Substitutions {
   /** What was written behind the name, as it was written. */
   args: string;
   argumentNames: readonly string[];
-  /** `CLAUDE_SKILL_DIR` and the like, by name. */
+  /** `CLAUDE_SKILL_DIR` and the like, by name; of a plugin `user_config.KEY`. */
   variables: Readonly<Record<string, string>>;
 }
 
@@ -37,7 +37,7 @@ export function substitute(text: string, to: Substitutions): { text: string; use
   const words = splitArguments(to.args);
   let used = false;
   const pattern = new RegExp(
-    `(\\\\*)\\$(?:\\{([A-Z_]+)\\}|(ARGUMENTS)\\b(?:\\[(\\d{1,4})\\])?|(\\d{1,4})|(${namesIn(to.argumentNames)})(?!\\w))`,
+    `(\\\\*)\\$(?:\\{([A-Z_]+|user_config\\.\\w+)\\}|(ARGUMENTS)\\b(?:\\[(\\d{1,4})\\])?|(\\d{1,4})|(${namesIn(to.argumentNames)})(?!\\w))`,
     'g',
   );
   const replaced = text.replace(pattern, (whole, slashes: string, variable, all, index, number, name) => {

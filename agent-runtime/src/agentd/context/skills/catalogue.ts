@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import type { CollectRequest, CollectResult } from '../../../protocol/tools-api.ts';
+import type { Plugin } from '../../plugins/plugin.ts';
 import type { ContextSource } from '../source.ts';
 import { parseSkill, type Skill } from './skill.ts';
 
@@ -15,17 +16,18 @@ export interface Catalogue {
 }
 
 /**
- * The skills and commands of these folders. Of two with one name the one of the earlier folder has it, and a skill before a
+ * The skills and commands of these folders, and those of plugins as `PLUGIN:NAME`. Of two with one name the one of the earlier folder has it, and a skill before a
  * command; the later one is then called `FOLDER:NAME`, its folder as seen from `project`. One round trip.
  */
 export async function loadCatalogue(
   folders: readonly string[],
   project: string,
   source: ContextSource,
+  plugins: readonly Plugin[] = [],
 ): Promise<Catalogue> {
   const found = await source.collect({
-    files: [],
-    folders: folders.flatMap(placesOf),
+    files: plugins.flatMap(({ places }) => places.commands.filter(isFile)),
+    folders: [...folders.flatMap(placesOf), ...plugins.flatMap(placesOfPlugin)],
     maxFileBytes: maxListedBytes,
   });
   const skills = new Map<string, Skill>();
@@ -46,7 +48,56 @@ export async function loadCatalogue(
       skills.set(free, skill);
     }
   }
+  for (const plugin of plugins) {
+    for (const { name, file } of filesOfPlugin(plugin, found)) {
+      const whole = `${plugin.name}:${name}`;
+      if (skills.has(whole)) continue;
+      const skill = { ...(await parseSkill(whole, file, project)), variables: plugin.variables };
+      problems.push(...skill.problems);
+      skills.set(whole, skill);
+    }
+  }
   return { skills, problems };
+}
+
+const isFile = (path: string) => path.endsWith('.md');
+
+function placesOfPlugin({ places }: Plugin): CollectRequest['folders'] {
+  return [
+    ...places.skills.map((path) => ({ path, name: 'SKILL.md', depth: 2 })),
+    ...places.commands
+      .filter((path) => !isFile(path))
+      .map((path) => ({ path, name: '*.md', depth: commandsDepth })),
+  ];
+}
+
+/** By their names in the plugin. A folder of `skills` may itself be a skill. */
+function filesOfPlugin(
+  { places }: Plugin,
+  { files }: CollectResult,
+): { name: string; file: CollectResult['files'][number] }[] {
+  const below = (top: string) =>
+    files.flatMap((file) => {
+      const path = posix.relative(top, file.path);
+      return path.startsWith('../') || path === '' ? [] : [{ path, file }];
+    });
+  return [
+    ...places.skills.flatMap((top) =>
+      below(top)
+        .filter(({ path }) => posix.basename(path) === 'SKILL.md')
+        .map(({ path, file }) => ({
+          name: path.includes('/') ? posix.dirname(path) : posix.basename(top),
+          file,
+        })),
+    ),
+    ...places.commands.flatMap((top) =>
+      isFile(top)
+        ? files.filter(({ path }) => path === top).map((file) => ({ name: posix.basename(top, '.md'), file }))
+        : below(top)
+            .filter(({ path }) => isFile(path))
+            .map(({ path, file }) => ({ name: path.slice(0, -'.md'.length).replaceAll('/', ':'), file })),
+    ),
+  ];
 }
 
 function placesOf(folder: string): CollectRequest['folders'] {

@@ -17,7 +17,11 @@ export function skillUse(
   trusted: boolean,
   variables: Readonly<Record<string, string>>,
 ): SkillUse {
-  const to = { args: '', argumentNames: [], variables: { ...variables, CLAUDE_SKILL_DIR: skill.folder } };
+  const to = {
+    args: '',
+    argumentNames: [],
+    variables: { ...variables, ...skill.variables, CLAUDE_SKILL_DIR: skill.folder },
+  };
   const rules = (texts: readonly string[]) =>
     texts
       .map((text) => substitute(text, to).text)
@@ -28,6 +32,7 @@ export function skillUse(
     allow: trusted ? rules(skill.allowedTools) : [],
     deny: rules(skill.disallowedTools),
     ...(skill.model !== undefined && { model: skill.model }),
+    ...(skill.hooks !== undefined && { hooks: { path: skill.path, value: { ...skill.hooks } } }),
   };
 }
 

@@ -46,7 +46,7 @@ export async function renderSkill(listed: Skill, args: string, setting: Setting)
   const to = {
     args,
     argumentNames: skill.argumentNames,
-    variables: { ...setting.variables, CLAUDE_SKILL_DIR: skill.folder },
+    variables: { ...setting.variables, ...skill.variables, CLAUDE_SKILL_DIR: skill.folder },
   };
   const pieces: string[] = [];
   const named: string[] = [];
@@ -85,7 +85,7 @@ async function readWhole(listed: Skill, { source }: Setting): Promise<Skill> {
       `${listed.path} cannot be read any more, so ${listed.name} did not run.`,
     );
   }
-  return parseSkill(listed.name, file, listed.base);
+  return { ...(await parseSkill(listed.name, file, listed.base)), variables: listed.variables };
 }
 
 /** The files that a text names by `@path`, as reminders. A word that is no file stays a word. */

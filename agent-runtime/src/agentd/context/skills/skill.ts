@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { z } from 'zod';
 import type { PathPattern } from '../../../glob/path-pattern.ts';
 import { splitFrontmatter } from '../frontmatter.ts';
+import { frontmatterHooks } from '../frontmatter-hooks.ts';
 import { proseOf } from '../markdown.ts';
 import { parsePaths } from '../paths.ts';
 import type { CollectedFile } from '../source.ts';
@@ -30,6 +31,10 @@ export interface Skill {
   /** Files that the work must have reached before the model is told of it, as seen from `base`; absent: it is told at once. */
   paths: readonly PathPattern[] | undefined;
   base: string;
+  /** What stands for `${NAME}` in it, beside what stands so in every skill: those of its plugin. */
+  variables: Readonly<Record<string, string>>;
+  /** Hooks that have their say while it is at work. */
+  hooks: Readonly<Record<string, unknown>> | undefined;
   /** The text behind the frontmatter. */
   body: string;
   /** Sentences about what is wrong with the file, with its name. */
@@ -64,6 +69,7 @@ const fields = {
   context: z.enum(['fork'], 'must be fork, or not there'),
   agent: text,
   model: text,
+  hooks: frontmatterHooks,
 };
 type Fields = { [Name in keyof typeof fields]?: z.infer<(typeof fields)[Name]> };
 
@@ -98,6 +104,8 @@ export async function parseSkill(
     model: known.model,
     paths: patterns,
     base,
+    variables: {},
+    hooks: known.hooks,
     body: frontmatter.body.trim(),
     problems: [
       ...(problem === undefined ? [] : [`${path}:${problem.line}: ${problem.message}.`]),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { failed, succeeded, type Tool } from '../tool.ts';
-import { describe, withChange, withTask } from './list.ts';
+import { describe, type TaskList, withChange, withTask } from './list.ts';
 
 const id = z.string().min(1).max(16).describe('Its number, as the list has it.');
 const subject = z.string().min(1).max(500);
@@ -28,9 +28,12 @@ export const taskCreate: Tool<z.infer<typeof createInput>> = {
   parallel: false,
   access: () => ({ kind: 'none', tool: 'TaskCreate' }),
   summary: ({ subject: what }) => what,
-  async run(call, { taskList }) {
+  async run(call, { taskList, refusalOfTask }) {
     const added = withTask(taskList(), withoutUndefined(call));
     if ('problem' in added) return failed(added.problem);
+    const task = added.list.tasks.find(({ id: each }) => each === added.id);
+    const refusal = task && (await refusalOfTask('TaskCreated', task));
+    if (refusal !== undefined) return failed(`A hook refused this task: ${refusal}`);
     return succeeded(`Task #${added.id} created: ${call.subject}`, { taskList: added.list });
   },
 };
@@ -55,9 +58,16 @@ export const taskUpdate: Tool<z.infer<typeof updateInput>> = {
   parallel: false,
   access: () => ({ kind: 'none', tool: 'TaskUpdate' }),
   summary: ({ taskId, status }) => `#${taskId} ${status ?? ''}`.trim(),
-  async run({ taskId, ...change }, { taskList }) {
-    const changed = withChange(taskList(), taskId, withoutUndefined(change));
+  async run({ taskId, ...change }, { taskList, refusalOfTask }) {
+    const find = (list: TaskList) => list.tasks.find((each) => each.id === taskId);
+    const before = taskList();
+    const changed = withChange(before, taskId, withoutUndefined(change));
     if ('problem' in changed) return failed(changed.problem);
+    const task = find(changed.list);
+    if (task?.status === 'completed' && find(before)?.status !== 'completed') {
+      const refusal = await refusalOfTask('TaskCompleted', task);
+      if (refusal !== undefined) return failed(`A hook says that this task is not done: ${refusal}`);
+    }
     return succeeded(`Task #${taskId} changed.`, { taskList: changed.list });
   },
 };

@@ -10,7 +10,7 @@ const ticks = 100;
 
 export interface ChildOptions {
   env?: Record<string, string>;
-  /** A file descriptor for its standard output. Default: a pipe that {@link Child.said} reads. */
+  /** A file descriptor for its standard output. Default: a pipe that {@link Child.said} or {@link Child.lines} reads. */
   output?: number;
 }
 
@@ -32,10 +32,10 @@ export class Child implements AsyncDisposable {
     return new Child([program, ...args].join(' '), child);
   }
 
-  /** One of `programs/`. */
+  /** One of `gateway/programs/`. */
   static program(name: string, ...args: (string | number)[]): Child {
     return Child.start(process.execPath, [
-      join(import.meta.dirname, 'programs', `${name}.ts`),
+      join(import.meta.dirname, 'gateway/programs', `${name}.ts`),
       ...args.map(String),
     ]);
   }
@@ -46,6 +46,19 @@ export class Child implements AsyncDisposable {
     if (stdout === null) throw new TypeError(`the output of ${this.#name} is not read`);
     for await (const line of createInterface({ input: stdout })) return JSON.parse(line) as T;
     throw new Error(`${this.#name} ended before it said anything`);
+  }
+
+  /** Each line of its standard output from now on, as JSON. */
+  lines<T>(onLine: (line: T) => void): void {
+    const { stdout } = this.#process;
+    if (stdout === null) throw new TypeError(`the output of ${this.#name} is not read`);
+    createInterface({ input: stdout }).on('line', (line) => onLine(JSON.parse(line) as T));
+  }
+
+  /** Rejects when it ends; for what waits for something that it would do. */
+  async ended(): Promise<never> {
+    const [code] = await once(this.#process, 'exit');
+    throw new Error(`${this.#name} ended with ${code}`);
   }
 
   /** Seconds of processor time so far, its children's included. */

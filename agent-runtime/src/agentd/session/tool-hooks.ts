@@ -1,0 +1,119 @@
+import { resolvePath } from '../permissions/path-pattern.ts';
+import { mayUse } from '../subagents/narrow.ts';
+import { type ParsedCall, parseCall } from '../tools/registry.ts';
+import type { ToolOutcome } from '../tools/tool.ts';
+import type { ToolUse } from './entry.ts';
+import type { InboxRecord } from './inbox-record.ts';
+import { scopeOf } from './scope.ts';
+import type { RoundContext } from './tool-round.ts';
+
+type HookedRecord = Extract<InboxRecord, { type: 'hooked' }>;
+
+/** A call as hooks have left it. */
+export interface Hooked {
+  call: ToolUse;
+  parsed: ParsedCall;
+  said: HookedRecord | undefined;
+}
+
+/** PreToolUse, once for each call: what they said is on disk before it counts, so nobody is asked again while the call waits. */
+export async function beforeTool(
+  call: ToolUse,
+  parsed: Extract<ParsedCall, { tool: unknown }>,
+  round: RoundContext,
+): Promise<Hooked> {
+  const said = round.logs.ledger.hookedTools.get(call.id) ?? (await askBefore(call, parsed, round));
+  if (said?.input === undefined) return { call, parsed, said };
+  const changed = { ...call, input: said.input };
+  return { call: changed, parsed: parseFor(round, call.name, said.input), said };
+}
+
+/** A call of this session, or of this subagent with the tools that it has. */
+export function parseFor({ host }: Pick<RoundContext, 'host'>, name: string, input: unknown): ParsedCall {
+  return parseCall(name, input, host.mcp.tools(), host.subagent && mayUse(host.subagent));
+}
+
+async function askBefore(
+  call: ToolUse,
+  { tool, input }: Extract<ParsedCall, { tool: unknown }>,
+  round: RoundContext,
+): Promise<HookedRecord | undefined> {
+  const access = tool.access(input, scopeOf(round));
+  const said = await round.hooks.fire('PreToolUse', tool.name, aboutTool(call, tool.name, round), access);
+  if (said === undefined) return undefined;
+  const { permission, updatedInput, context, messages, stop } = said;
+  const record: HookedRecord = {
+    ...{ type: 'hooked', toolUseId: call.id, at: new Date().toISOString(), context, messages },
+    ...(permission !== undefined && { decision: permission.decision }),
+    ...(permission?.reason !== undefined && { reason: permission.reason }),
+    ...(updatedInput !== undefined && { input: updatedInput }),
+    ...(stop !== undefined && { stop }),
+  };
+  await round.host.health.insist(round.signal, () => round.logs.appendRecords(record));
+  return record;
+}
+
+/** PermissionRequest: what is said in place of a person. Undefined: a person is asked. */
+export async function insteadOfPerson(
+  call: ToolUse,
+  { tool, input }: Extract<ParsedCall, { tool: unknown }>,
+  round: RoundContext,
+): Promise<{ decision: 'allow' | 'deny'; reason?: string } | undefined> {
+  const access = tool.access(input, scopeOf(round));
+  const about = aboutTool(call, tool.name, round);
+  const permission = (await round.hooks.fire('PermissionRequest', tool.name, about, access))?.permission;
+  if (permission === undefined || permission.decision === 'ask') return undefined;
+  const { decision, reason } = permission;
+  return { decision, ...(reason !== undefined && { reason }) };
+}
+
+/** Notification that a person is asked. */
+export function tellOfQuestion(tool: string, round: RoundContext): void {
+  const type = 'permission_prompt';
+  round.hooks.notify('Notification', type, {
+    notification_type: type,
+    title: 'Permission needed',
+    message: `The agent needs your permission to use ${tool}`,
+  });
+}
+
+/** PostToolUse or PostToolUseFailure, and what the hooks before the call had for the model. */
+export async function afterTool(
+  call: ToolUse,
+  name: string,
+  outcome: ToolOutcome,
+  milliseconds: number,
+  round: RoundContext,
+): Promise<ToolOutcome> {
+  const { isError, content } = outcome;
+  const before = round.logs.ledger.hookedTools.get(call.id);
+  const said = await round.hooks.fire(isError ? 'PostToolUseFailure' : 'PostToolUse', name, {
+    ...aboutTool(call, name, round),
+    ...(isError ? { error: content } : { tool_response: { content } }),
+    duration_ms: Math.round(milliseconds),
+  });
+  if (said === undefined && before === undefined) return outcome;
+  const context = [
+    ...(before?.context ?? []),
+    ...(said?.block === undefined ? [] : [`A hook says of this ${name}: ${said.block}`]),
+    ...(said?.context ?? []),
+  ];
+  const messages = [...(before?.messages ?? []), ...(said?.messages ?? [])];
+  return {
+    ...outcome,
+    ...(said?.updatedOutput !== undefined && !isError && { content: said.updatedOutput }),
+    context,
+    hooks: { ...(messages.length > 0 && { messages }), ...(said?.stop !== undefined && { stop: said.stop }) },
+  };
+}
+
+/** What hooks of a tool call are told. A path is absolute, as hooks compare it with folders. */
+function aboutTool(call: ToolUse, name: string, round: RoundContext): Record<string, unknown> {
+  const { cwd, home } = scopeOf(round);
+  const input: Record<string, unknown> = { ...(call.input as object) };
+  for (const field of ['file_path', 'notebook_path']) {
+    const path = input[field];
+    if (typeof path === 'string') input[field] = resolvePath(path, cwd, home);
+  }
+  return { tool_name: name, tool_input: input, tool_use_id: call.id };
+}
