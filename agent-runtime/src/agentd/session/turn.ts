@@ -147,37 +147,7 @@ export class Turn {
       this.#prepared().catch(ignored);
       const opened = await beforePrompt(request.text, await this.#round([]));
       if (opened.refused !== undefined) return opened.refused;
-<<<<<<< HEAD
-      const round = await this.#round([]);
-      // What another agent says is text.
-      const ofAgent = this.#host.subagent !== undefined || request.sender !== undefined;
-      const asked = ofAgent ? undefined : commandOf(request.text);
-      const loop =
-        asked?.name === 'loop' ? await beginLoop(asked.args, request, schedulesOf(round)) : undefined;
-      if (typeof loop === 'string') return { reason: 'CommandFailed', message: loop };
-      const said = { ...request, text: loop?.prompt ?? request.text };
-      const call = loop === undefined ? asked : commandOf(said.text);
-      const builtIn = call?.name === 'compact' ? ('compact' as const) : undefined;
-      const started =
-        call === undefined || builtIn !== undefined
-          ? undefined
-          : await startCommand(call, request.key, round);
-      const note = [loop?.note, wake].filter((each) => each !== undefined).join('\n') || undefined;
-      const content =
-        call === undefined || started === undefined
-          ? promptContent(said, ended, note)
-          : commandContent(call, started.text, said, ended, note);
-      await this.#write({
-        message: { role: 'user', content: withNotes(content, opened.context) },
-        messageKey: request.key,
-        ...(opened.messages.length > 0 && { hooks: { messages: opened.messages } }),
-        ...(ended.length > 0 && { toldBackground: ended.map((task) => task.id) }),
-        ...(started !== undefined && { skill: started.use }),
-        ...(builtIn !== undefined && { builtIn }),
-      });
-=======
       await this.#write(await promptEntry(request, { ended, wake }, opened, await this.#round([])));
->>>>>>> tools-land
       this.#host.wakeNote.told(this.#session);
       return undefined;
     } catch (error) {

@@ -52,13 +52,10 @@ export interface ToolContext {
   agents: Agents;
   /** Asks the model of the session something beside its conversation: nothing but these texts, and no tools. */
   askModel: (system: string, texts: string[]) => Promise<{ text: string; usage: TokenUsage }>;
-<<<<<<< HEAD
   /** Sends a message to another workspace of the namespace, and waits so many seconds for the reply. */
   sendToWorkspace: (name: string, text: string, waitSeconds: number) => Promise<ToolOutcome>;
-=======
   /** Asks hooks about a task that is new or done: why it must not be so. */
   refusalOfTask: (event: 'TaskCreated' | 'TaskCompleted', task: ListedTask) => Promise<string | undefined>;
->>>>>>> tools-land
   /** What the session means to do. */
   taskList: () => TaskList;
 }
