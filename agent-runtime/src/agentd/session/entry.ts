@@ -82,7 +82,7 @@ export const transcriptEntry = z.looseObject({
   contextFiles: z.array(z.object({ path: z.string(), hash: z.string() })).optional(),
   /** The skill or command that this prompt or result started. */
   skill: usedSkill.optional(),
-  /** The permission mode of the session from this result on: a plan was approved. */
+  /** The permission mode of the session from this result on: a plan was approved, or is to be made. */
   permissionMode: permissionMode.optional(),
   /**
    * The entry is a summary: of all before it but the `keeps` entries right before it, which stay as they are. `preTokens`: about

@@ -57,7 +57,7 @@ export class Ledger {
   cwd: string | undefined;
   /** The working directory that the session began in. */
   project: string | undefined;
-  /** What an approved plan made of the permission mode. */
+  /** What an approved plan, or the wish to make one, made of the permission mode. */
   permissionMode: PermissionMode | undefined;
   lastActivityAt: string | undefined;
   /** What the session is to be told later, by id. */

@@ -62,6 +62,7 @@ describe('the tools as the model sees them', () => {
       'CronDelete',
       'ScheduleWakeup',
       'Monitor',
+      'EnterPlanMode',
     ]);
   });
 
