@@ -27,6 +27,7 @@ const daemon = spawn(process.execPath, [join(import.meta.dirname, '../../workspa
   stdio: ['ignore', 'pipe', 'inherit'],
   env: {
     PATH: process.env.PATH,
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
     DORMOUSE_TOOLS_SOCKET: socketPath,
     DORMOUSE_HOME: home,
     DORMOUSE_PROCESSES: join(base, 'processes'),
