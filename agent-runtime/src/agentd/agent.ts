@@ -10,7 +10,6 @@ import { WorkspaceFiles } from './api/workspace-files.ts';
 import { BackgroundTasks } from './background/background-tasks.ts';
 import { Monitors } from './background/monitors.ts';
 import { Checkpointer } from './checkpoint/checkpointer.ts';
-import { folderName } from './checkpoint/manifest.ts';
 import { CheckpointStore } from './checkpoint/store.ts';
 import type { MountedConfig } from './config/files.ts';
 import { Deltas } from './events/deltas.ts';
@@ -41,7 +40,7 @@ import { gaugesOf } from './telemetry/gauges.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { Terminals } from './terminal/terminals.ts';
 import { ToolsClient } from './tools/tools-client.ts';
-import { type ImagesToRestore, type Reconciled, ToolsWatch } from './tools/tools-watch.ts';
+import { type Reconciled, ToolsWatch } from './tools/tools-watch.ts';
 
 /** Turns that run at the same time; more wait in order. A turn is mostly waiting for the model. */
 const parallelTurns = 8;
@@ -181,7 +180,7 @@ export class Agent {
       health,
       log: options.log,
       declared: () => this.#config.services,
-      images: imagesOf(recovered),
+      images: recovered.images,
       onChange: touch,
       onReconciled: (result) => this.#reconciled(result),
     });
@@ -462,10 +461,4 @@ export class Agent {
 
 function proxiesOf({ egressProxy }: MountedConfig): Record<string, string> {
   return egressProxy === undefined ? {} : { HTTP_PROXY: egressProxy, HTTPS_PROXY: egressProxy };
-}
-
-/** The process images of the checkpoint that the volume stands on. */
-function imagesOf({ verified: { manifest } }: Recovered): ImagesToRestore | undefined {
-  if (manifest?.images === undefined || manifest.images.length === 0) return undefined;
-  return { folder: folderName(manifest.sequence), images: manifest.images };
 }

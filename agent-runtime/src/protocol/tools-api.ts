@@ -257,6 +257,8 @@ export const processImage = z.object({
   service: serviceSpec.optional(),
   /** Of a terminal, as it was; what it showed last is in one of the files. */
   terminal: terminalState.omit({ clients: true }).optional(),
+  /** Whether nothing in it can hold the workspace's key at the proxy, so that a fork may go on with it. Older ones do not say. */
+  withoutKey: z.boolean().optional(),
   files: z.array(imageFile).max(5000),
 });
 export type ProcessImage = z.infer<typeof processImage>;
