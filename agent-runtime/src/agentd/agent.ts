@@ -15,10 +15,10 @@ import type { MountedConfig } from './config/files.ts';
 import { Deltas } from './events/deltas.ts';
 import { EventLog } from './events/event-log.ts';
 import { beginFork } from './fork/begin.ts';
-import type { Mail } from './mail/workspace-mail.ts';
+import { WorkspaceMail } from './mail/workspace-mail.ts';
 import { McpApprovals } from './mcp/approvals.ts';
 import { McpServers } from './mcp/servers.ts';
-import type { Model } from './model/model-client.ts';
+import type { Bearer, Model } from './model/model-client.ts';
 import { PatientModel } from './model/patient-model.ts';
 import { Plugins } from './plugins/plugins.ts';
 import { type Recovered, recover } from './recover.ts';
@@ -57,8 +57,8 @@ export interface AgentOptions {
   plugins: { folder: string; archives: string };
   /** Makes the model; `baseUrl` answers what the configuration says at the moment. */
   model: (baseUrl: () => string) => Model;
-  /** Messages to other workspaces, by the same gateway. */
-  mail: (baseUrl: () => string) => Mail;
+  /** Who this is to the gateway, which also carries messages to other workspaces and asks some MCP servers. */
+  gatewayToken: Bearer;
   log: Logger;
 }
 
@@ -207,6 +207,7 @@ export class Agent {
       approvals,
       home: options.home,
       readable: options.readable,
+      gatewayToken: options.gatewayToken,
       config: () => this.#config,
       log: options.log,
     });
@@ -217,7 +218,7 @@ export class Agent {
       client: this.#client,
       background: this.#background,
       monitors: this.#monitors,
-      mail: options.mail(() => this.#config.model.baseUrl),
+      mail: new WorkspaceMail(() => this.#config.model.baseUrl, options.gatewayToken),
       mcp: this.#mcp,
       plugins: this.#plugins,
       dailyUsage: recovered.usage,

@@ -13,6 +13,7 @@ import { z } from 'zod';
 import { mcpServer } from '../../protocol/mcp.ts';
 import { ToolsClient } from '../tools/tools-client.ts';
 import { McpConnection } from './connection.ts';
+import { workspaceFetch } from './workspace-fetch.ts';
 
 const url = process.argv.at(-1) ?? '';
 const context = z
@@ -47,7 +48,14 @@ const server = mcpServer.parse({
 });
 const tools = new ToolsClient(socketPath);
 const log = pino({ level: 'silent' });
-const connection = new McpConnection(server, { tools, project: home, allowed: () => true, log });
+const gatewayFetch = () => workspaceFetch(tools);
+const connection = new McpConnection(server, {
+  tools,
+  project: home,
+  allowed: () => true,
+  gatewayFetch,
+  log,
+});
 await connection.open(true);
 if (connection.state.kind === 'failed') {
   console.error(connection.state.why);

@@ -18,6 +18,8 @@ export interface ConnectOptions {
   signal: AbortSignal;
   /** Whether its class allows the server, with its variables put in: before, they could hide what it is. */
   allowed: (server: McpServer) => boolean;
+  /** What asks a server of the spec through the gateway. */
+  gatewayFetch: (server: string) => ReturnType<typeof workspaceFetch>;
   /** Lists of the server changed. */
   changed: (error: Error | null) => void;
 }
@@ -60,7 +62,7 @@ export async function connectServer(declared: McpServer, options: ConnectOptions
     const headers = { ...server.headers, ...(await headersOf(server, project, tools, signal)) };
     const secret = server.oauth?.clientSecret ?? variables.MCP_CLIENT_SECRET;
     const shared = {
-      fetch: workspaceFetch(tools),
+      fetch: server.byGateway ? options.gatewayFetch(server.name) : workspaceFetch(tools),
       requestInit: { headers },
       ...(server.oauth !== undefined &&
         secret !== undefined && {

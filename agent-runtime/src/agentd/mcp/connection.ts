@@ -10,7 +10,7 @@ import type {
 import type { Logger } from 'pino';
 import type { McpServer } from '../../protocol/mcp.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
-import { type Connected, connectServer } from './connect.ts';
+import { type Connected, type ConnectOptions, connectServer } from './connect.ts';
 
 /** What a server may offer at most; what is beyond is left out. */
 const most = { tools: 256, prompts: 256, resources: 1_000 };
@@ -37,6 +37,7 @@ export class McpConnection {
   readonly #tools: ToolsClient;
   readonly #project: string;
   readonly #allowed: (server: McpServer) => boolean;
+  readonly #gatewayFetch: ConnectOptions['gatewayFetch'];
   readonly #log: Logger;
   readonly #now: () => number;
   #state: ConnectionState = { kind: 'idle' };
@@ -54,6 +55,7 @@ export class McpConnection {
       tools: ToolsClient;
       project: string;
       allowed: (server: McpServer) => boolean;
+      gatewayFetch: ConnectOptions['gatewayFetch'];
       log: Logger;
       now?: () => number;
     },
@@ -62,6 +64,7 @@ export class McpConnection {
     this.#tools = parts.tools;
     this.#project = parts.project;
     this.#allowed = parts.allowed;
+    this.#gatewayFetch = parts.gatewayFetch;
     this.#log = parts.log.child({ mcpServer: server.name });
     this.#now = parts.now ?? (() => performance.now());
   }
@@ -153,6 +156,7 @@ export class McpConnection {
         tools: this.#tools,
         project: this.#project,
         allowed: this.#allowed,
+        gatewayFetch: this.#gatewayFetch,
         signal: this.#closed.signal,
         changed: (error) => {
           if (error !== null) this.#log.warn({ err: error }, 'a list of an MCP server cannot be followed');

@@ -17,7 +17,6 @@ import type { RuntimeState } from '../../protocol/state.ts';
 import { Agent } from '../agent.ts';
 import { createApiServer } from '../api/router.ts';
 import { routesOf } from '../api/routes.ts';
-import { WorkspaceMail } from '../mail/workspace-mail.ts';
 import { MessagesModel, type Model } from '../model/model-client.ts';
 import { ScriptedTools } from './scripted-tools.ts';
 
@@ -96,7 +95,7 @@ export class TestWorkspace {
       readable: ['/var/lib/dormouse-processes', join(this.state, 'plugins')],
       plugins: { folder: join(this.state, 'plugins'), archives: join(this.folder, 'archives') },
       model: (baseUrl) => model ?? new MessagesModel(baseUrl, { read: async () => this.credential }),
-      mail: (baseUrl) => new WorkspaceMail(baseUrl, { read: async () => this.credential }),
+      gatewayToken: { read: async () => this.credential },
       log,
     });
     const server = createApiServer({ routes: routesOf(agent), key, log, onAnswer: () => undefined });
