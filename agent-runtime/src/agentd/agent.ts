@@ -9,6 +9,7 @@ import type { EventSources } from './api/event-stream.ts';
 import { WorkspaceFiles } from './api/workspace-files.ts';
 import { BackgroundTasks } from './background/background-tasks.ts';
 import { Monitors } from './background/monitors.ts';
+import { checkpointedLogs } from './checkpoint/checkpointed-logs.ts';
 import { Checkpointer } from './checkpoint/checkpointer.ts';
 import { CheckpointStore } from './checkpoint/store.ts';
 import type { MountedConfig } from './config/files.ts';
@@ -50,6 +51,8 @@ export interface AgentOptions {
   /** Where `state` is mounted. */
   stateFolder: string;
   socketPath: string;
+  /** Milliseconds that a call waits for the tools to be there. Default: as long as a restart of their container may take. */
+  toolsPatienceMs?: number | undefined;
   /** The home and the other folders that the tools may read, as the tools see them. */
   home: string;
   readable: readonly string[];
@@ -153,7 +156,7 @@ export class Agent {
     this.eventSources = { log: events, board: this.#board, deltas };
     health.onChange(touch);
     events.subscribe(touch);
-    this.#client = new ToolsClient(options.socketPath);
+    this.#client = new ToolsClient(options.socketPath, options.toolsPatienceMs);
     this.terminals = new Terminals(this.#client);
     this.files = new WorkspaceFiles(this.#client, options.home);
     const backgroundLog = new AppendLog(layout.background, health, recovered.background.scan);
@@ -258,7 +261,7 @@ export class Agent {
         config: () => this.#config,
         busy: () => this.#busyReasons(),
         quiet: () => this.subagents.pause(),
-        logs: () => this.#logs(backgroundLog),
+        logs: () => checkpointedLogs(backgroundLog, this.sessions, this.subagents),
         events,
         sessions: () => this.sessions.all().length,
         running: () => ({
@@ -402,20 +405,6 @@ export class Agent {
   #active(): void {
     this.#lastActivityAt = new Date().toISOString();
     this.#board.touch();
-  }
-
-  #logs(background: AppendLog): Map<string, AppendLog> {
-    const logs = new Map([['background.jsonl', background]]);
-    for (const { id, logs: session } of this.sessions.all()) {
-      logs.set(`transcripts/${id}.jsonl`, session.transcript);
-      logs.set(`inbox/${id}.jsonl`, session.inbox);
-    }
-    for (const { record, session } of this.subagents.all()) {
-      const path = `${record.session}/subagents/agent-${record.id}.jsonl`;
-      if (session.logs.transcript.length > 0) logs.set(`transcripts/${path}`, session.logs.transcript);
-      logs.set(`inbox/${path}`, session.logs.inbox);
-    }
-    return logs;
   }
 
   #reconciled({ restored, restarted, ended, lost }: Reconciled): void {
