@@ -11,6 +11,7 @@ import { createInterface } from 'node:readline';
 import { pino } from 'pino';
 import { z } from 'zod';
 import { mcpServer } from '../../protocol/mcp.ts';
+import type { AskPerson } from '../tools/tool.ts';
 import { ToolsClient } from '../tools/tools-client.ts';
 import { McpConnection } from './connection.ts';
 import { workspaceFetch } from './workspace-fetch.ts';
@@ -47,6 +48,11 @@ const server = mcpServer.parse({
 });
 const tools = new ToolsClient(socketPath);
 const log = pino({ level: 'silent' });
+/** A person who leaves out what may be left out. */
+const accepts: AskPerson = async (_summary, questions) => ({
+  decision: 'allow',
+  answers: questions.map(() => '-'),
+});
 const gatewayFetch = () => workspaceFetch(tools);
 const connection = new McpConnection(server, {
   tools,
@@ -68,7 +74,7 @@ for (const { name, inputSchema } of connection.offer.tools) {
   ]);
   const signal = AbortSignal.timeout(20_000);
   const result = await connection
-    .call(name, Object.fromEntries(input), { signal, progress: () => undefined })
+    .call(name, Object.fromEntries(input), { signal, progress: () => undefined, ask: accepts })
     .catch((error: unknown) => String(error));
   console.log(name, JSON.stringify(result));
 }

@@ -9,13 +9,18 @@ import type {
 } from '@modelcontextprotocol/client';
 import type { Logger } from 'pino';
 import type { McpServer } from '../../protocol/mcp.ts';
+import type { AskPerson } from '../tools/tool.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
+import { CallClock } from './call-clock.ts';
 import { type Connected, type ConnectOptions, connectServer } from './connect.ts';
+import { elicit } from './elicit.ts';
 
 /** What a server may offer at most; what is beyond is left out. */
 const most = { tools: 256, prompts: 256, resources: 1_000 };
 /** Milliseconds: for a list, for a call without progress, and for a call in all. */
 const limits = { list: 30_000, call: 600_000, callInAll: 3_600_000 };
+/** As long as a timer can run. */
+const longest = 2 ** 31 - 1;
 /** Milliseconds after which a server that failed is tried again: doubled each time. */
 const pauses = { first: 1_000, longest: 300_000 };
 
@@ -46,6 +51,8 @@ export class McpConnection {
   #connecting: Promise<void> | undefined;
   #refreshing: Promise<void> | undefined;
   #failures = 0;
+  /** Of the calls under way: how each asks a person. */
+  readonly #asking = new Set<AskPerson>();
   #notBefore = 0;
   readonly #closed = new AbortController();
 
@@ -93,20 +100,30 @@ export class McpConnection {
   async call(
     tool: string,
     input: Record<string, unknown>,
-    options: { signal: AbortSignal; progress: () => void },
+    { signal, progress, ask }: { signal: AbortSignal; progress: () => void; ask?: AskPerson },
   ): Promise<CallToolResult> {
-    return this.#use((client) =>
-      client.callTool(
-        { name: tool, arguments: input },
-        {
-          signal: options.signal,
-          timeout: this.server.timeoutMs ?? limits.call,
-          resetTimeoutOnProgress: true,
-          maxTotalTimeout: Math.max(limits.callInAll, this.server.timeoutMs ?? 0),
-          onprogress: options.progress,
-        },
-      ),
-    );
+    const silence = this.server.timeoutMs ?? limits.call;
+    const clock = new CallClock({ silence, inAll: Math.max(limits.callInAll, silence) });
+    const mine: AskPerson | undefined = ask && ((...question) => clock.whileAsking(() => ask(...question)));
+    if (mine !== undefined) this.#asking.add(mine);
+    const options = {
+      signal: AbortSignal.any([signal, clock.signal]),
+      // The clock says when it is over.
+      timeout: longest,
+      onprogress: () => {
+        clock.touch();
+        progress();
+      },
+    };
+    try {
+      return await this.#use((client) => client.callTool({ name: tool, arguments: input }, options));
+    } catch (error) {
+      if (clock.signal.aborted && !signal.aborted) throw clock.signal.reason;
+      throw error;
+    } finally {
+      clock.stop();
+      if (mine !== undefined) this.#asking.delete(mine);
+    }
   }
 
   async prompt(name: string, args: Record<string, string>, signal: AbortSignal): Promise<GetPromptResult> {
@@ -157,6 +174,8 @@ export class McpConnection {
         project: this.#project,
         allowed: this.#allowed,
         gatewayFetch: this.#gatewayFetch,
+        // The protocol does not say which call it is for; the question says which server.
+        elicit: (question) => elicit(this.server.name, question, [...this.#asking].at(-1)),
         signal: this.#closed.signal,
         changed: (error) => {
           if (error !== null) this.#log.warn({ err: error }, 'a list of an MCP server cannot be followed');
