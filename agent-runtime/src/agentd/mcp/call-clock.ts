@@ -48,6 +48,7 @@ export class CallClock {
 
   #after(milliseconds: number, what: string): NodeJS.Timeout {
     const over = () => this.#over.abort(new Error(`there was ${what} within ${milliseconds} ms`));
-    return setTimeout(over, milliseconds);
+    // It is no reason for a process to go on.
+    return setTimeout(over, milliseconds).unref();
   }
 }
