@@ -16,7 +16,8 @@ import { Deltas } from './events/deltas.ts';
 import { EventLog } from './events/event-log.ts';
 import { beginFork } from './fork/begin.ts';
 import { McpApprovals } from './mcp/approvals.ts';
-import { McpServers } from './mcp/servers.ts';
+import { type McpParts, McpServers } from './mcp/servers.ts';
+import { McpSignIns } from './mcp/sign-ins.ts';
 import type { Model } from './model/model-client.ts';
 import { PatientModel } from './model/patient-model.ts';
 import { Plugins } from './plugins/plugins.ts';
@@ -77,7 +78,7 @@ export class Agent {
   readonly #model: PatientModel;
   readonly #client: ToolsClient;
   readonly #background: BackgroundTasks;
-  readonly #mcp: McpServers;
+  readonly mcp: McpServers;
   readonly #plugins: Plugins;
   readonly #watch: ToolsWatch;
   readonly #stopped = new AbortController();
@@ -109,18 +110,11 @@ export class Agent {
     const cursor = Math.max(recovered.verified.cursor, rewind?.record.cursor ?? 0);
     const events = await EventLog.open(layout.events, health, cursor);
     const { birthtime } = await stat(layout.inbox);
-    const approvals = await McpApprovals.open(layout.mcpApprovals);
-    return new Agent(
-      options,
-      layout,
-      health,
-      checkpoints,
-      recovered,
-      events,
-      birthtime,
-      approvals,
-      rewind?.record,
-    );
+    const mcp = {
+      approvals: await McpApprovals.open(layout.mcpApprovals),
+      signIns: await McpSignIns.open(layout.mcpSignIns),
+    };
+    return new Agent(options, layout, health, checkpoints, recovered, events, birthtime, mcp, rewind?.record);
   }
 
   private constructor(
@@ -131,7 +125,7 @@ export class Agent {
     recovered: Recovered,
     events: EventLog,
     created: Date,
-    approvals: McpApprovals,
+    mcp: Pick<McpParts, 'approvals' | 'signIns'>,
     rewound: RewindTarget | undefined,
   ) {
     this.#rewound = rewound && { id: rewound.id, sequence: rewound.sequence };
@@ -188,10 +182,10 @@ export class Agent {
       config: () => this.#config,
       changed: touch,
     });
-    this.#mcp = new McpServers({
+    this.mcp = new McpServers({
       tools: this.#client,
       plugins: this.#plugins,
-      approvals,
+      ...mcp,
       home: options.home,
       readable: options.readable,
       config: () => this.#config,
@@ -203,7 +197,7 @@ export class Agent {
       model: this.#model,
       client: this.#client,
       background: this.#background,
-      mcp: this.#mcp,
+      mcp: this.mcp,
       plugins: this.#plugins,
       dailyUsage: recovered.usage,
       slots: new Slots(parallelTurns),
@@ -357,7 +351,7 @@ export class Agent {
       this.subagents.stopAll(),
       this.checkpointer.close(),
       this.#watch.close(),
-      this.#mcp.close(),
+      this.mcp.close(),
     ]);
     await this.#events.flush();
     this.#events.close();

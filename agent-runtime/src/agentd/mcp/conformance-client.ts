@@ -13,6 +13,7 @@ import { z } from 'zod';
 import { mcpServer } from '../../protocol/mcp.ts';
 import { ToolsClient } from '../tools/tools-client.ts';
 import { McpConnection } from './connection.ts';
+import { McpSignIns } from './sign-ins.ts';
 
 const url = process.argv.at(-1) ?? '';
 const context = z
@@ -46,8 +47,10 @@ const server = mcpServer.parse({
 });
 const tools = new ToolsClient(socketPath);
 const log = pino({ level: 'silent' });
-const connection = new McpConnection(server, { tools, project: home, allowed: () => true, log });
+const signIns = await McpSignIns.open(join(base, 'sign-ins.json'));
+const connection = new McpConnection(server, { tools, project: home, allowed: () => true, signIns, log });
 await connection.open(true);
+if (connection.state.kind === 'failed' && connection.state.why.includes('--sign-in')) await signIn();
 if (connection.state.kind === 'failed') {
   console.error(connection.state.why);
   process.exitCode = 1;
@@ -69,3 +72,17 @@ tools.close();
 daemon.kill('SIGTERM');
 await once(daemon, 'exit');
 await rm(base, { recursive: true, force: true });
+
+/** As a person would: the suite's authorization server sends everybody back at once. */
+async function signIn(): Promise<void> {
+  const begun = await connection.beginSignIn('http://127.0.0.1:9/callback');
+  if (begun === undefined) return;
+  const answer = await fetch(begun.authorizationUrl, { redirect: 'manual' });
+  const back = new URL(answer.headers.get('location') ?? 'http://127.0.0.1/');
+  const code = back.searchParams.get('code') ?? '';
+  await connection.completeSignIn(
+    code,
+    back.searchParams.get('state') ?? '',
+    back.searchParams.get('iss') ?? undefined,
+  );
+}

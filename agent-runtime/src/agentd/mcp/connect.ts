@@ -1,4 +1,4 @@
-import type { Client, ClientOptions, Transport } from '@modelcontextprotocol/client';
+import type { Client, ClientOptions, OAuthClientProvider, Transport } from '@modelcontextprotocol/client';
 import type { McpServer } from '../../protocol/mcp.ts';
 import { environmentResult } from '../../protocol/pipes.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
@@ -18,6 +18,8 @@ export interface ConnectOptions {
   signal: AbortSignal;
   /** Whether its class allows the server, with its variables put in: before, they could hide what it is. */
   allowed: (server: McpServer) => boolean;
+  /** Of whoever signed in, or is about to. */
+  signedIn?: OAuthClientProvider | undefined;
   /** Lists of the server changed. */
   changed: (error: Error | null) => void;
 }
@@ -62,7 +64,9 @@ export async function connectServer(declared: McpServer, options: ConnectOptions
     const shared = {
       fetch: workspaceFetch(tools),
       requestInit: { headers },
-      ...(server.oauth !== undefined &&
+      ...(options.signedIn !== undefined && { authProvider: options.signedIn }),
+      ...(options.signedIn === undefined &&
+        server.oauth !== undefined &&
         secret !== undefined && {
           authProvider: new sdk.ClientCredentialsProvider({
             clientId: server.oauth.clientId,
