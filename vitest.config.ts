@@ -2,12 +2,19 @@ import { defineConfig } from 'vitest/config';
 
 const disruptive = ['test/chaos/**/*.test.ts', 'test/e2e/helm.test.ts'];
 
+/** How long `expect.poll` and `vi.waitFor` wait for a condition. */
+const patience = {
+  expect: { poll: { timeout: 10_000 } },
+  setupFiles: 'test/support/patience.ts',
+};
+
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
           name: 'unit',
+          ...patience,
           include: [
             '{crds,operator,agent-runtime,cli,gateway}/src/**/*.test.ts',
             'hack/**/*.test.ts',
@@ -22,6 +29,7 @@ export default defineConfig({
         // Against a real API server: KUBECONFIG names the cluster that `hack/cluster up` made.
         test: {
           name: 'integration',
+          ...patience,
           include: ['test/{integration,conformance}/**/*.test.ts', 'operator/src/**/*.integration.ts'],
           exclude: ['**/*.unit.test.ts'],
           testTimeout: 60_000,
@@ -32,6 +40,7 @@ export default defineConfig({
         // Real pods, the installed chart. Most of the time these wait, so files run side by side.
         test: {
           name: 'e2e',
+          ...patience,
           include: ['test/e2e/**/*.test.ts'],
           exclude: disruptive,
           globalSetup: 'test/support/build-command-line.ts',
@@ -44,6 +53,7 @@ export default defineConfig({
         // What kills, restarts or reinstalls something that every workspace shares: one file after another, nothing beside.
         test: {
           name: 'chaos',
+          ...patience,
           include: disruptive,
           testTimeout: 240_000,
           hookTimeout: 300_000,
@@ -54,6 +64,7 @@ export default defineConfig({
         // hack/cluster itself, on a second cluster.
         test: {
           name: 'cluster',
+          ...patience,
           include: ['test/cluster/**/*.test.ts'],
           testTimeout: 300_000,
           hookTimeout: 60_000,

@@ -13,13 +13,16 @@ export const agentCheckpointSpec = z.object({
   }),
   rewindTo: objectReference.optional().meta({
     description:
-      'Rewinds the workspace to this AgentCheckpoint of it, which has a VolumeSnapshot: files, conversation and process images are again as they were then. The present comes first: this checkpoint, always with a VolumeSnapshot, is the way back. status.rewind of the workspace says what came of it. Goes with the trigger BeforeRewind.',
+      'Rewinds the workspace to this AgentCheckpoint of it, which has a VolumeSnapshot or an archive: files, conversation and, with a VolumeSnapshot, process images are again as they were then. The present comes first: this checkpoint, always with a VolumeSnapshot or an archive, is the way back. status.rewind of the workspace says what came of it. Goes with the trigger BeforeRewind.',
   }),
   archive: z.boolean().optional().meta({
     description:
-      'Of a checkpoint by hand: whether files and conversations go into the bucket that spec.archive of the class names. The workspace is put to sleep for it as soon as it is idle; a message wakes it all the same, and the archive then waits for the next sleep.',
+      'Of a checkpoint by hand: whether files and conversations go into an archive, where spec.archive of the class says. The workspace is put to sleep for it as soon as it is idle; a message wakes it all the same, and the archive then waits for the next sleep.',
   }),
 });
+
+/** Where an archive lies: outside of the cluster, or beside the files themselves. */
+export const archivePlaces = ['Bucket', 'Volume'] as const;
 
 export const archivePhases = ['Pending', 'InProgress', 'Completed', 'Failed'] as const;
 
@@ -94,7 +97,11 @@ export const agentCheckpointStatus = z.object({
   archive: z
     .object({
       phase: z.enum(archivePhases).meta({
-        description: 'Completed: everything is in the bucket. InProgress is written anew every few seconds.',
+        description: 'Completed: everything is there. InProgress is written anew every few seconds.',
+      }),
+      place: z.enum(archivePlaces).optional().meta({
+        description:
+          'Where it is: in the bucket, or on the volume of the workspace, which it goes with. Absent: in the bucket.',
       }),
       repository: repositoryPath
         .optional()
@@ -107,8 +114,7 @@ export const agentCheckpointStatus = z.object({
         .meta({ description: 'Bytes of all files, as they lie on the volume.' }),
       files: z.int().min(0).optional().meta({ description: 'Files.' }),
       addedBytes: z.int().min(0).optional().meta({
-        description:
-          'Bytes that were sent to the bucket: what it did not have yet, compressed and encrypted.',
+        description: 'Bytes that were added: what was not there yet, compressed.',
       }),
       percent: z.int().min(0).max(100).optional().meta({ description: 'How much of the files is done.' }),
       startedAt: timestamp.optional().meta({ description: 'When it was begun.' }),

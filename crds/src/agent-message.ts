@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { CustomObject, KindDefinition } from './resource.ts';
-import { dnsLabel, duration, objectReference, observedGeneration, timestamp } from './scalars.ts';
+import { dnsLabel, duration, objectName, objectReference, observedGeneration, timestamp } from './scalars.ts';
 
 /** What a person decided about a tool call that waits. */
 const approval = z.object({
@@ -28,6 +28,20 @@ export const agentMessageSpec = z.object({
     .default('default')
     .meta({ description: 'The session; made when the first message names it.' }),
   from: z.string().max(256).optional().meta({ description: 'Who sends it, as the agent shall see it.' }),
+  sender: z
+    .object({
+      workspace: objectName.meta({ description: 'The workspace whose agent sent it.' }),
+      hops: z
+        .int()
+        .min(1)
+        .max(16)
+        .meta({ description: 'How many workspaces one after another were moved by each other to send it.' }),
+    })
+    .optional()
+    .meta({
+      description:
+        'Of a message of another workspace: which, as the gateway knows it. Nobody else can write this. The agent is told that no person speaks.',
+    }),
   text: z
     .string()
     .min(1)
@@ -159,6 +173,11 @@ export const agentMessage: KindDefinition = {
       {
         rule: 'has(self.text) != has(self.approval)',
         message: 'must have either text, to say something to the agent, or approval, to answer its question',
+      },
+      {
+        rule: '!has(self.approval) || !has(self.sender)',
+        message: 'approval has no sender: a person answers, and no workspace',
+        fieldPath: '.sender',
       },
       {
         rule: '!has(self.approval) || !has(self.attachments)',

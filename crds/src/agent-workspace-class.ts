@@ -285,6 +285,22 @@ export const agentWorkspaceClassSpec = z.object({
     })
     .prefault({})
     .meta({ description: 'What agents may schedule for themselves, by /loop or with tools.' }),
+  messages: z
+    .object({
+      betweenWorkspaces: z.boolean().default(false).meta({
+        description:
+          'Whether agents may send messages to other workspaces of their namespace, and be sent some: the classes of both must say so.',
+      }),
+      perHour: z.int().min(1).max(1000).default(30).meta({
+        description: 'How many a workspace may send in an hour.',
+      }),
+      hops: z.int().min(1).max(16).default(4).meta({
+        description:
+          'How many workspaces may move one another to send a message, one after another: what a message from another workspace moves an agent to send counts one more.',
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'Messages from agent to agent.' }),
   hooks: z
     .object({
       workspace: z.enum(['Permitted', 'Run', 'Off']).default('Permitted').meta({
@@ -390,6 +406,7 @@ export const agentWorkspaceClassSpec = z.object({
         .min(3)
         .max(63)
         .regex(/^[a-z0-9][-a-z0-9.]*[a-z0-9]$/)
+        .optional()
         .meta({
           description: 'The bucket. It must exist.',
           patternMessage: 'must be the name of a bucket: a-z, 0-9, "-" and "."',
@@ -398,6 +415,7 @@ export const agentWorkspaceClassSpec = z.object({
         .string()
         .max(512)
         .regex(/^https?:\/\/[^\s/?#@]+$/)
+        .optional()
         .meta({
           description: 'The server, which speaks S3, by its URL without a path. The gateway connects to it.',
           patternMessage: 'must be a URL of scheme, host and port, such as https://s3.example.com',
@@ -407,9 +425,9 @@ export const agentWorkspaceClassSpec = z.object({
         .min(1)
         .max(63)
         .regex(/^[-a-z0-9]+$/)
-        .default('us-east-1')
+        .optional()
         .meta({
-          description: 'The region that requests are signed for.',
+          description: 'The region that requests are signed for. Default: us-east-1.',
           patternMessage: 'must be the name of a region: a-z, 0-9 and "-"',
         }),
       prefix: z
@@ -422,10 +440,22 @@ export const agentWorkspaceClassSpec = z.object({
           description: 'Before the names of all objects, such as clusters/one. Default: none.',
           patternMessage: 'must be names of a-z, 0-9 and "-", with "/" between them',
         }),
-      credentialsSecretRef: objectReference.meta({
+      credentialsSecretRef: objectReference.optional().meta({
         description:
           'The Secret with the entries access-key-id and secret-access-key, in the namespace of the gateway, which alone reads it.',
       }),
+      volume: z
+        .object({
+          quota: quantity.meta({
+            description:
+              'The most that the archives of one workspace take. It comes out of spec.storage.size of the workspace.',
+          }),
+        })
+        .optional()
+        .meta({
+          description:
+            'Archives lie on the volume of their workspace, out of reach of its tools: enough for a rewind where no VolumeSnapshots can be taken, lost with the volume, and no way to another workspace. In place of a bucket.',
+        }),
       timeout: duration
         .default('1h')
         .meta({ description: 'After which an archive that is not complete is given up.' }),
@@ -433,7 +463,13 @@ export const agentWorkspaceClassSpec = z.object({
     .optional()
     .meta({
       description:
-        'Where the archives of workspaces go, encrypted for each of them: see docs/concepts/archives.md. Default: there are none.',
+        'Where the archives of workspaces go: a bucket, encrypted for each of them, or their own volume. See docs/concepts/archives.md. Default: there are none.',
+      'x-kubernetes-validations': [
+        {
+          rule: 'has(self.volume) ? !has(self.bucket) && !has(self.endpoint) && !has(self.credentialsSecretRef) && !has(self.prefix) : has(self.bucket) && has(self.endpoint) && has(self.credentialsSecretRef)',
+          message: 'name a bucket with its endpoint and credentialsSecretRef, or else volume alone',
+        },
+      ],
     }),
   ceilings: z
     .object({

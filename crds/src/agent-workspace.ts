@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { archiveSnapshots, repositoryPath } from './agent-checkpoint.ts';
+import { archivePlaces, archiveSnapshots, repositoryPath } from './agent-checkpoint.ts';
 import { plugin } from './plugin.ts';
 import type { CustomObject, KindDefinition } from './resource.ts';
 import {
@@ -44,9 +44,13 @@ export const service = z.object({
     .max(65535)
     .optional()
     .meta({
-      description: "The port the service listens on, if any; unique in its workspace. 7070 is the agent's.",
+      description:
+        "The port the service listens on, if any; unique in its workspace. 7070 and 7071 are the agent's.",
       'x-kubernetes-validations': [
-        { rule: 'self != 7070', message: 'port 7070 belongs to the agent: choose another' },
+        {
+          rule: 'self != 7070 && self != 7071',
+          message: 'ports 7070 and 7071 belong to the agent: choose another',
+        },
       ],
     }),
   restart: z.enum(['Always', 'OnFailure', 'Never']).default('Always').meta({
@@ -585,14 +589,22 @@ export const agentWorkspaceStatus = z.object({
           checkpoint: objectName.meta({ description: 'The AgentCheckpoint.' }),
           sequence: z.int().min(1).meta({ description: 'Its number.' }),
           digest: z.string().max(71).meta({ description: 'SHA-256 of its manifest, as sha256:HEX.' }),
-          volumeSnapshot: objectName.meta({
-            description: 'The VolumeSnapshot that the claim is made from.',
-          }),
+          volumeSnapshot: objectName
+            .optional()
+            .meta({ description: 'The VolumeSnapshot that the claim is made from.' }),
+          archive: z
+            .object({
+              place: z.enum(archivePlaces).meta({ description: 'Where it is.' }),
+              repository: repositoryPath.optional().meta({ description: 'Which one, in a bucket.' }),
+              snapshots: archiveSnapshots.meta({ description: 'What of that it is.' }),
+            })
+            .optional()
+            .meta({ description: 'The archive that the claim is filled from, in place of a snapshot.' }),
         })
         .meta({ description: 'What it goes back to.' }),
       phase: z.enum(rewindPhases).meta({
         description:
-          'Preparing: the present is being kept. Restoring: the agent starts on a claim made from the snapshot. Completed: it did, and that claim is in force. Returning and Failed: it could not, and the claim from before is in force again.',
+          'Preparing: the present is being kept. Restoring: the agent starts on a claim made from the snapshot, or filled from the archive. Completed: it did, and that claim is in force. Returning and Failed: it could not, and the claim from before is in force again.',
       }),
       startedAt: timestamp.meta({ description: 'When it was begun.' }),
       completedAt: timestamp.optional().meta({ description: 'When it was completed or failed.' }),
@@ -601,10 +613,10 @@ export const agentWorkspaceStatus = z.object({
         .min(1)
         .optional()
         .meta({ description: 'The number of the checkpoint that holds the present.' }),
-      claim: objectName.optional().meta({ description: 'The claim that is made from the snapshot.' }),
+      claim: objectName.optional().meta({ description: 'The claim that is made for it.' }),
       previousClaim: objectName.optional().meta({
         description:
-          'The claim from before. It is removed when the rewind is completed and the VolumeSnapshot of the present is ready to use.',
+          'The claim from before. It is removed when the rewind is completed and the VolumeSnapshot of the present, where there is one, is ready to use.',
       }),
       message: z.string().max(4096).optional().meta({ description: 'Why it failed; a sentence for people.' }),
     })

@@ -307,7 +307,7 @@ export const workspaceConditions = {
       Forked: {
         status: 'True',
         meaning:
-          "The workspace is a fork that just began: services and the origin's restartable background tasks were started afresh.",
+          "The workspace is a fork that just began: processes whose images came along go on, services and the origin's restartable background tasks were started afresh otherwise.",
       },
       NotSupported: {
         status: 'False',

@@ -5,6 +5,7 @@ import { forkRightsPolicy } from './fork-rights.ts';
 import { kinds } from './index.ts';
 import { referenceIndex, referencePage } from './reference/page.ts';
 import { group } from './resource.ts';
+import { senderRightsPolicy } from './sender-rights.ts';
 import { yaml } from './yaml.ts';
 
 const notice = '# Generated from crds/src by `npm run generate`. Do not edit.\n';
@@ -19,18 +20,16 @@ export function generatedFiles(): Map<string, string> {
     files.set(`charts/dormouse/templates/crds/${name}`, crdTemplate(definition));
     files.set(`docs/reference/${kind.singular}.md`, referencePage(kind));
   }
-  files.set('crds/generated/ceilings.yaml', manifest(ceilingsPolicy()));
-  files.set('charts/dormouse/templates/ceilings.yaml', notice + helmLiteral(documents(ceilingsPolicy())));
-  files.set('crds/generated/approval-rights.yaml', manifest(approvalRightsPolicy()));
-  files.set(
-    'charts/dormouse/templates/approval-rights.yaml',
-    notice + helmLiteral(documents(approvalRightsPolicy())),
-  );
-  files.set('crds/generated/fork-rights.yaml', manifest(forkRightsPolicy()));
-  files.set(
-    'charts/dormouse/templates/fork-rights.yaml',
-    notice + helmLiteral(documents(forkRightsPolicy())),
-  );
+  const policies = {
+    ceilings: ceilingsPolicy(),
+    'approval-rights': approvalRightsPolicy(),
+    'fork-rights': forkRightsPolicy(),
+    'sender-rights': senderRightsPolicy(),
+  };
+  for (const [name, objects] of Object.entries(policies)) {
+    files.set(`crds/generated/${name}.yaml`, manifest(objects));
+    files.set(`charts/dormouse/templates/${name}.yaml`, notice + helmLiteral(documents(objects)));
+  }
   files.set('docs/reference/README.md', referenceIndex(kinds));
   return files;
 }

@@ -1,6 +1,9 @@
 /** Carried by every object that belongs to a workspace; its value is the workspace's name. */
 export const workspaceLabel = 'dormouse.dev/workspace';
 
+/** On an AgentMessage that a workspace sent: that workspace's name. */
+export const senderLabel = 'dormouse.dev/sender';
+
 /** Holds a workspace until what it owned is gone. */
 export const workspaceFinalizer = 'dormouse.dev/workspace';
 

@@ -36,7 +36,7 @@ export class Classes {
 
 /** What the gateway reads of a class. */
 function projectClass({ apiVersion, kind, metadata, spec }: AgentWorkspaceClass): AgentWorkspaceClass {
-  const { model, ceilings, egress, archive } = spec;
+  const { model, ceilings, egress, archive, messages } = spec;
   return {
     apiVersion,
     kind,
@@ -45,6 +45,7 @@ function projectClass({ apiVersion, kind, metadata, spec }: AgentWorkspaceClass)
       ...{ model, ceilings },
       ...(egress === undefined ? {} : { egress }),
       ...(archive === undefined ? {} : { archive }),
+      ...(messages === undefined ? {} : { messages }),
     } as typeof spec,
   };
 }

@@ -1,4 +1,4 @@
-import { type AgentCheckpoint, apiVersion } from '@dormouse/crds';
+import { type AgentCheckpoint, type AgentWorkspace, apiVersion } from '@dormouse/crds';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bucketSecret, bucketSpec, startBucket } from '../support/bucket.ts';
 import { classLikeDefault } from '../support/classes.ts';
@@ -124,6 +124,24 @@ describe('a workspace that is archived', () => {
     await workspaces.create('other', from('second'));
     expect(await workspaces.ask('other', 'run: cat notes.txt')).toContain('four eggs');
     expect(await workspaces.ask('branch', 'run: cat notes.txt')).toContain('three eggs');
+
+    // A rewind without snapshots keeps the present in the bucket, too.
+    await cluster.create({
+      ...at('back'),
+      spec: { workspaceRef: { name: 'origin' }, trigger: 'BeforeRewind', rewindTo: { name: 'first' } },
+    } as KubernetesObject);
+    const rewound = await cluster.waitFor<KubernetesObject & AgentWorkspace>(
+      workspaces.reference('origin'),
+      'rewound',
+      (found) => ['Completed', 'Failed'].includes(found?.status?.rewind?.phase ?? ''),
+      120_000,
+    );
+    expect(rewound?.status?.rewind).toMatchObject({
+      phase: 'Completed',
+      to: { archive: { place: 'Bucket' } },
+    });
+    expect(await workspaces.ask('origin', 'run: cat notes.txt')).toContain('three eggs');
+    expect((await archive('back')).place).toBe('Bucket');
 
     // The key of the bucket stays with the gateway.
     const secrets = await cluster.list<KubernetesObject & { data?: object }>('v1', 'Secret', {

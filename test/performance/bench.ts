@@ -10,10 +10,11 @@ import { gateway } from './gateway/gateway.ts';
 import { processes } from './processes.ts';
 import { runtime } from './runtime/runtime.ts';
 import { sleepers } from './sleepers.ts';
+import { snapshot } from './snapshot.ts';
 import { type Aim, judged } from './statistics.ts';
 import { wakeAndSleep } from './wake-and-sleep.ts';
 
-const help = `Usage: npm run bench -- [options] [wake] [processes] [burst] [sleepers] [attach] [archive] [gateway] [runtime]
+const help = `Usage: npm run bench -- [options] [wake] [processes] [burst] [sleepers] [attach] [archive] [snapshot] [gateway] [runtime]
 
 Measures and prints one JSON line for each; without names, all of them.
 
@@ -24,16 +25,19 @@ Measures and prints one JSON line for each; without names, all of them.
   attach     a request through the gateway to a workspace that sleeps, beside the start of its pod and of a bare one; and to
              one that is awake, beside the same request to its agent
   archive    an archive of 1 GiB in 50,000 files, the first and the next ones, beside restic and tar with zstd by themselves
+  snapshot   a sleep with a VolumeSnapshot of 1 GiB, a fork of it and twenty at once, beside a sleep without and a new workspace
   gateway    this checkout's gateway beside a direct connection, nginx and a bare proxy in Node.js: time to the first byte,
              requests for a second of processor time, memory of an idle event stream. Takes nginx and wrk
              (hack/bench-programs), and no cluster
   runtime    agentd and workspaced as bundled for the images, with a scripted model: what a turn costs beside model and
              tools, starts, memory, a session of 100 MB. Takes no cluster
 
-  --samples N      of wake, processes and attach, starts of runtime (default 20)
+  --samples N      of wake, processes, attach and snapshot, starts of runtime (default 20)
   --burst N        workspaces of burst (default 1000)
   --sleepers N     workspaces of sleepers (default 10000)
   --files N        of archive (default 50000)
+  --mebibytes N    of the home of snapshot (default 1024)
+  --forks N        of snapshot, at once (default 20)
   --requests N     of gateway, one after another (default 4000)
   --turns N        of runtime (default 200)
   --streams N      of gateway, open at the same time (default 5000). It takes N file descriptors, and the gateway 2 N:
@@ -55,6 +59,8 @@ const { values, positionals } = parseArgs({
     burst: { type: 'string', default: '1000' },
     sleepers: { type: 'string', default: '10000' },
     files: { type: 'string', default: '50000' },
+    mebibytes: { type: 'string', default: '1024' },
+    forks: { type: 'string', default: '20' },
     requests: { type: 'string', default: '4000' },
     streams: { type: 'string', default: '5000' },
     turns: { type: 'string', default: '200' },
@@ -75,6 +81,12 @@ const benchmarks: Record<string, Benchmark> = {
   sleepers: (cluster) => sleepers(cluster(), { count: atLeast(21, values.sleepers), awake: 20, seconds: 60 }),
   attach: (cluster) => attach(cluster(), atLeast(1, values.samples)),
   archive: (cluster) => archive(cluster(), atLeast(500, values.files)),
+  snapshot: (cluster) =>
+    snapshot(cluster(), {
+      samples: atLeast(1, values.samples),
+      mebibytes: atLeast(1, values.mebibytes),
+      forks: atLeast(1, values.forks),
+    }),
   gateway: () => gateway({ requests: atLeast(100, values.requests), streams: atLeast(1, values.streams) }),
   runtime: () => runtime({ samples: atLeast(1, values.samples), turns: atLeast(1, values.turns) }),
 };

@@ -6,9 +6,9 @@ import { workspaceLabel } from '@dormouse/crds';
 import { classLikeDefault } from '../support/classes.ts';
 import type { Cluster, KubernetesObject } from '../support/cluster.ts';
 import { reference } from '../support/cluster.ts';
+import { eachOf } from '../support/each-of.ts';
 import { leader, replicas, scale } from '../support/operator.ts';
 import { type Pod, Workspaces } from '../support/workspaces.ts';
-import { eachOf } from './each-of.ts';
 import { settled, usage } from './operator-process.ts';
 import { type Aim, rounded, summary } from './statistics.ts';
 

@@ -6,9 +6,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type AgentCheckpoint, type AgentWorkspace, apiVersion, workspaceLabel } from '@dormouse/crds';
 import { type Cluster, type KubernetesObject, reference } from '../support/cluster.ts';
+import { eachOf } from '../support/each-of.ts';
 import { leader, podsOf, replicas, scale } from '../support/operator.ts';
 import { type Pod, Workspaces } from '../support/workspaces.ts';
-import { eachOf } from './each-of.ts';
 import { logOf, settled, usage } from './operator-process.ts';
 import { type Aim, rounded } from './statistics.ts';
 

@@ -8,13 +8,14 @@ import { HttpError } from './api/error.ts';
 import type { EventSources } from './api/event-stream.ts';
 import { WorkspaceFiles } from './api/workspace-files.ts';
 import { BackgroundTasks } from './background/background-tasks.ts';
+import { Monitors } from './background/monitors.ts';
 import { Checkpointer } from './checkpoint/checkpointer.ts';
-import { folderName } from './checkpoint/manifest.ts';
 import { CheckpointStore } from './checkpoint/store.ts';
 import type { MountedConfig } from './config/files.ts';
 import { Deltas } from './events/deltas.ts';
 import { EventLog } from './events/event-log.ts';
 import { beginFork } from './fork/begin.ts';
+import type { Mail } from './mail/workspace-mail.ts';
 import { McpApprovals } from './mcp/approvals.ts';
 import { type McpParts, McpServers } from './mcp/servers.ts';
 import { McpSignIns } from './mcp/sign-ins.ts';
@@ -40,7 +41,7 @@ import { gaugesOf } from './telemetry/gauges.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { Terminals } from './terminal/terminals.ts';
 import { ToolsClient } from './tools/tools-client.ts';
-import { type ImagesToRestore, type Reconciled, ToolsWatch } from './tools/tools-watch.ts';
+import { type Reconciled, ToolsWatch } from './tools/tools-watch.ts';
 
 /** Turns that run at the same time; more wait in order. A turn is mostly waiting for the model. */
 const parallelTurns = 8;
@@ -57,6 +58,8 @@ export interface AgentOptions {
   plugins: { folder: string; archives: string };
   /** Makes the model; `baseUrl` answers what the configuration says at the moment. */
   model: (baseUrl: () => string) => Model;
+  /** Messages to other workspaces, by the same gateway. */
+  mail: (baseUrl: () => string) => Mail;
   log: Logger;
 }
 
@@ -78,6 +81,7 @@ export class Agent {
   readonly #model: PatientModel;
   readonly #client: ToolsClient;
   readonly #background: BackgroundTasks;
+  readonly #monitors: Monitors;
   readonly mcp: McpServers;
   readonly #plugins: Plugins;
   readonly #watch: ToolsWatch;
@@ -158,6 +162,7 @@ export class Agent {
           data: { id, session, status, ...(exitCode !== undefined && { exitCode }) },
         });
         if (task.status !== 'running') this.#active();
+        if (task.monitor !== undefined) this.#monitors.look();
         touch();
       },
     );
@@ -169,9 +174,17 @@ export class Agent {
       health,
       log: options.log,
       declared: () => this.#config.services,
-      images: imagesOf(recovered),
+      images: recovered.images,
       onChange: touch,
       onReconciled: (result) => this.#reconciled(result),
+    });
+    this.#monitors = new Monitors({
+      background: this.#background,
+      sessions: () => this.sessions,
+      held: () => this.#held(),
+      changed: touch,
+      now: Date.now,
+      log: options.log,
     });
     this.#plugins = new Plugins({
       client: this.#client,
@@ -197,6 +210,8 @@ export class Agent {
       model: this.#model,
       client: this.#client,
       background: this.#background,
+      monitors: this.#monitors,
+      mail: options.mail(() => this.#config.model.baseUrl),
       mcp: this.mcp,
       plugins: this.#plugins,
       dailyUsage: recovered.usage,
@@ -213,7 +228,7 @@ export class Agent {
         touch();
       },
       schedules: () => this.#scheduler.list(),
-      held: () => this.checkpointer.holding || this.#watch.restoring || this.#stopping,
+      held: () => this.#held(),
       emit: (event) => events.emit(event),
       delta: (session, text) => deltas.send(session, text),
       active: () => this.#active(),
@@ -223,7 +238,7 @@ export class Agent {
     this.#scheduler = new Scheduler({
       sessions: () => this.sessions.all(),
       minInterval: () => this.#config.schedules.minIntervalSeconds * 1000,
-      held: () => this.checkpointer.holding || this.#watch.restoring || this.#stopping,
+      held: () => this.#held(),
       now: Date.now,
       changed: touch,
       log: options.log,
@@ -344,6 +359,7 @@ export class Agent {
     this.#stopping = true;
     this.#stopped.abort(new Error('the agent stops'));
     this.#scheduler.stop();
+    this.#monitors.close();
     this.terminals.close();
     this.#client.close();
     await Promise.all([
@@ -359,6 +375,11 @@ export class Agent {
     this.#board.close();
   }
 
+  /** Nothing may begin. */
+  #held(): boolean {
+    return this.checkpointer.holding || this.#watch.restoring || this.#stopping;
+  }
+
   /** Before anybody asks for them, so that their states are known. What goes wrong is their state. */
   #loadPlugins(): void {
     this.#plugins.load(this.#stopped.signal).catch((error: unknown) => {
@@ -367,7 +388,8 @@ export class Agent {
   }
 
   #busyReasons(): RuntimeState['busyReasons'] {
-    return busyReasons(this.sessions.all(), this.#background.running(), this.subagents.awake());
+    const background = [...this.#background.running(), ...this.#monitors.owed()];
+    return busyReasons(this.sessions.all(), background, this.subagents.awake());
   }
 
   #active(): void {
@@ -407,6 +429,7 @@ export class Agent {
     this.sessions.kickAll();
     this.subagents.kickAll();
     this.#scheduler.look();
+    this.#monitors.look();
   }
 
   /**
@@ -431,10 +454,4 @@ export class Agent {
 
 function proxiesOf({ egressProxy }: MountedConfig): Record<string, string> {
   return egressProxy === undefined ? {} : { HTTP_PROXY: egressProxy, HTTPS_PROXY: egressProxy };
-}
-
-/** The process images of the checkpoint that the volume stands on. */
-function imagesOf({ verified: { manifest } }: Recovered): ImagesToRestore | undefined {
-  if (manifest?.images === undefined || manifest.images.length === 0) return undefined;
-  return { folder: folderName(manifest.sequence), images: manifest.images };
 }

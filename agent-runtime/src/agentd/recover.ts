@@ -12,6 +12,7 @@ import { DailyUsage } from './session/usage.ts';
 import type { StorageHealth } from './storage/health.ts';
 import type { Layout } from './storage/layout.ts';
 import { type LogScan, scanLog } from './storage/scan-log.ts';
+import type { ImagesToRestore } from './tools/tools-watch.ts';
 
 /** What a start found on the volume. */
 export interface Recovered {
@@ -22,6 +23,8 @@ export interface Recovered {
   verified: Verified;
   lastSequence: number;
   lastActivityAt: string | undefined;
+  /** What was dumped with the checkpoint that the volume stands on, or comes from. */
+  images: ImagesToRestore | undefined;
   restore: RuntimeState['restore'];
 }
 
@@ -70,13 +73,14 @@ export async function recover(
     verified,
     lastSequence: found[0]?.sequence ?? 0,
     lastActivityAt: activity.sort().at(-1),
+    images: fork?.images ?? imagesOf(verified),
     restore: {
       ...(verified.sequence !== undefined && { sequence: verified.sequence }),
       outcome: fork?.fresh ? 'Forked' : rewind?.fresh ? 'Rewound' : outcomeOf(verified, scanned),
       processes: 'None',
       restored: [],
       ...(verified.manifest?.withoutImages && { problem: verified.manifest.withoutImages }),
-      ...(fork?.hadImages && { problem: imagesStay }),
+      ...(fork?.staying && { problem: imagesStay }),
       rejected: verified.rejected,
       restarted: [],
       ended: [],
@@ -84,10 +88,15 @@ export async function recover(
   };
 }
 
+function imagesOf({ manifest }: Verified): ImagesToRestore | undefined {
+  if (manifest?.images === undefined || manifest.images.length === 0) return undefined;
+  return { folder: folderName(manifest.sequence), images: manifest.images };
+}
+
 const imagesStay = {
   reason: 'Unsupported' as const,
   message:
-    'the checkpoint has process images, which stay with its workspace: the processes would go on with its environment and its key',
+    'the checkpoint has process images that stay with its workspace: the processes would go on with its key, since they were started by an older image of the workspace',
 };
 
 function outcomeOf(verified: Verified, scanned: readonly ScannedLog[]): RuntimeState['restore']['outcome'] {

@@ -11,6 +11,7 @@ import { archiveParts, archiverVariables as variables } from '../protocol/archiv
 import { paths } from '../protocol/paths.ts';
 import { Archiver, restoredMark } from './archiver.ts';
 import { Relay } from './relay.ts';
+import type { Repository } from './repository.ts';
 
 /**
  * Archives one half of a volume by restic, or fills it from an archive: `state` as the user of the agent, `home` as that of the
@@ -23,9 +24,12 @@ const settings = z
   .object({
     [variables.task]: z.enum(['archive', 'restore']),
     [variables.part]: z.enum(archiveParts),
-    [variables.gateway]: z.string().min(1),
-    [variables.repository]: z.string().min(1),
-    [variables.password]: z.string().min(1),
+    [variables.gateway]: z.string().default(''),
+    [variables.repository]: z.string().default(''),
+    [variables.password]: z.string().default(''),
+    [variables.folder]: z.string().default(''),
+    [variables.source]: z.string().default(''),
+    [variables.quota]: z.coerce.number().default(Number.POSITIVE_INFINITY),
     [variables.snapshot]: z.string().default(''),
     [variables.keep]: z.string().default(''),
     DORMOUSE_SCRATCH: z.string().default('/tmp'),
@@ -46,13 +50,10 @@ async function main(): Promise<void> {
   const relay = new Relay({ gateway: settings[variables.gateway], token: () => token.read() });
   const archiver = new Archiver({
     part,
-    repository: settings[variables.repository],
-    passwordFile: settings[variables.password],
+    repository: await repositoryOf(relay),
     folder: part === 'state' ? settings.DORMOUSE_STATE : settings.DORMOUSE_HOME,
     scratch: settings.DORMOUSE_SCRATCH,
     program: settings.DORMOUSE_RESTIC,
-    relay,
-    url: await relay.listen(),
   });
   const server = createServer((request, response) => {
     const known = request.method === 'GET' && request.url === '/v1/progress';
@@ -77,6 +78,13 @@ async function main(): Promise<void> {
   server.close();
   server.closeAllConnections();
   relay.close();
+}
+
+async function repositoryOf(relay: Relay): Promise<Repository> {
+  const { [variables.folder]: folder, [variables.source]: source, [variables.quota]: quota } = settings;
+  if (folder !== '') return { in: 'volume', folder, quota, ...(source === '' ? {} : { source }) };
+  const [name, passwordFile] = [settings[variables.repository], settings[variables.password]];
+  return { in: 'bucket', name, passwordFile, relay, url: await relay.listen() };
 }
 
 /** The files come first, then what the agent keeps, and last the mark. */

@@ -44,14 +44,18 @@ export interface ResticOptions {
   /** The whole environment: where the repository is, and its password's file. */
   env: Record<string, string>;
   told: (line: ResticLine) => void;
+  /** Ends it, as a Ctrl-C would. */
+  signal?: AbortSignal;
 }
 
 /** Runs restic to its end. Rejects where it cannot be started. */
 export function restic(
   args: readonly string[],
-  { program, env, told }: ResticOptions,
+  { program, env, told, signal }: ResticOptions,
 ): Promise<ResticResult> {
   const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const end = () => child.kill('SIGINT');
+  signal?.addEventListener('abort', end);
   let output = '';
   let complaint = '';
   createInterface({ input: child.stdout }).on('line', (text) => {
@@ -66,9 +70,10 @@ export function restic(
   });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (code, signal) =>
-      resolve({ code: code ?? (signal === null ? 1 : 128), output, complaint }),
-    );
+    child.once('close', (code, by) => {
+      signal?.removeEventListener('abort', end);
+      resolve({ code: code ?? (by === null ? 1 : 128), output, complaint });
+    });
   });
 }
 

@@ -56,13 +56,19 @@ export const archiveProgress = z.object({
 });
 export type ArchiveProgress = z.infer<typeof archiveProgress>;
 
-/** The environment of the archiver. `SECRETS`: the folder with {@link archiveSecretEntries}; `TOKEN`: the file that is shown to the gateway. */
+/** The environment of the archiver. */
 export const archiverVariables = {
   task: 'DORMOUSE_ARCHIVE_TASK',
   part: 'DORMOUSE_ARCHIVE_PART',
   gateway: 'DORMOUSE_ARCHIVE_GATEWAY',
   repository: 'DORMOUSE_ARCHIVE_REPOSITORY',
   password: 'DORMOUSE_ARCHIVE_PASSWORD_FILE',
+  /** In place of gateway, repository and password: the folder of this half's archives on the volume. */
+  folder: 'DORMOUSE_ARCHIVE_FOLDER',
+  /** To restore: the same on the claim from before. */
+  source: 'DORMOUSE_ARCHIVE_SOURCE',
+  /** To archive there: bytes that both halves may take. */
+  quota: 'DORMOUSE_ARCHIVE_QUOTA',
   /** To restore: which snapshot. */
   snapshot: 'DORMOUSE_ARCHIVE_SNAPSHOT',
   /** To archive: the snapshots that are still named, with commas between them; others are forgotten. */

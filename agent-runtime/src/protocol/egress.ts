@@ -3,6 +3,12 @@ import { createHmac } from 'node:crypto';
 /** The entry of a workspace's Secret that holds its {@link egressProxy}. */
 export const egressProxyEntry = 'egress-proxy';
 
+/**
+ * On the loopback of a pod with process images: the proxy that adds the key. It is the same in every pod, since what was dumped
+ * remembers it. No service may have it.
+ */
+export const wayOutPort = 7071;
+
 interface Identity {
   namespace?: string;
   name: string;

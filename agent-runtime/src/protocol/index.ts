@@ -6,6 +6,7 @@ export * from './config.ts';
 export * from './egress.ts';
 export * from './events.ts';
 export * from './gateway.ts';
+export * from './mail.ts';
 export * from './mcp.ts';
 export * from './messages.ts';
 export * from './paths.ts';

@@ -17,6 +17,8 @@ export const messageRequest = z.object({
     .max(63)
     .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/),
   from: z.string().max(256).optional(),
+  /** Of a message of another workspace's agent: which, and how many moved one another to send it. Absent: of a person, or whoever speaks for one. */
+  sender: z.object({ workspace: z.string().min(1).max(253), hops: z.int().min(1) }).optional(),
   text: z.string().min(1).max(65536),
   attachments: z.array(z.object({ path: z.string(), description: z.string().optional() })).optional(),
 });

@@ -10,7 +10,7 @@
  * | `GET /environment` | - | `environmentResult` |
  * | `POST /background` | `backgroundRequest` | `backgroundTask`; idempotent by id |
  * | `GET /background` | - | `backgroundTask[]` |
- * | `GET /background/ID/output?offset=BYTES&limit=BYTES` | - | `outputSlice` |
+ * | `GET /background/ID/output?offset=BYTES&limit=BYTES&lines=true` | - | `outputSlice`; with `lines`, whole lines where it can be |
  * | `DELETE /background/ID` | - | `backgroundTask`, after its process group has ended |
  * | `POST /files/read` `…/write` `…/edit` `…/glob` `…/grep` | `…Request` | `…Result`, or 4xx `toolError` |
  * | `POST /files/resolve` | `resolveRequest` | `resolveResult` |
@@ -257,6 +257,8 @@ export const processImage = z.object({
   service: serviceSpec.optional(),
   /** Of a terminal, as it was; what it showed last is in one of the files. */
   terminal: terminalState.omit({ clients: true }).optional(),
+  /** Whether nothing in it can hold the workspace's key at the proxy, so that a fork may go on with it. Older ones do not say. */
+  withoutKey: z.boolean().optional(),
   files: z.array(imageFile).max(5000),
 });
 export type ProcessImage = z.infer<typeof processImage>;

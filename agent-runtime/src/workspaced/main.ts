@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { wayOutPort } from '../protocol/egress.ts';
 import { paths } from '../protocol/paths.ts';
 import type { BackgroundTask, ServiceStatus } from '../protocol/tools-api.ts';
 import { Listeners } from './api/listeners.ts';
@@ -20,6 +21,7 @@ import { preloadsIn, withRemedies } from './images/remedies.ts';
 import { emptyScratch } from './images/scratch.ts';
 import { jsonLog } from './log.ts';
 import { Outbound } from './outbound/send.ts';
+import { withoutKey } from './outbound/way-out.ts';
 import { restoreFolders } from './output/folders.ts';
 import { absent } from './output/retention.ts';
 import { commandEnvironment, declaredEnvironment } from './process/environment.ts';
@@ -70,7 +72,10 @@ async function main(): Promise<void> {
   const serviceChanged = (service: ServiceStatus) => listeners.tell({ type: 'service', service });
   const bootId = randomUUID();
   const criu = await findCriu();
-  const declared = declaredEnvironment(env);
+  const given = declaredEnvironment(env);
+  // What is dumped must not hold the key of its workspace: another one may go on with it.
+  const keyless = criu && (await withoutKey(given, wayOutPort, log));
+  const declared = keyless?.environment ?? given;
   const launch = {
     home,
     // For commands too: shared memory is to be the same for all.
@@ -113,7 +118,10 @@ async function main(): Promise<void> {
   const images =
     criu === undefined
       ? { unsupported: whyNoImages }
-      : new ProcessImages({ criu, folder, services, background, terminals, log });
+      : new ProcessImages({
+          ...{ criu, folder, services, background, terminals, log },
+          withoutKey: keyless !== undefined,
+        });
   if (images instanceof ProcessImages && !(await images.present())) await emptyScratch(scratch, log);
   const sleep = new Sleep({
     gate,

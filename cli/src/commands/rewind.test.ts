@@ -76,7 +76,7 @@ describe('rewind', () => {
   it('asks for nothing where the checkpoint has no snapshot, and says what there is', async () => {
     const { code, err } = await person.run('rewind', 'ada', '--to', '4');
     expect(code).not.toBe(0);
-    expect(err).toContain('has not a checkpoint 4 with a snapshot to go back to');
+    expect(err).toContain('has not a checkpoint 4 with a snapshot or an archive to go back to');
     expect(err).toContain('dormouse checkpoints ada');
     expect(asked()).toBeUndefined();
   });

@@ -25,7 +25,7 @@ export function rewindCommand(around: Surroundings): Command {
       'Go back to a checkpoint: files, conversation and process images are as they were then. What is there now is kept in a checkpoint first.',
     )
     .argument('<name>', 'the workspace')
-    .requiredOption('--to <checkpoint>', 'its number or name, of one that has a snapshot')
+    .requiredOption('--to <checkpoint>', 'its number or name, of one that has a snapshot or an archive')
     .addOption(timeoutOption())
     .action((name: string, options: Options, self: Command) =>
       withAccess(around, self, (access) => rewind(around, access, name, options)),
@@ -46,10 +46,7 @@ async function rewind(
   const { namespace, kube } = access;
   await findWorkspace(access, name, around.signal);
   const all = (await kube.list(kinds.checkpoints, { namespace, signal: around.signal })).items;
-  const target = findCheckpoint(ofWorkspace(all, name), name, namespace, to, {
-    words: 'to go back to',
-    archive: false,
-  });
+  const target = findCheckpoint(ofWorkspace(all, name), name, namespace, to, 'to go back to');
   const created = await createNamed(
     access,
     kinds.checkpoints,

@@ -1,17 +1,11 @@
 import type { AgentCheckpoint } from '@dormouse/crds';
 import { Failure } from '../failure.ts';
 
-/** What a checkpoint with files is wanted for: how to say it, and whether an archive will do. */
-export interface Use {
-  /** As in `to fork from`. */
-  words: string;
-  archive: boolean;
-}
-
 /**
  * A checkpoint of a workspace that has its files.
  * @param all the checkpoints of that workspace
  * @param wanted its number or its name; undefined: the newest
+ * @param words what it is wanted for, as in `to fork from`
  * @throws Failure `notFound` where there is no such checkpoint, which says how to have one
  */
 export function findCheckpoint(
@@ -19,13 +13,10 @@ export function findCheckpoint(
   workspace: string,
   namespace: string,
   wanted: string | undefined,
-  { words, archive }: Use,
+  words: string,
 ): AgentCheckpoint {
   const found = all
-    .filter(
-      ({ status }) =>
-        status?.volumeSnapshot !== undefined || (archive && status?.archive?.phase === 'Completed'),
-    )
+    .filter(({ status }) => status?.volumeSnapshot !== undefined || status?.archive?.phase === 'Completed')
     .filter(
       ({ metadata, status }) =>
         wanted === undefined || metadata.name === wanted || String(status?.sequence) === wanted,
@@ -34,13 +25,14 @@ export function findCheckpoint(
     .at(-1);
   if (found !== undefined) return found;
   const which = wanted === undefined ? 'a checkpoint' : `a checkpoint ${wanted}`;
-  const files = archive ? 'a snapshot or an archive' : 'a snapshot';
-  throw new Failure('notFound', `workspace "${workspace}" has not ${which} with ${files} ${words}`, [
-    `What there is:  dormouse checkpoints ${workspace} --namespace ${namespace}`,
-    `Take one:       dormouse checkpoint ${workspace} --snapshot --namespace ${namespace}`,
-    ...(archive
-      ? [`Or, in a bucket: dormouse checkpoint ${workspace} --archive --namespace ${namespace}`]
-      : []),
-    'Each sleep takes one while spec.checkpoint.volumeSnapshotClassName names a VolumeSnapshotClass.',
-  ]);
+  throw new Failure(
+    'notFound',
+    `workspace "${workspace}" has not ${which} with a snapshot or an archive ${words}`,
+    [
+      `What there is:  dormouse checkpoints ${workspace} --namespace ${namespace}`,
+      `Take one:       dormouse checkpoint ${workspace} --snapshot --namespace ${namespace}`,
+      `Or archive it:  dormouse checkpoint ${workspace} --archive --namespace ${namespace}`,
+      'Each sleep takes one while spec.checkpoint.volumeSnapshotClassName names a VolumeSnapshotClass.',
+    ],
+  );
 }

@@ -21,10 +21,7 @@ export async function forkOf(
   const elsewhere = namespace !== access.namespace;
   const { spec } = await findWorkspace({ ...access, namespace }, name, signal);
   const all = ofWorkspace((await kube.list(kinds.checkpoints, { namespace, signal })).items, name);
-  const checkpoint = findCheckpoint(all, name, namespace, wanted, {
-    words: 'to fork from',
-    archive: true,
-  });
+  const checkpoint = findCheckpoint(all, name, namespace, wanted, 'to fork from');
   const source = { checkpointRef: { name: checkpoint.metadata.name, ...(elsewhere && { namespace }) } };
   // A fork that is told to stay asleep would never be made.
   return { spec: { ...spec, ...(spec.runPolicy === 'Suspended' && { runPolicy: 'Auto' }), source } };

@@ -7,7 +7,7 @@ import type { Classes } from '../classes.ts';
 import { Refusal } from '../http/refusal.ts';
 import type { ConnectionLimits } from '../limits/index.ts';
 import { type ArchiveRequest, archiveRequestOf } from './archive-request.ts';
-import type { BucketSpec } from './bucket-credentials.ts';
+import { type BucketSpec, bucketOf } from './bucket-credentials.ts';
 
 export interface ArchiveDoorOptions {
   authenticator: Pick<WorkspaceAuthenticator, 'identify'>;
@@ -65,7 +65,7 @@ export class ArchiveDoor {
         `${workspace.archives ? 'The archive pod' : 'The pod'} of AgentWorkspace ${workspace.namespace}/${workspace.name} may not ${reads ? 'read' : 'write'} the archives ${asked.repository}.`,
       );
     const found = classes.of(object);
-    const bucket = found.spec.archive;
+    const bucket = bucketOf(found.spec.archive);
     if (bucket === undefined)
       throw new Refusal(
         'forbidden',
@@ -79,12 +79,19 @@ export class ArchiveDoor {
 
   /** What the status says is asked for again where the cache may be behind. */
   async #comesFrom(cached: AgentWorkspace, repository: string): Promise<boolean> {
-    if (cached.status?.forkedFrom?.archive?.repository === repository) return true;
+    if (fills(cached, repository)) return true;
     const { namespace, name, uid } = cached.metadata;
     const live = await this.#options.kube.get(resources.workspaces, {
       ...(namespace === undefined ? {} : { namespace }),
       name,
     });
-    return live.metadata.uid === uid && live.status?.forkedFrom?.archive?.repository === repository;
+    return live.metadata.uid === uid && fills(live, repository);
   }
+}
+
+/** Whether the volume of a workspace is filled from these archives: it is a fork, or is being rewound. */
+function fills({ status }: AgentWorkspace, repository: string): boolean {
+  const { forkedFrom, rewind } = status ?? {};
+  const target = rewind?.phase === 'Restoring' ? rewind.to.archive : undefined;
+  return forkedFrom?.archive?.repository === repository || target?.repository === repository;
 }

@@ -296,6 +296,15 @@ describe('the door to archives', () => {
     expect((await read('team/origin/uid-7/config')).status).toBe(404);
     expect((await ask(`team/origin/uid-7/${file}`, { method: 'DELETE' }, 'fork-token')).status).toBe(403);
     expect((await read('team/another/uid-8/config')).status).toBe(403);
+    // While it is rewound it reads what it goes back to, and not a moment longer.
+    const rewound = (phase: string) => ({
+      ...workspace,
+      status: { phase: 'Starting', rewind: { phase, to: { archive: { place: 'Bucket', ...archive } } } },
+    });
+    objects.put(`${own}/agentworkspaces`, 'team/home', rewound('Restoring') as never);
+    expect((await read('team/origin/uid-7/config')).status).toBe(404);
+    objects.put(`${own}/agentworkspaces`, 'team/home', rewound('Completed') as never);
+    expect((await read('team/origin/uid-7/config')).status).toBe(403);
   });
 
   it('takes nothing under a name that is not its hash', async () => {

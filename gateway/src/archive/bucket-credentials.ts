@@ -4,7 +4,21 @@ import { RememberedAnswers } from '../auth/index.ts';
 import { Refusal } from '../http/refusal.ts';
 
 /** Where the archives of a class are, as its spec says. */
-export type BucketSpec = NonNullable<AgentWorkspaceClass['spec']['archive']>;
+type ArchiveSpec = NonNullable<AgentWorkspaceClass['spec']['archive']>;
+export interface BucketSpec extends ArchiveSpec {
+  bucket: string;
+  endpoint: string;
+  region: string;
+  credentialsSecretRef: { name: string };
+}
+
+/** Undefined where archives do not go into a bucket. */
+export function bucketOf(archive: ArchiveSpec | undefined): BucketSpec | undefined {
+  const { bucket, endpoint, credentialsSecretRef, region = 'us-east-1' } = archive ?? {};
+  if (archive === undefined || bucket === undefined) return undefined;
+  if (endpoint === undefined || credentialsSecretRef === undefined) return undefined;
+  return { ...archive, bucket, endpoint, region, credentialsSecretRef };
+}
 
 /** What requests are signed with. */
 export interface BucketCredentials {

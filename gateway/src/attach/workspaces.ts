@@ -44,6 +44,7 @@ function projectWorkspace({ apiVersion, kind, metadata, spec, status }: AgentWor
       ...(ready === undefined ? {} : { conditions: ready }),
       ...(status?.usage === undefined ? {} : { usage: status.usage }),
       ...(status?.forkedFrom === undefined ? {} : { forkedFrom: status.forkedFrom }),
+      ...(status?.rewind === undefined ? {} : { rewind: status.rewind }),
     },
   };
 }

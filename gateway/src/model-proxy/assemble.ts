@@ -8,6 +8,8 @@ import type { WorkspaceAuthenticator } from '../auth/index.ts';
 import type { Classes } from '../classes.ts';
 import type { Config } from '../config.ts';
 import { ConnectionLimits } from '../limits/index.ts';
+import { Mail } from '../mail/mail.ts';
+import { MessageStore } from '../mail/message-store.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import { BodyMemory } from './body.ts';
@@ -82,7 +84,18 @@ export function assembleModelProxy({
     body: config['model-max-body'],
   };
   const choice = new ProviderChoice({ keys, clock, asked: (...how) => own.asked(...how) });
+  const audit = auditTo(log);
   const gateway = new ModelGateway({
+    mail: new Mail({
+      store: new MessageStore(kube),
+      authenticator,
+      workspaces,
+      classes,
+      memory,
+      clock,
+      log,
+      audit,
+    }),
     door: new ModelDoor({
       authenticator,
       workspaces,
@@ -94,7 +107,7 @@ export function assembleModelProxy({
     tracing,
     clock,
     log,
-    audit: auditTo(log),
+    audit,
     ended: (use, refusal) => own.ended(use, refusal, refusal?.headers[reasonHeader]),
     timeouts,
   });

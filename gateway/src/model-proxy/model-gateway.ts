@@ -5,6 +5,7 @@ import type { Logger } from '@dormouse/operator/telemetry';
 import { abortWhenLeft, ClientLeft, clientLeftStatus } from '../http/client-left.ts';
 import { Listener } from '../http/listener.ts';
 import { Refusal, refusalOf } from '../http/refusal.ts';
+import { isMail, type Mail } from '../mail/mail.ts';
 import type { Span, Tracing } from '../telemetry/tracing.ts';
 import type { ModelAdmission, ModelDoor } from './model-door.ts';
 import { answerModelError } from './model-error.ts';
@@ -14,6 +15,8 @@ import type { CredentialUse } from './telemetry/credential-use.ts';
 export interface ModelGatewayOptions {
   door: Pick<ModelDoor, 'admit'>;
   proxy: Pick<ModelProxy, 'serve'>;
+  /** What else workspaces come here for. */
+  mail: Pick<Mail, 'serve'>;
   /** Resolves when nothing is to be written any more. */
   written: () => Promise<void>;
   tracing: Pick<Tracing, 'serve'>;
@@ -36,7 +39,7 @@ interface Visit {
   report: CallReport;
 }
 
-/** The HTTP server for workspaces that ask the model, and nothing else. */
+/** The HTTP server for workspaces that ask the model, or send one another messages. */
 export class ModelGateway {
   readonly #options: ModelGatewayOptions;
   readonly #listener: Listener<Visit>;
@@ -46,7 +49,8 @@ export class ModelGateway {
     const { clock, timeouts } = options;
     this.#listener = new Listener({
       ...{ clock, timeouts },
-      request: (request, response) => void this.#visit(request, response),
+      request: (request, response) =>
+        void (isMail(request.url) ? this.#carry(request, response) : this.#visit(request, response)),
     });
   }
 
@@ -72,6 +76,18 @@ export class ModelGateway {
     const enough = new AbortController();
     await Promise.race([written(), delay(clock, lastWords, enough.signal)]);
     enough.abort();
+  }
+
+  /** A message to another workspace. */
+  async #carry(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const controller = new AbortController();
+    const leave = this.#listener.enter({ controller, seen: {}, report: { asked: 0 } });
+    abortWhenLeft(response, controller);
+    try {
+      await this.#options.mail.serve(request, response, controller.signal);
+    } finally {
+      leave();
+    }
   }
 
   /** From the first look at a request until it is accounted for. */

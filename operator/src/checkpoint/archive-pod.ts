@@ -25,8 +25,22 @@ type Container = PodSpec['containers'][number];
 type Volume = NonNullable<PodSpec['volumes']>[number];
 export type ArchiveSource = NonNullable<NonNullable<AgentWorkspaceStatus['forkedFrom']>['archive']>;
 
-const volume = { claim: 'claim', secret: 'archive', token: 'archive-token', scratch: 'archive-scratch' };
+const volume = {
+  ...{ claim: 'claim', secret: 'archive', token: 'archive-token', scratch: 'archive-scratch' },
+  previous: 'previous-claim',
+};
 const secretFolder = '/etc/dormouse-archive';
+
+/** Where an archive lies, for who reads or writes it. */
+export type ArchiveAt =
+  | {
+      place: 'Bucket';
+      gatewayHost: string;
+      repository: string;
+      entry: (typeof archiveSecretEntries)[keyof typeof archiveSecretEntries];
+    }
+  /** Beside the files. `quota` in bytes; `previous`: the claim that it comes from, where a rewind fills another. */
+  | { place: 'Volume'; quota?: number; previous?: string };
 
 interface Task {
   name: string;
@@ -34,14 +48,16 @@ interface Task {
   task: 'archive' | 'restore';
   /** Of the class: the image of the agent, which never runs what a model wrote, has the archiver. */
   effective: EffectiveSpec;
-  gatewayHost: string;
-  repository: string;
-  entry: (typeof archiveSecretEntries)[keyof typeof archiveSecretEntries];
+  at: ArchiveAt;
   more: { name: string; value: string }[];
 }
 
+/** The folders of archives on a volume: nothing of the workspace's own pod mounts them. */
+const archiveFolder = (part: ArchivePart) => `archive-${part}`;
+const mounted = { own: '/archive', previous: '/previous-archive' };
+
 /** One half of the volume, by the user that it belongs to: no other could read all of it without rights that reach beyond the volume. */
-function archiver({ name, part, task, effective, gatewayHost, repository, entry, more }: Task): Container {
+function archiver({ name, part, task, effective, at, more }: Task): Container {
   const { images, resources } = effective.class.spec;
   const writes = task === 'restore';
   const uid = part === 'state' ? identities.agent : identities.workspace;
@@ -57,9 +73,7 @@ function archiver({ name, part, task, effective, gatewayHost, repository, entry,
     env: [
       { name: archiverVariables.task, value: task },
       { name: archiverVariables.part, value: part },
-      { name: archiverVariables.gateway, value: gatewayUrl(gatewayHost, 'archive') },
-      { name: archiverVariables.repository, value: repository },
-      { name: archiverVariables.password, value: `${secretFolder}/${entry}` },
+      ...variablesOf(at),
       ...more,
     ],
     ports: [{ containerPort: agentPort, protocol: 'TCP' }],
@@ -70,37 +84,74 @@ function archiver({ name, part, task, effective, gatewayHost, repository, entry,
       // Whoever restores looks at the mark among what the agent keeps.
       ...(part === 'state' || writes ? [mount('state', paths.state)] : []),
       ...(part === 'home' ? [mount('home', paths.home)] : []),
-      { name: volume.secret, mountPath: secretFolder, readOnly: true },
-      { name: volume.token, mountPath: paths.gatewayToken, readOnly: true },
+      ...mountsOf(at, part),
       { name: volume.scratch, mountPath: '/tmp' },
     ],
   };
 }
 
-function archiveVolumes(secret: NonNullable<Volume['secret']>): Volume[] {
+function variablesOf(at: ArchiveAt): { name: string; value: string }[] {
+  if (at.place === 'Bucket')
+    return [
+      { name: archiverVariables.gateway, value: gatewayUrl(at.gatewayHost, 'archive') },
+      { name: archiverVariables.repository, value: at.repository },
+      { name: archiverVariables.password, value: `${secretFolder}/${at.entry}` },
+    ];
   return [
-    { name: volume.secret, secret: { ...secret, defaultMode: 0o440 } },
-    { name: volume.token, projected: { sources: [{ serviceAccountToken: gatewayToken }] } },
-    { name: volume.scratch, emptyDir: {} },
+    { name: archiverVariables.folder, value: mounted.own },
+    ...(at.quota === undefined ? [] : [{ name: archiverVariables.quota, value: String(at.quota) }]),
+    ...(at.previous === undefined ? [] : [{ name: archiverVariables.source, value: mounted.previous }]),
   ];
 }
 
-/** What a pod of a fork does before anything else starts: it fills the volume from the archive. The agent's half comes last. */
+function mountsOf(at: ArchiveAt, part: ArchivePart): NonNullable<Container['volumeMounts']> {
+  if (at.place === 'Bucket')
+    return [
+      { name: volume.secret, mountPath: secretFolder, readOnly: true },
+      { name: volume.token, mountPath: paths.gatewayToken, readOnly: true },
+    ];
+  const subPath = archiveFolder(part);
+  return [
+    { name: volume.claim, mountPath: mounted.own, subPath },
+    ...(at.previous === undefined
+      ? []
+      : [{ name: volume.previous, mountPath: mounted.previous, subPath, readOnly: true }]),
+  ];
+}
+
+/** @param secret of the passwords, where it lies in a bucket */
+function archiveVolumes(at: ArchiveAt, secret: NonNullable<Volume['secret']>): Volume[] {
+  const scratch: Volume = { name: volume.scratch, emptyDir: {} };
+  if (at.place === 'Bucket')
+    return [
+      { name: volume.secret, secret: { ...secret, defaultMode: 0o440 } },
+      { name: volume.token, projected: { sources: [{ serviceAccountToken: gatewayToken }] } },
+      scratch,
+    ];
+  if (at.previous === undefined) return [scratch];
+  const claimName = at.previous;
+  return [{ name: volume.previous, persistentVolumeClaim: { claimName } }, scratch];
+}
+
+/**
+ * What the pod of a fork, or of a rewind, does before anything else starts: it fills the volume from the archive. The agent's half
+ * comes last.
+ */
 export function restoring(
   workspace: AgentWorkspace,
   effective: EffectiveSpec,
-  gatewayHost: string,
-  { repository, snapshots, passwordSecretRef }: ArchiveSource,
+  at: ArchiveAt,
+  { snapshots, passwordSecretRef }: Pick<ArchiveSource, 'snapshots' | 'passwordSecretRef'>,
 ): { initContainers: Container[]; volumes: Volume[] } {
   const half = (part: ArchivePart) =>
     archiver({
-      ...{ name: `restore-${part}`, part, task: 'restore', effective, gatewayHost, repository },
-      entry: archiveSecretEntries.source,
+      ...{ name: `restore-${part}`, part, task: 'restore', effective, at },
       more: [{ name: archiverVariables.snapshot, value: snapshots[part] }],
     });
   return {
     initContainers: [half('home'), half('state')],
     volumes: archiveVolumes(
+      at,
       passwordSecretRef === undefined
         ? { secretName: archiveSecretName(workspace.metadata.name) }
         : {
@@ -113,26 +164,19 @@ export function restoring(
 
 /**
  * The pod that archives a workspace while it sleeps. It sees files and conversations read-only, has no Kubernetes token and no key
- * of the bucket, and of the network the gateway alone. Passes the Pod Security Standard `restricted`.
+ * of a bucket, and of the network the gateway alone. Passes the Pod Security Standard `restricted`.
  * @param keep snapshots that checkpoints name
  */
 export function buildArchivePod(
   workspace: AgentWorkspace,
   effective: EffectiveSpec,
-  {
-    checkpoint,
-    repository,
-    keep,
-    gatewayHost,
-    timeout,
-  }: { checkpoint: string; repository: string; keep: string[]; gatewayHost: string; timeout: number },
+  { checkpoint, at, keep, timeout }: { checkpoint: string; at: ArchiveAt; keep: string[]; timeout: number },
 ): Desired<Pod> {
   const { name, namespace } = workspace.metadata;
   const { images, runtimeClassName, nodeSelector, tolerations } = effective.class.spec;
   const half = (part: ArchivePart) =>
     archiver({
-      ...{ name: part, part, task: 'archive', effective, gatewayHost, repository },
-      entry: archiveSecretEntries.own,
+      ...{ name: part, part, task: 'archive', effective, at },
       more: [{ name: archiverVariables.keep, value: keep.join(',') }],
     });
   return {
@@ -170,7 +214,7 @@ export function buildArchivePod(
       containers: [half('home')],
       volumes: [
         { name: volume.claim, persistentVolumeClaim: { claimName: claimNameOf(workspace) } },
-        ...archiveVolumes({ secretName: archiveSecretName(name) }),
+        ...archiveVolumes(at, { secretName: archiveSecretName(name) }),
       ],
     },
   };

@@ -1,7 +1,8 @@
 import { apiVersion } from '@dormouse/crds';
 import { describe, expect, it } from 'vitest';
 import { type Pod, resources } from '../kube/index.ts';
-import { name, World } from '../workspace/simulation/world.ts';
+import { name } from '../workspace/simulation/names.ts';
+import { World } from '../workspace/simulation/world.ts';
 
 const podName = { namespace: 'team', name: 'hello.archive' };
 const bucket = {

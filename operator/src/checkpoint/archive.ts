@@ -1,4 +1,4 @@
-import { archiveProgress, archiveRepository } from '@dormouse/agent-runtime/protocol';
+import { archiveProgress, archiveRepository, archiveSecretEntries } from '@dormouse/agent-runtime/protocol';
 import {
   type AgentCheckpoint,
   type AgentCheckpointStatus,
@@ -12,8 +12,9 @@ import type { Action } from '../workspace/actions.ts';
 import { diagnosePod } from '../workspace/diagnosis.ts';
 import { instant } from '../workspace/instant.ts';
 import { isOwnedBy } from '../workspace/pod.ts';
+import { quantityValue } from '../workspace/quantity.ts';
 import type { Situation } from '../workspace/situation.ts';
-import { buildArchivePod } from './archive-pod.ts';
+import { type ArchiveAt, buildArchivePod } from './archive-pod.ts';
 import { requested, say } from './plan.ts';
 
 type Archive = NonNullable<AgentCheckpointStatus['archive']>;
@@ -108,7 +109,7 @@ function whileAsleep(situation: Situation): ArchiveStep {
     .filter(
       ({ metadata, spec, status }) =>
         metadata.deletionTimestamp === undefined &&
-        spec.archive === true &&
+        (spec.archive === true || spec.rewindTo !== undefined) &&
         status?.phase === 'Completed' &&
         status.archive !== undefined &&
         !isOver(status.archive),
@@ -132,8 +133,8 @@ function whileAsleep(situation: Situation): ArchiveStep {
   // A write that the cache does not show yet.
   if (expected.archivePod?.verb === 'create' || (expected.archivePod !== undefined && pod !== undefined))
     return { ...nothing, deadline: now + lookEvery };
-  const bucket = effective?.class.spec.archive;
-  if (effective === undefined || bucket === undefined)
+  const settled = effective?.class.spec.archive;
+  if (effective === undefined || settled === undefined)
     return fail(
       'NotConfigured',
       effective === undefined
@@ -141,26 +142,42 @@ function whileAsleep(situation: Situation): ArchiveStep {
         : noBucket(effective.class.metadata.name),
     );
   if (memory.archiveProblem?.checkpoint === name) return fail('PodRefused', memory.archiveProblem.message);
-  const timeout = milliseconds(bucket.timeout);
+  const timeout = milliseconds(settled.timeout);
   const begun = archive.phase === 'InProgress' ? Date.parse(archive.startedAt ?? '') : now;
-  const over = `It was not complete after ${bucket.timeout} (spec.archive.timeout of AgentWorkspaceClass ${effective.class.metadata.name})${archive.message === undefined ? '.' : `: ${archive.message}`}`;
+  const over = `It was not complete after ${settled.timeout} (spec.archive.timeout of AgentWorkspaceClass ${effective.class.metadata.name})${archive.message === undefined ? '.' : `: ${archive.message}`}`;
   if (pod === undefined && now - begun > timeout) return fail('TimedOut', over);
   if (pod === undefined) {
     const repository = archiveRepository(workspace.metadata);
-    const keep = checkpoints.flatMap(({ status }) => Object.values(status?.archive?.snapshots ?? {}));
-    const made = buildArchivePod(workspace, effective, {
-      ...{ checkpoint: name, repository, keep, timeout },
-      gatewayHost: settings.gatewayHost,
-    });
+    const keep = [
+      ...checkpoints.flatMap(({ status }) => Object.values(status?.archive?.snapshots ?? {})),
+      ...Object.values(situation.status.rewind?.to.archive?.snapshots ?? {}),
+    ];
+    const { volume } = settled;
+    const at: ArchiveAt =
+      volume === undefined
+        ? {
+            place: 'Bucket',
+            gatewayHost: settings.gatewayHost,
+            repository,
+            entry: archiveSecretEntries.own,
+          }
+        : { place: 'Volume', quota: quantityValue(volume.quota) };
+    const made = buildArchivePod(workspace, effective, { checkpoint: name, at, keep, timeout });
+    const secret: Action[] = at.place === 'Bucket' ? [{ do: 'applyArchiveSecret', checkpoint: name }] : [];
     const startedAt = archive.phase === 'InProgress' ? archive.startedAt : instant(now);
     return {
       ...nothing,
       writes:
         archive.phase === 'InProgress'
           ? []
-          : write({ phase: 'InProgress', repository, ...(startedAt === undefined ? {} : { startedAt }) }),
+          : write({
+              phase: 'InProgress',
+              place: at.place,
+              ...(at.place === 'Bucket' ? { repository } : {}),
+              ...(startedAt === undefined ? {} : { startedAt }),
+            }),
       after: [
-        [{ do: 'ensureArchivePolicy' }, { do: 'applyArchiveSecret', checkpoint: name }],
+        [{ do: 'ensureArchivePolicy' }, ...secret],
         [{ do: 'createArchivePod', pod: made, checkpoint: name }],
       ],
     };
@@ -186,6 +203,7 @@ function whileAsleep(situation: Situation): ArchiveStep {
       ...nothing,
       writes: write({
         phase: 'Completed',
+        ...(archive.place === undefined ? {} : { place: archive.place }),
         ...(archive.repository === undefined ? {} : { repository: archive.repository }),
         snapshots: { state: state.snapshot, home: home.snapshot },
         bytes: state.bytes + home.bytes,
@@ -243,8 +261,9 @@ function isOver(archive: Archive | undefined): boolean {
   return archive?.phase === 'Completed' || archive?.phase === 'Failed';
 }
 
-function order({ metadata }: AgentCheckpoint): string {
-  return `${metadata.creationTimestamp} ${metadata.name}`;
+/** What a rewind waits for comes first, then the oldest. */
+function order({ metadata, spec }: AgentCheckpoint): string {
+  return `${spec.rewindTo === undefined ? 1 : 0} ${metadata.creationTimestamp} ${metadata.name}`;
 }
 
 /** Of the pod that is there, or that was made and is not seen yet. */

@@ -12,12 +12,12 @@ export function presentAsleep(
   situation: Situation,
   newest: NonNullable<Situation['status']['checkpoint']>,
   expires: number,
-): { values: AgentCheckpointStatus; step: SnapshotStep } {
+): { values: AgentCheckpointStatus; step: SnapshotStep; archive: AgentCheckpointStatus['archive'] } {
   const { name, sequence, digest, completedAt } = newest;
   const {
     reason: _reason,
     message: _message,
-    archive: _archive,
+    archive,
     volumeSnapshot,
     ...known
   }: AgentCheckpointStatus = situation.checkpoints.find(
@@ -27,6 +27,7 @@ export function presentAsleep(
   const there =
     volumeSnapshot !== undefined &&
     own(situation).some(({ metadata }) => metadata.name === volumeSnapshot.name);
-  if (there) return { values, step: { is: 'cut', volumeSnapshot } };
-  return { values, step: snapshotStep(situation, checkpointName(situation.name.name, sequence), expires) };
+  if (there) return { values, archive, step: { is: 'cut', volumeSnapshot } };
+  const step = snapshotStep(situation, checkpointName(situation.name.name, sequence), expires);
+  return { values, archive, step };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { resources } from '../kube/index.ts';
-import { name, World } from '../workspace/simulation/world.ts';
+import { name } from '../workspace/simulation/names.ts';
+import { World } from '../workspace/simulation/world.ts';
 
 const asked = { checkpoint: { volumeSnapshotClassName: 'standard' } };
 const condition = (world: World) =>

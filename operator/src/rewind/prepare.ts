@@ -6,6 +6,7 @@ import { claimNameOf } from '../workspace/claim.ts';
 import type { Decision } from '../workspace/decision.ts';
 import { instant } from '../workspace/instant.ts';
 import type { Situation } from '../workspace/situation.ts';
+import { keepingOf } from './present.ts';
 import { begun, nextRewind, requestOf } from './request.ts';
 
 /**
@@ -18,7 +19,13 @@ export function rewindAsleep(situation: Situation): Decision | undefined {
   const kept = request?.status;
   if (request !== undefined && kept?.phase === 'Completed') {
     const slept = status.phase === 'Checkpointing' && status.checkpointing?.sequence === kept.sequence;
-    if (slept || asleep) return goBack(situation, request, kept, slept);
+    if (slept || asleep) {
+      const archive = kept.archive?.phase;
+      if (archive === 'Failed') return notKept(situation, kept.archive?.message);
+      return archive === undefined || archive === 'Completed'
+        ? goBack(situation, request, kept, slept)
+        : archiving(situation, request, kept, slept);
+    }
   }
   if (!asleep) return undefined;
   const next = nextRewind(situation);
@@ -37,7 +44,17 @@ export function rewindAsleep(situation: Situation): Decision | undefined {
   });
   if (newest === undefined) return refuse('The workspace never slept: there is nothing to keep.');
   const expires = Date.parse(rewind.startedAt) + settings.checkpointTimeout;
-  const { values, step } = presentAsleep(situation, newest, expires);
+  const { values, step, archive } = presentAsleep(situation, newest, expires);
+  const { name } = next.request.metadata;
+  const keeping = keepingOf(situation);
+  if (keeping === 'Bucket' || keeping === 'Volume') {
+    const there = archive?.phase === 'Completed' && (archive.place ?? 'Bucket') === keeping;
+    const wanted = there ? archive : ({ phase: 'Pending', reason: 'Queued' } as const);
+    return {
+      ...waiting,
+      before: [[{ do: 'writeCheckpoint', name, status: { ...values, archive: wanted } }]],
+    };
+  }
   switch (step.is) {
     case 'missing':
       return { ...waiting, after: [[{ do: 'createVolumeSnapshot', snapshot: step.snapshot }]] };
@@ -47,13 +64,7 @@ export function rewindAsleep(situation: Situation): Decision | undefined {
       return {
         ...waiting,
         before: [
-          [
-            {
-              do: 'writeCheckpoint',
-              name: next.request.metadata.name,
-              status: { ...values, volumeSnapshot: step.volumeSnapshot },
-            },
-          ],
+          [{ do: 'writeCheckpoint', name, status: { ...values, volumeSnapshot: step.volumeSnapshot } }],
         ],
       };
     case 'failed':
@@ -65,17 +76,64 @@ export function rewindAsleep(situation: Situation): Decision | undefined {
 
 const asWas = 'Nothing was changed.';
 
+/** The workspace sleeps, and its present is being archived: whoever wants it awake waits until that is done. */
+function archiving(
+  situation: Situation,
+  request: AgentCheckpoint,
+  kept: AgentCheckpointStatus,
+  slept: boolean,
+): Decision {
+  const resting = suspended(situation);
+  return {
+    ...resting,
+    changes: { ...resting.changes, ...(slept ? sleptWith(situation, request, kept) : {}) },
+  };
+}
+
+/** What the status says of a sleep that began with the rewind. */
+function sleptWith(
+  { now }: Situation,
+  request: AgentCheckpoint,
+  { sequence, digest, completedAt }: AgentCheckpointStatus,
+): Decision['changes'] {
+  if (sequence === undefined || digest === undefined) return {};
+  const { name } = request.metadata;
+  return {
+    checkpoint: { sequence, name, digest, completedAt: completedAt ?? instant(now) },
+    checkpointing: undefined,
+    suspendedSince: instant(now),
+  };
+}
+
+/** Without a way back nothing is changed. */
+function notKept(situation: Situation, why = 'no more is known'): Decision {
+  const { status, now } = situation;
+  const { rewind } = status;
+  const resting = suspended(situation);
+  const message = `The present cannot be kept: ${why} ${asWas}`.slice(0, 4000);
+  return {
+    ...resting,
+    changes: {
+      ...resting.changes,
+      ...(rewind === undefined
+        ? {}
+        : { rewind: { ...rewind, phase: 'Failed', completedAt: instant(now), message } }),
+    },
+    before: [[{ do: 'event', note: { type: 'Warning', reason: 'RewindFailed', message } }]],
+  };
+}
+
 /** The present is kept, with its files: from here on another claim is in force. */
 function goBack(
   situation: Situation,
   request: AgentCheckpoint,
-  { sequence, digest, completedAt }: AgentCheckpointStatus,
+  kept: AgentCheckpointStatus,
   slept: boolean,
 ): Decision | undefined {
   const { status, workspace, now } = situation;
   const { rewind } = status;
+  const { sequence, digest } = kept;
   if (rewind === undefined || sequence === undefined || digest === undefined) return undefined;
-  const { name } = request.metadata;
   const claim = claimOf(workspace.metadata.name, rewind.uid);
   return {
     phase: 'Starting',
@@ -91,7 +149,7 @@ function goBack(
         previousClaim: claimNameOf(workspace),
       },
       claimName: claim,
-      ...(slept ? { checkpoint: { sequence, name, digest, completedAt: completedAt ?? instant(now) } } : {}),
+      ...(slept ? sleptWith(situation, request, kept) : {}),
       checkpointing: undefined,
       podUID: undefined,
       idleSince: undefined,

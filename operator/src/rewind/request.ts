@@ -1,12 +1,13 @@
 import type { AgentCheckpoint, AgentWorkspaceStatus, CheckpointReason } from '@dormouse/crds';
 import { isWaiting, oldestFirst, postpone, say } from '../checkpoint/plan.ts';
-import { own } from '../checkpoint/volume-snapshot.ts';
 import type { Action } from '../workspace/actions.ts';
 import type { Decision } from '../workspace/decision.ts';
 import { instant } from '../workspace/instant.ts';
 import { quantityValue } from '../workspace/quantity.ts';
 import type { Situation } from '../workspace/situation.ts';
+import { filesOf } from './files.ts';
 import { isUnderWay, leftoverClaimOf } from './needs.ts';
+import { keepingOf } from './present.ts';
 
 type Rewind = NonNullable<AgentWorkspaceStatus['rewind']>;
 
@@ -23,7 +24,7 @@ function requests({ checkpoints }: Situation): AgentCheckpoint[] {
 
 /** What comes of the oldest request: it is refused before anything is held, or what it needs is there. */
 export function nextRewind(situation: Situation): NextRewind {
-  const { workspace, checkpoints, volumeSnapshots, effective, leftover, status } = situation;
+  const { workspace, checkpoints, effective, leftover, status } = situation;
   const [request] = requests(situation);
   const wanted = request?.spec.rewindTo?.name;
   if (request === undefined || wanted === undefined) return { is: 'none' };
@@ -44,32 +45,25 @@ export function nextRewind(situation: Situation): NextRewind {
   const there = checkpoints.some(({ metadata }) => metadata.name === wanted);
   if (!there || wanted === request.metadata.name)
     return refused(`AgentWorkspace ${name} has no AgentCheckpoint ${wanted}. Name another one.`);
-  if (workspace.spec.checkpoint.volumeSnapshotClassName === undefined)
+  const keeping = keepingOf(situation);
+  if (keeping === undefined && workspace.spec.checkpoint.volumeSnapshotClassName !== undefined)
     return refused(
-      `AgentWorkspace ${name} names no class for VolumeSnapshots, so its present could not be kept: set spec.checkpoint.volumeSnapshotClassName, then ask again.`,
+      'The cluster has no VolumeSnapshots. Install a snapshot controller and its definitions, or set spec.archive of the class, then ask again.',
     );
-  if (volumeSnapshots === undefined)
+  if (keeping === undefined)
     return refused(
-      'The cluster has no VolumeSnapshots. Install a snapshot controller and its definitions, then ask again.',
+      `AgentWorkspace ${name} names no class for VolumeSnapshots, and its own class no place for archives, so its present could not be kept: set spec.checkpoint.volumeSnapshotClassName, or spec.archive of the class, then ask again.`,
     );
   if (phase === 'Failed') return refused(`AgentCheckpoint ${wanted} failed. Name another one.`);
   if (phase !== 'Completed' || sequence === undefined || digest === undefined)
     return waits('TargetNotReady', `AgentCheckpoint ${wanted} is not complete yet.`);
-  if (volumeSnapshot === undefined)
-    return refused(
-      `AgentCheckpoint ${wanted} has no VolumeSnapshot: without the files of that moment its conversation is not restored either. Name one that has status.volumeSnapshot${archive?.phase === 'Completed' ? ', or fork from its archive' : ''}.`,
-    );
-  if (!own(situation).some(({ metadata }) => metadata.name === volumeSnapshot.name))
-    return refused(
-      `VolumeSnapshot ${volumeSnapshot.name} of AgentCheckpoint ${wanted} is gone. Name another checkpoint.`,
-    );
-  if (!volumeSnapshot.readyToUse)
-    return waits('TargetNotReady', `VolumeSnapshot ${volumeSnapshot.name} is not ready to use yet.`);
-  const { restoreSize } = volumeSnapshot;
+  const files = filesOf(situation, wanted, { volumeSnapshot, archive }, keeping);
+  if ('refused' in files) return refused(files.refused);
+  if ('waits' in files) return waits('TargetNotReady', files.waits);
   const size = effective?.storageSize;
-  if (size !== undefined && restoreSize !== undefined && quantityValue(size) < quantityValue(restoreSize))
+  if (size !== undefined && quantityValue(size) < files.least)
     return refused(
-      `A volume of ${size} is too small, the files of AgentCheckpoint ${wanted} come from one of ${restoreSize}. Raise spec.storage.size to that, then ask again.`,
+      `A volume of ${size} is too small, the files of AgentCheckpoint ${wanted} take one of ${files.written}. Raise spec.storage.size, then ask again.`,
     );
   const another = status.rewind?.uid !== request.metadata.uid;
   if (another && (status.rewind?.phase === 'Restoring' || status.rewind?.phase === 'Returning'))
@@ -77,7 +71,8 @@ export function nextRewind(situation: Situation): NextRewind {
       'RewindUnderWay',
       `The rewind that AgentCheckpoint ${status.rewind.checkpoint} asked for is not over yet.`,
     );
-  if (another && leftover !== undefined)
+  // One that is on its way out may stay until the pod ends that was filled from it.
+  if (another && leftover !== undefined && leftover.metadata.deletionTimestamp === undefined)
     return waits(
       'RewindUnderWay',
       `PersistentVolumeClaim ${leftoverClaimOf(status)}, which the last rewind left, goes first: when the VolumeSnapshot of AgentCheckpoint ${status.rewind?.checkpoint} is ready to use.`,
@@ -85,7 +80,7 @@ export function nextRewind(situation: Situation): NextRewind {
   return {
     is: 'ready',
     request,
-    to: { checkpoint: wanted, sequence, digest, volumeSnapshot: volumeSnapshot.name },
+    to: { checkpoint: wanted, sequence, digest, ...files.from },
   };
 }
 

@@ -1,3 +1,4 @@
+import { milliseconds } from '@dormouse/crds';
 import type { Action } from '../workspace/actions.ts';
 import { suspended } from '../workspace/asleep.ts';
 import type { Decision } from '../workspace/decision.ts';
@@ -8,6 +9,12 @@ import { leaving, start, starting } from '../workspace/start.ts';
 
 /** Milliseconds in which the agent must have answered from the restored volume; else the one from before is in force again. */
 export const restoreLimit = 15 * 60_000;
+
+/** An archive gets as long as one may take to be made. */
+function limitOf({ status, effective }: Situation): number {
+  const timeout = effective?.class.spec.archive?.timeout;
+  return restoreLimit + (status.rewind?.to.archive && timeout ? milliseconds(timeout) : 0);
+}
 
 /** What of the storage no waiting mends, such as a quota that allows one claim. */
 const refusals: readonly string[] = ['ClaimRefused', 'ClaimConflict', 'ProvisioningFailed'];
@@ -21,7 +28,8 @@ export function rewinding(situation: Situation): Decision {
   const { rewind } = status;
   if (rewind?.phase === 'Returning') return returning(situation);
   const since = Date.parse(status.startedAt ?? rewind?.startedAt ?? '');
-  const late = now - since >= restoreLimit;
+  const limit = limitOf(situation);
+  const late = now - since >= limit;
   if (podState === 'alive' && agent !== undefined) return answered(situation);
 
   const decision =
@@ -51,7 +59,7 @@ export function rewinding(situation: Situation): Decision {
           },
         }
       : {}),
-    deadlines: [...(decision.deadlines ?? []), since + restoreLimit],
+    deadlines: [...(decision.deadlines ?? []), since + limit],
   };
 }
 

@@ -200,9 +200,138 @@ describe('a rewind', () => {
   }, 120_000);
 });
 
+const bucket = {
+  ...{ bucket: 'archives', endpoint: 'http://s3.test', region: 'us-east-1', timeout: '1h' },
+  credentialsSecretRef: { name: 'bucket' },
+};
+const onVolume = { volume: { quota: '1Gi' }, timeout: '1h' };
+
+/** Of a cluster without snapshots, or a workspace that wants none: slept once, was archived then, and has worked since. */
+async function archivedAndAwake(archive: object): Promise<World> {
+  const world = new World();
+  world.archives = true;
+  world.server.change(resources.classes, { name: 'standard' }, { spec: { archive } });
+  world.createWorkspace({ checkpoint: { archive: true } });
+  await world.settle(8);
+  world.send();
+  await world.settle(80);
+  world.send();
+  await world.settle(12);
+  expect(world.workspace?.status?.phase).toBe('Running');
+  expect(world.volume.transcript).toHaveLength(2);
+  return world;
+}
+
+describe.each([
+  ['Bucket', bucket],
+  ['Volume', onVolume],
+])('a rewind without snapshots, by archives in place %s', (place, archive) => {
+  it('goes back, and forth again', async () => {
+    const world = await archivedAndAwake(archive);
+    world.requestRewind('oldest');
+    await world.settle(60);
+    expect(rewindOf(world)).toMatchObject({
+      phase: 'Completed',
+      to: { checkpoint: 'hello-1', sequence: 1, archive: { place } },
+      previousClaim: 'hello',
+      sequence: 2,
+    });
+    expect(claims(world)).toEqual([world.workspace?.status?.claimName]);
+    expect(world.claim?.spec?.dataSource).toBeUndefined();
+    expect(world.volume.transcript).toHaveLength(1);
+    expect(requestOf(world)?.status).toMatchObject({
+      phase: 'Completed',
+      archive: { phase: 'Completed', place },
+    });
+    world.requestRewind(requestOf(world)?.metadata.name ?? '');
+    await world.settle(80);
+    expect(rewindOf(world)).toMatchObject({ phase: 'Completed', to: { sequence: 2 } });
+    expect(world.volume.transcript).toHaveLength(2);
+    expect(claims(world)).toHaveLength(1);
+    expect(world.violations).toEqual([]);
+  });
+
+  it('keeps a workspace asleep until its present is archived, and asks what waits of the one of then', async () => {
+    const world = await archivedAndAwake(archive);
+    world.editWorkspace({ spec: { checkpoint: { archive: null } } });
+    await world.settle(60);
+    expect(world.workspace?.status?.phase).toBe('Suspended');
+    world.archives = false;
+    world.requestRewind('oldest');
+    await world.settle(4);
+    world.send();
+    await world.settle(8);
+    expect(world.workspace?.status).toMatchObject({
+      phase: 'Suspended',
+      rewind: { phase: expect.any(String) },
+    });
+    world.archives = true;
+    await world.settle(60);
+    expect(rewindOf(world)?.phase).toBe('Completed');
+    expect(world.volume.transcript).toEqual([
+      world.messages[0]?.metadata.uid,
+      world.messages[2]?.metadata.uid,
+    ]);
+    expect(world.violations).toEqual([]);
+  });
+
+  it('changes nothing where the present cannot be archived', async () => {
+    const world = await archivedAndAwake(archive);
+    world.archives = false;
+    world.requestRewind('oldest');
+    await world.settle(30);
+    const archivePod = { namespace: 'team', name: 'hello.archive' };
+    world.server.changeStatus(resources.pods, archivePod, {
+      phase: 'Failed',
+      initContainerStatuses: [
+        { name: 'state', state: { terminated: { message: problemMessage('the volume is full.') } } },
+      ],
+    });
+    await world.settle(8);
+    expect(rewindOf(world)).toMatchObject({
+      phase: 'Failed',
+      message: expect.stringContaining('The present cannot be kept: the volume is full.'),
+    });
+    expect(claims(world)).toEqual(['hello']);
+    world.send();
+    await world.settle(20);
+    expect(world.volume.transcript).toHaveLength(3);
+    expect(world.violations).toEqual([]);
+  });
+
+  it('ends well whichever write the operator dies before or after', async () => {
+    for (const after of [false, true]) {
+      for (let writes = 0; writes < 30; writes += 1) {
+        const world = await archivedAndAwake(archive);
+        world.requestRewind('oldest');
+        let left = writes;
+        for (let round = 0; round < 50; round += 1) {
+          world.kubelet();
+          world.archiver();
+          world.agent?.progress('Completed');
+          world.catchUp();
+          world.listen();
+          const before = world.server.writes;
+          await world.reconcile({ writes: left, after });
+          left -= world.server.writes - before;
+          if (left < 0) break;
+        }
+        await world.settle(70);
+        expect(world.violations).toEqual([]);
+        expect(rewindOf(world)?.phase).toBe('Completed');
+        expect(world.volume.transcript).toHaveLength(1);
+        expect(claims(world)).toHaveLength(1);
+      }
+    }
+  }, 120_000);
+});
+
+const problemMessage = (problem: string) =>
+  JSON.stringify({ part: 'state', percent: 0, bytes: 0, files: 0, addedBytes: 0, problem });
+
 describe('a rewind that cannot be', () => {
   it.each([
-    ['the checkpoint has no snapshot', {}, 'has no VolumeSnapshot'],
+    ['the checkpoint has no snapshot', {}, 'has no VolumeSnapshot and no archive'],
     ['no class for snapshots is named', { checkpoint: {} }, 'set spec.checkpoint.volumeSnapshotClassName'],
   ])('is refused where %s, and changes nothing', async (_story, now, words) => {
     const world = await awakeAgain({});

@@ -59,7 +59,7 @@ async function deliver(
   client: AgentConnection['client'],
   now: number,
 ): Promise<MessageRecord> {
-  const { session, from, text = '', attachments, approval } = message.spec;
+  const { session, from, sender, text = '', attachments, approval } = message.spec;
   const key = message.metadata.uid ?? '';
   if (approval !== undefined) {
     const { id, reason, answers } = approval;
@@ -83,6 +83,7 @@ async function deliver(
     key,
     session,
     ...(from === undefined ? {} : { from }),
+    ...(sender === undefined ? {} : { sender }),
     text,
     ...(attachments === undefined
       ? {}

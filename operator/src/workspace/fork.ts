@@ -112,7 +112,7 @@ function tooSmall(size: string | undefined, bytes: number): string {
 }
 
 function fromArchive(
-  { phase, repository, snapshots, bytes = 0, message }: NonNullable<AgentCheckpointStatus['archive']>,
+  { phase, place, repository, snapshots, bytes = 0, message }: NonNullable<AgentCheckpointStatus['archive']>,
   { origin, wanted, sequence }: { origin: string; wanted: string; sequence: number },
   size: string | undefined,
   unusable: (why: string) => Beginning,
@@ -120,6 +120,10 @@ function fromArchive(
   if (phase === 'Failed')
     return unusable(
       `its archive failed: ${message ?? 'no more is known'} Make the workspace from another one.`,
+    );
+  if (place === 'Volume')
+    return unusable(
+      `its archive lies on the volume of AgentWorkspace ${origin}, which another workspace cannot mount. Make this one from a checkpoint that has a VolumeSnapshot, or let the class name a bucket.`,
     );
   if (phase !== 'Completed' || repository === undefined || snapshots === undefined)
     return { with: 'waiting', message: `The archive of AgentCheckpoint ${wanted} is not complete yet.` };

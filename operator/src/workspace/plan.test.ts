@@ -1,7 +1,8 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { resources } from '../kube/index.ts';
-import { name, World } from './simulation/world.ts';
+import { name } from './simulation/names.ts';
+import { World } from './simulation/world.ts';
 
 async function awake(spec: object = {}): Promise<World> {
   const world = new World();

@@ -53,7 +53,9 @@ export function plan(snapshot: Snapshot): Plan {
   const write = statusWrite(situation, status, decision.unhurried ?? false);
   const { actions: expiring, deadline: nextExpiry } = expire(snapshot.messages, snapshot.now);
   // The claim that a rewind puts in place, or takes away again, is not one to archive.
-  const archive = planArchive(situation, isUnderWay(situation.status.rewind) ? 'Starting' : decision.phase);
+  const { phase: rewound } = situation.status.rewind ?? {};
+  const changesClaim = rewound === 'Restoring' || rewound === 'Returning';
+  const archive = planArchive(situation, changesClaim ? 'Starting' : decision.phase);
   const upkeep: Action[] = [
     ...messageUpdates(situation, decision),
     ...checkpointUpdates(situation, decision),

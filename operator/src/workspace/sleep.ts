@@ -1,6 +1,7 @@
 import { checkpointName } from '../checkpoint/name.ts';
 import { recordOf, say } from '../checkpoint/plan.ts';
 import { snapshotOutcome, snapshotStep } from '../checkpoint/volume-snapshot.ts';
+import { keepingOf } from '../rewind/present.ts';
 import { requestOf } from '../rewind/request.ts';
 import type { Action } from './actions.ts';
 import type { Decision } from './decision.ts';
@@ -92,9 +93,13 @@ export function fallAsleep(situation: Situation): Decision {
   const { name } = checkpointing;
   // A rewind may be tried again under its name: each try has a snapshot of its own.
   const snapshotName = checkpointName(situation.name.name, sequence);
-  const step = recorded ? ({ is: 'none' } as const) : snapshotStep(situation, snapshotName, expires);
-  if (rewind && request !== undefined && !recorded && (step.is === 'none' || step.is === 'failed')) {
-    const why = step.is === 'failed' ? step.message : 'no VolumeSnapshot is taken.';
+  const keeping = rewind ? keepingOf(situation) : undefined;
+  const keptByArchive = keeping === 'Bucket' || keeping === 'Volume';
+  const step =
+    recorded || keptByArchive ? ({ is: 'none' } as const) : snapshotStep(situation, snapshotName, expires);
+  const notKept = !recorded && !keptByArchive && (step.is === 'none' || step.is === 'failed');
+  if (rewind && request !== undefined && notKept) {
+    const why = step.is === 'failed' ? step.message : 'no VolumeSnapshot and no archive is taken.';
     const message = `The present cannot be kept: ${why} The workspace goes on as it was.`;
     return turnBack(situation, undefined, say(request, 'Failed', 'RewindRefused', message));
   }
@@ -113,8 +118,8 @@ export function fallAsleep(situation: Situation): Decision {
     trigger,
     state: taken,
     snapshot: snapshotOutcome(step),
-    // One that is replaced or rewound at once does not sleep.
-    archive: workspace.spec.checkpoint.archive === true && !upgrade && !rewind,
+    // One that is replaced or rewound at once does not sleep, unless its present is archived for the rewind.
+    archive: keptByArchive || (workspace.spec.checkpoint.archive === true && !upgrade && !rewind),
   };
   return {
     ...waiting,

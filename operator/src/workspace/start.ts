@@ -1,5 +1,6 @@
+import { archiveSecretEntries } from '@dormouse/agent-runtime/protocol';
 import { workspaceFinalizer } from '@dormouse/crds';
-import { restoring } from '../checkpoint/archive-pod.ts';
+import { type ArchiveAt, type ArchiveSource, restoring } from '../checkpoint/archive-pod.ts';
 import type { Action } from './actions.ts';
 import { buildClaim } from './claim.ts';
 import type { Finding } from './conditions.ts';
@@ -108,8 +109,8 @@ export function start(situation: Situation, changes: Decision['changes'] = {}): 
     lost && !slept ? { type: 'PodRunning', reason: 'PodLost' } : { type: 'PodRunning', reason: 'Starting' },
   );
   const wait = memory.podNotBefore > now;
-  const archive = forkedFrom?.archive?.restored === false ? forkedFrom.archive : undefined;
-  const first = archive && restoring(workspace, effective, settings.gatewayHost, archive);
+  const fill = fillingOf(situation, forkedFrom);
+  const first = fill && restoring(workspace, effective, fill.at, fill.archive);
   const pod: Action = { do: 'createPod', pod: buildPod(workspace, effective, first) };
   const secret: Action = { do: 'applySecret', config };
   const rewinding = status.rewind?.phase === 'Restoring';
@@ -129,9 +130,9 @@ export function start(situation: Situation, changes: Decision['changes'] = {}): 
   // The pod comes last: it must run under the policy, find each entry of the Secret that its environment names (the kubelet would
   // refuse the container for a while), and never mount a claim that turns out to be somebody else's.
   const password: Action[] =
-    archive === undefined || archive.passwordSecretRef !== undefined
+    fill?.at.place !== 'Bucket' || fill.archive.passwordSecretRef !== undefined
       ? []
-      : [{ do: 'applyArchiveSecret', source: archive.repository }];
+      : [{ do: 'applyArchiveSecret', source: fill.at.repository }];
   const creates: Action[][] = [
     imports,
     [{ do: 'ensureNetworkPolicy' }, secret, ...password, ...newClaim],
@@ -190,6 +191,26 @@ export function start(situation: Situation, changes: Decision['changes'] = {}): 
     after: wait || isNew ? [] : creates,
     deadlines: [wait ? memory.podNotBefore : undefined],
   };
+}
+
+/** The archive that the pod fills the volume from before anything else: of a rewind, or of a fork that is new. */
+function fillingOf(
+  { status, settings: { gatewayHost } }: Situation,
+  forkedFrom: NonNullable<Situation['status']['forkedFrom']> | undefined,
+): { at: ArchiveAt; archive: Pick<ArchiveSource, 'snapshots' | 'passwordSecretRef'> } | undefined {
+  const inBucket = (repository: string): ArchiveAt => ({
+    ...{ place: 'Bucket', gatewayHost, repository, entry: archiveSecretEntries.source },
+  });
+  const { rewind } = status;
+  if (rewind?.phase === 'Restoring') {
+    const { archive } = rewind.to;
+    if (archive === undefined) return undefined;
+    if (archive.place === 'Bucket') return { archive, at: inBucket(archive.repository ?? '') };
+    const previous = rewind.previousClaim;
+    return { archive, at: { place: 'Volume', ...(previous === undefined ? {} : { previous }) } };
+  }
+  const archive = forkedFrom?.archive;
+  return archive?.restored === false ? { archive, at: inBucket(archive.repository) } : undefined;
 }
 
 /** There is a pod, or one was asked for, and its agent has not answered yet. */

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import type { z } from 'zod';
 import { type BackgroundTask, backgroundTask, outputSlice } from '../../protocol/tools-api.ts';
 import type { AppendLog } from '../storage/append-log.ts';
 import { StorageError } from '../storage/health.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
 import { foldTask, type Task, type TaskRecord } from './task-record.ts';
 
-type NewTask = Pick<Task, 'session' | 'command' | 'cwd' | 'restartable' | 'ignorable'>;
+type NewTask = Pick<Task, 'session' | 'command' | 'cwd' | 'restartable' | 'ignorable' | 'monitor'>;
 
 /**
  * Background commands of all sessions. Their truth is `background.jsonl`; what runs is in `workspaced`, which reports ends.
@@ -73,18 +74,31 @@ export class BackgroundTasks {
 
   /** The last `limit` characters or so of what the command printed. */
   async output(id: string, limit: number, signal: AbortSignal): Promise<string> {
-    const tasks = await this.#client.call(
-      'GET',
-      '/background',
-      undefined,
-      backgroundTask.array().max(10_000),
-      { signal },
-    );
-    const bytes = tasks.find((task) => task.id === id)?.outputBytes;
+    const bytes = (await this.sizes(signal)).get(id);
     if (bytes === undefined) return '';
-    const path = `/background/${id}/output?offset=${Math.max(0, bytes - limit)}&limit=${limit}`;
-    const slice = await this.#client.call('GET', path, undefined, outputSlice, { signal });
+    const slice = await this.slice(id, { offset: Math.max(0, bytes - limit), limit }, signal);
     return slice.text.slice(-limit);
+  }
+
+  /** How many bytes each command printed, by id. */
+  async sizes(signal: AbortSignal): Promise<Map<string, number>> {
+    const tasks = await this.#present(signal);
+    return new Map(tasks.map(({ id, outputBytes }) => [id, outputBytes]));
+  }
+
+  /** What a command printed from a byte on. With `lines`, whole lines where it can be. */
+  async slice(
+    id: string,
+    { offset, limit, lines = false }: { offset: number; limit: number; lines?: boolean },
+    signal: AbortSignal,
+  ): Promise<z.infer<typeof outputSlice>> {
+    const path = `/background/${id}/output?offset=${offset}&limit=${limit}${lines ? '&lines=true' : ''}`;
+    return this.#client.call('GET', path, undefined, outputSlice, { signal });
+  }
+
+  #present(signal: AbortSignal): Promise<BackgroundTask[]> {
+    const tasks = backgroundTask.array().max(10_000);
+    return this.#client.call('GET', '/background', undefined, tasks, { signal });
   }
 
   /** Resolves when the task has ended or the time is over. */
@@ -123,13 +137,7 @@ export class BackgroundTasks {
     restart: (tasks: Task[]) => Promise<void>,
     signal: AbortSignal,
   ): Promise<{ restarted: string[]; ended: string[] }> {
-    const present = await this.#client.call(
-      'GET',
-      '/background',
-      undefined,
-      backgroundTask.array().max(10_000),
-      { signal },
-    );
+    const present = await this.#present(signal);
     for (const seen of present) {
       await this.report(seen);
       // Its start was answered with an error, or it was given up as lost: nobody knows of it, so nobody would end it.
@@ -146,7 +154,10 @@ export class BackgroundTasks {
     }
     const alive = new Set(present.flatMap((seen) => (seen.status === 'running' ? [seen.id] : [])));
     const missing = this.running().filter((task) => !alive.has(task.id) && !this.#starting.has(task.id));
-    const again = missing.filter((task) => task.restartable && task.confirmed).slice(-restartedAtOnce);
+    const now = new Date().toISOString();
+    const again = missing
+      .filter((task) => task.restartable && task.confirmed && (task.monitor?.until ?? now) >= now)
+      .slice(-restartedAtOnce);
     const gone = missing.filter((task) => !again.includes(task));
     for (const task of gone) await this.#end(task.id, 'lost');
     await restart(again);

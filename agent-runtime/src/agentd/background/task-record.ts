@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { backgroundRequest } from '../../protocol/tools-api.ts';
 
+/** Of a command whose output is told to its session line by line. */
+const monitor = z.object({
+  /** What is watched for, in a few words. */
+  description: z.string().max(500),
+  /** It is ended then. Absent: it runs until it ends or is ended. */
+  until: z.iso.datetime().optional(),
+});
+
 /** One line of `background.jsonl`. A task is on disk before its command is started, and `started` before the model is told. */
 export const taskRecord = z.discriminatedUnion('type', [
   z.object({
@@ -15,6 +23,7 @@ export const taskRecord = z.discriminatedUnion('type', [
     cwd: z.string().max(4096),
     restartable: z.boolean(),
     ignorable: z.boolean(),
+    monitor: monitor.optional(),
     startedAt: z.iso.datetime(),
   }),
   z.object({ type: z.literal('started'), id: z.string(), outputFile: z.string() }),
@@ -36,6 +45,7 @@ export interface Task {
   cwd: string;
   restartable: boolean;
   ignorable: boolean;
+  monitor?: z.infer<typeof monitor> | undefined;
   startedAt: string;
   status: 'running' | 'exited' | 'killed' | 'lost';
   exitCode?: number;

@@ -2,10 +2,11 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { ForkSource } from '../../protocol/config.ts';
-import type { Manifest } from '../checkpoint/manifest.ts';
+import { folderName, type Manifest } from '../checkpoint/manifest.ts';
 import type { CheckpointStore } from '../checkpoint/store.ts';
 import { replaceDurably, syncFolder } from '../storage/durable-file.ts';
 import type { Layout } from '../storage/layout.ts';
+import type { ImagesToRestore } from '../tools/tools-watch.ts';
 import { namedLogs, removeOthers } from './named-logs.ts';
 import { type ForkRecord, readForkRecord } from './record.ts';
 import { cutToPrefix, Ending, endTranscript, type LastWords } from './transcript.ts';
@@ -19,8 +20,10 @@ export class ForkError extends Error {
 export interface Fork {
   record: ForkRecord;
   fresh: boolean;
-  /** Whether the origin's checkpoint has process images. They are not used: what was dumped knows the origin's environment and key. */
-  hadImages?: boolean;
+  /** The origin's process images that its fork may go on with. Only this start does: a crash before they are restored has services start afresh. */
+  images?: ImagesToRestore;
+  /** How many it may not: what was dumped may hold the origin's key. */
+  staying?: number;
 }
 
 /**
@@ -79,7 +82,11 @@ async function begin(
       cause: error,
     });
   }
-  return { record: begun, fresh: true, hadImages: (origin.images ?? []).length > 0 };
+  const images = (origin.images ?? []).filter(({ withoutKey }) => withoutKey === true);
+  return {
+    ...{ record: begun, fresh: true, staying: (origin.images ?? []).length - images.length },
+    ...(images.length > 0 && { images: { folder: folderName(origin.sequence), images } }),
+  };
 }
 
 /** Of each log the prefix that the manifest names stays, and nothing of what it does not name or of any inbox. */

@@ -154,7 +154,29 @@ describe('the first start on a copy of the volume of another workspace', () => {
     expect(await agent.settled('m3')).toMatchObject({ phase: 'Failed' });
   });
 
-  it('says that processes with images stay with the origin', async () => {
+  it('goes on with processes whose images cannot hold the key of the origin', async () => {
+    const workspace = await aWorkspace({
+      services: [{ name: 'web', command: ['serve'], restart: 'Always' }],
+      checkpoint: { processes: 'Restore' },
+    });
+    workspace.tools.images = 'without key';
+    const asleep = await workspace.start();
+    await asleep.stateWhen(({ tools }) => tools === 'ready');
+    await checkpoint(asleep, 2);
+    await asleep.stop();
+    const fork = await forkOf(workspace);
+    Object.assign(fork.tools, { images: 'without key', stopping: true });
+    const agent = await fork.start();
+    const { restore } = await agent.stateWhen(({ tools }) => tools === 'ready');
+    expect(restore).toMatchObject({ outcome: 'Forked', processes: 'Restored', restored: ['service web'] });
+    expect(restore.problem).toBeUndefined();
+    await agent.stop();
+    // Once: at the next start nothing knows of them.
+    const next = await (await fork.start()).stateWhen(({ tools }) => tools === 'ready');
+    expect(next.restore.restored).toEqual([]);
+  });
+
+  it('says that processes with images that may hold it stay with the origin', async () => {
     const workspace = await aWorkspace({
       services: [{ name: 'web', command: ['serve'], restart: 'Always' }],
       checkpoint: { processes: 'Restore' },

@@ -1,6 +1,6 @@
 /** What a tool call would do, as far as permissions are concerned. `none`: nothing outside the session itself. */
 export type Access =
-  | { kind: 'bash'; command: string }
+  | { kind: 'bash'; command: string; tool?: 'Monitor' }
   | { kind: 'read'; tool: string; path: string }
   | { kind: 'edit'; tool: string; path: string }
   | { kind: 'skill'; tool: 'Skill'; skill: string; args: string }

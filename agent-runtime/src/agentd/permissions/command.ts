@@ -66,7 +66,7 @@ export function commandRule(
   scope: PermissionScope,
 ): Rule | undefined {
   const ofCommands = rules.filter(
-    ({ tool, spec }) => spec !== undefined && (tool === 'Bash' || tool === '*'),
+    ({ tool, spec }) => spec !== undefined && ['Bash', 'Monitor', '*'].includes(tool),
   );
   const ofFiles = rules.filter(
     ({ tool, spec }) => spec !== undefined && (tool === 'Read' || tool === 'Edit'),

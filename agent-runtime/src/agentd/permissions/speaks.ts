@@ -8,7 +8,7 @@ export function namesTool(rule: Rule, access: Access): boolean {
   if (rule.tool === '*') return true;
   switch (access.kind) {
     case 'bash':
-      return rule.tool === 'Bash';
+      return rule.tool === 'Bash' || rule.tool === access.tool;
     case 'read':
       return rule.tool === 'Read' || rule.tool === access.tool;
     case 'edit':

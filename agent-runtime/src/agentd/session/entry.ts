@@ -70,6 +70,8 @@ export const transcriptEntry = z.looseObject({
     .optional(),
   /** Ids of background tasks, and keys of messages to subagents in the background, whose end this told the model. */
   toldBackground: z.array(z.string()).optional(),
+  /** Of monitors: up to which byte this, or what was passed over with it, tells what each printed. */
+  toldOutput: z.array(z.object({ id: z.string(), to: z.int().min(0) })).optional(),
   /** What the subagents whose results these are have cost; their own transcripts have the details. */
   subagentUsage: tokenUsage.optional(),
   /** With a tool result: what the tool itself asked the model for. */
@@ -80,7 +82,7 @@ export const transcriptEntry = z.looseObject({
   contextFiles: z.array(z.object({ path: z.string(), hash: z.string() })).optional(),
   /** The skill or command that this prompt or result started. */
   skill: usedSkill.optional(),
-  /** The permission mode of the session from this result on: a plan was approved. */
+  /** The permission mode of the session from this result on: a plan was approved, or is to be made. */
   permissionMode: permissionMode.optional(),
   /**
    * The entry is a summary: of all before it but the `keeps` entries right before it, which stay as they are. `preTokens`: about

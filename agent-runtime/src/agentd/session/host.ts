@@ -3,6 +3,8 @@ import type { RuntimeConfig } from '../../protocol/config.ts';
 import type { RuntimeEvent } from '../../protocol/events.ts';
 import type { ScheduleState } from '../../protocol/state.ts';
 import type { BackgroundTasks } from '../background/background-tasks.ts';
+import type { Monitors } from '../background/monitors.ts';
+import type { Mail } from '../mail/workspace-mail.ts';
 import type { McpServers } from '../mcp/servers.ts';
 import type { PatientModel } from '../model/patient-model.ts';
 import type { Plugins } from '../plugins/plugins.ts';
@@ -24,6 +26,8 @@ export interface SessionHost {
   readonly model: PatientModel;
   readonly client: ToolsClient;
   readonly background: BackgroundTasks;
+  readonly monitors: Monitors;
+  readonly mail: Mail;
   readonly mcp: McpServers;
   readonly plugins: Plugins;
   readonly dailyUsage: DailyUsage;

@@ -48,6 +48,8 @@ export class Ledger {
   readonly #answeredTools = new Set<string>();
   /** Background tasks, and messages to subagents in the background, whose end the model has been told. */
   readonly toldBackground = new Set<string>();
+  /** Up to which byte the model was told what each monitor printed. */
+  readonly toldOutput = new Map<string, number>();
   /** Of a session that is a subagent. */
   subagent: SubagentRecord | undefined;
   entries = 0;
@@ -55,7 +57,7 @@ export class Ledger {
   cwd: string | undefined;
   /** The working directory that the session began in. */
   project: string | undefined;
-  /** What an approved plan made of the permission mode. */
+  /** What an approved plan, or the wish to make one, made of the permission mode. */
   permissionMode: PermissionMode | undefined;
   lastActivityAt: string | undefined;
   /** What the session is to be told later, by id. */
@@ -85,6 +87,7 @@ export class Ledger {
     this.#touch(entry.timestamp);
     for (const id of toolResultIdsOf(entry)) this.#answeredTools.add(id);
     for (const id of entry.toldBackground ?? []) this.toldBackground.add(id);
+    for (const { id, to } of entry.toldOutput ?? []) this.toldOutput.set(id, to);
     const prompt = promptOf(entry);
     if (prompt !== undefined) this.#prompts.set(prompt, { at: entry.timestamp, offset, before });
     const message = this.messages.get(entry.messageKey ?? '');

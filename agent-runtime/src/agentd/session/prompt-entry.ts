@@ -18,8 +18,9 @@ export async function promptEntry(
   opened: Opened,
   round: RoundContext,
 ): Promise<NewEntry> {
-  // A task that another agent gave is text.
-  const asked = round.host.subagent === undefined ? commandOf(request.text) : undefined;
+  // What another agent says is text.
+  const ofAgent = round.host.subagent !== undefined || request.sender !== undefined;
+  const asked = ofAgent ? undefined : commandOf(request.text);
   const loop = asked?.name === 'loop' ? await beginLoop(asked.args, request, schedulesOf(round)) : undefined;
   if (typeof loop === 'string') throw new SkillFailure('CommandFailed', loop);
   const said = { ...request, text: loop?.prompt ?? request.text };

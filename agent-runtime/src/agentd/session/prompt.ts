@@ -1,6 +1,7 @@
 import type { MessageRequest } from '../../protocol/messages.ts';
 import { reminder } from '../context/reminder.ts';
 import type { ContentBlock } from './entry.ts';
+import { textWithSender } from './mail.ts';
 
 /** A background task that ended since the model was last told. */
 export interface EndedTask {
@@ -15,7 +16,7 @@ export interface EndedTask {
  * attached, one line for each background task that ended, and what a wake did.
  */
 export function promptContent(request: MessageRequest, ended: readonly EndedTask[], wake?: string): string {
-  return [request.text, notesOf(request, ended, wake)]
+  return [textWithSender(request), notesOf(request, ended, wake)]
     .filter((part) => part !== '')
     .join('\n')
     .toWellFormed();

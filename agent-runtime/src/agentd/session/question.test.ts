@@ -130,3 +130,28 @@ describe('plan mode', () => {
     expect(results.map((entry: Json) => entry.permissionMode)).toEqual(['acceptEdits']);
   });
 });
+
+describe('EnterPlanMode', () => {
+  const enter = 'tool EnterPlanMode {}';
+
+  it('begins plan mode for the session, also after a restart, and the plan gives the mode back', async () => {
+    await start({ mode: 'bypassPermissions' });
+    await agent.send('m0', `${enter}\nwrite a.txt: A`);
+    expect((await agent.settled('m0')).reply?.text).toContain('plan mode');
+    await agent.stop();
+    agent = await workspace.start();
+    await agent.send('m2', 'write a.txt: A');
+    expect((await agent.settled('m2')).reply?.text).toContain('in plan mode nothing is changed');
+    const { id } = await asked(plan);
+    await decide(id, { decision: 'allow' });
+    await agent.settled('m1');
+    await agent.send('m3', 'write a.txt: A');
+    expect((await agent.settled('m3')).reply?.text).toContain('Created');
+  });
+
+  it('is refused where nobody could approve', async () => {
+    await start({ mode: 'dontAsk' });
+    await agent.send('m0', enter);
+    expect((await agent.settled('m0')).reply?.text).toContain('Nobody is asked');
+  });
+});

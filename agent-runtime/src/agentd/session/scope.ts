@@ -9,8 +9,8 @@ export function projectOf({ logs, host }: { logs: SessionLogs; host: SessionHost
 }
 
 /**
- * The rules for this session. An approved plan ends plan mode for it; a mode that the workspace was given since, or that its class no
- * longer allows, counts for more.
+ * The rules for this session. An approved plan ends plan mode for it, and it may itself have begun plan mode; a mode that the
+ * workspace was given since, or that its class no longer allows, counts for more.
  */
 export function permissionsOf({
   logs,
@@ -21,7 +21,11 @@ export function permissionsOf({
 }): RuntimeConfig['permissions'] {
   const { permissions } = host.config();
   const approved = logs.ledger.permissionMode;
-  const ended = permissions.mode === 'plan' && permissions.afterPlan !== undefined && approved !== undefined;
+  if (permissions.mode !== 'plan') {
+    const began = approved === 'plan' && permissions.mode !== 'dontAsk';
+    return began ? { ...permissions, mode: 'plan', afterPlan: permissions.mode } : permissions;
+  }
+  const ended = permissions.afterPlan !== undefined && approved !== undefined && approved !== 'plan';
   return ended ? { ...permissions, mode: permissions.afterPlan ?? permissions.mode } : permissions;
 }
 

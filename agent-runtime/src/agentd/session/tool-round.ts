@@ -18,6 +18,7 @@ import { refusalOfTask } from './hooks.ts';
 import type { SessionHost } from './host.ts';
 import { decideThroughLinks } from './links.ts';
 import type { SessionLogs } from './logs.ts';
+import { sendToWorkspace } from './mail.ts';
 import { schedulesOf } from './schedules.ts';
 import { scopeOf } from './scope.ts';
 import { startForModel } from './skills.ts';
@@ -192,6 +193,7 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
   const context: ToolContext = {
     toolUseId,
     session,
+    isSubagent: host.subagent !== undefined,
     cwd: scope.cwd,
     home: host.home,
     signal,
@@ -199,6 +201,7 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
     background: host.background,
     seen,
     ...(answers !== undefined && { answers }),
+    permissionMode: permissions.mode,
     ...(afterPlan !== undefined && { afterPlan }),
     keepBefore: (path) => keepBefore(path, host, signal),
     active: () => host.active(),
@@ -206,6 +209,7 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
     schedules: schedulesOf(round),
     startSkill: (name, args) => startForModel(name, args, round, context),
     askModel: (system, texts) => askAside(round, system, texts),
+    sendToWorkspace: (name, text, waitSeconds) => sendToWorkspace(round, toolUseId, name, text, waitSeconds),
     refusalOfTask: (event, task) => refusalOfTask(event, task, round),
     taskList: () => round.entries.findLast((entry) => entry.taskList !== undefined)?.taskList ?? emptyList,
     agents: agentsFor(round, toolUseId, () => context),

@@ -135,7 +135,8 @@ export class Turn {
     const { request } = this.#message;
     const ended = this.#host.background
       .all()
-      .filter((task) => task.session === this.#session && task.ending !== undefined)
+      // What became of a monitor is told with what it printed.
+      .filter((task) => task.session === this.#session && task.ending !== undefined && !task.monitor)
       .filter((task) => !this.#logs.ledger.toldBackground.has(task.id))
       .map((task) => ({ id: task.id, command: task.command, ending: task.ending ?? '' }));
     // A session that begins now has nothing that could have changed meanwhile.
@@ -181,6 +182,8 @@ export class Turn {
     if (news !== undefined) await this.#write(news);
     const ended = await this.#host.subagents.news(this.#session);
     if (ended !== undefined) await this.#write(ended);
+    const printed = await this.#host.monitors.news(this.#session, this.#signal);
+    if (printed !== undefined) await this.#write(printed);
     const note = mcpNews(this.#host.mcp.note(), liveEntries(this.#entries));
     if (note !== undefined) await this.#write(note);
     if (await this.#compactor.ifFull(this.#entries, opening)) return undefined;

@@ -12,6 +12,7 @@ export type NewEntry = Pick<TranscriptEntry, 'message'> &
       | 'messageKey'
       | 'toolUseResult'
       | 'toldBackground'
+      | 'toldOutput'
       | 'subagentUsage'
       | 'contextFiles'
       | 'skill'

@@ -114,7 +114,8 @@ export class McpHttpServer {
           ...{ registration_endpoint: `${issuer}/register`, response_types_supported: ['code'] },
           ...{ code_challenge_methods_supported: ['S256'], token_endpoint_auth_methods_supported: ['none'] },
         });
-      if (pathname === '/register') return json({ ...(await request.json()), client_id: 'client-1' }, 201);
+      if (pathname === '/register')
+        return json({ ...((await request.json()) as object), client_id: 'client-1' }, 201);
       if (pathname === '/authorize') {
         const code = `code-${++made}`;
         codes.set(code, searchParams.get('code_challenge') ?? '');

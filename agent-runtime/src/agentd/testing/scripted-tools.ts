@@ -19,7 +19,7 @@ export class ScriptedTools {
   services: ServiceStatus[] = [];
   stopping = false;
   /** Every process that runs is dumped at a checkpoint that asks for it; unset: this pod can make no images. */
-  images: 'whole' | undefined;
+  images: 'whole' | 'without key' | undefined;
   /** Why a dump fails. */
   dumpFailure: string | undefined;
   /** Why an image of this name is not restored. */
@@ -108,9 +108,10 @@ export class ScriptedTools {
       const services = this.services.map((service) => service.name);
       this.loseProcesses();
       this.stopping = true;
+      const image = { files: [file], ...(this.images === 'without key' && { withoutKey: true }) };
       const made = [
-        ...services.map((name) => ({ kind: 'service', id: name, pid: 321, files: [file] })),
-        ...running.map((task) => ({ kind: 'background', id: task.id, pid: 322, files: [file] })),
+        ...services.map((name) => ({ kind: 'service', id: name, pid: 321, ...image })),
+        ...running.map((task) => ({ kind: 'background', id: task.id, pid: 322, ...image })),
       ];
       return [
         200,

@@ -17,6 +17,7 @@ import type { RuntimeState } from '../../protocol/state.ts';
 import { Agent } from '../agent.ts';
 import { createApiServer } from '../api/router.ts';
 import { routesOf } from '../api/routes.ts';
+import { WorkspaceMail } from '../mail/workspace-mail.ts';
 import { MessagesModel, type Model } from '../model/model-client.ts';
 import { ScriptedTools } from './scripted-tools.ts';
 
@@ -95,6 +96,7 @@ export class TestWorkspace {
       readable: ['/var/lib/dormouse-processes', join(this.state, 'plugins')],
       plugins: { folder: join(this.state, 'plugins'), archives: join(this.folder, 'archives') },
       model: (baseUrl) => model ?? new MessagesModel(baseUrl, { read: async () => this.credential }),
+      mail: (baseUrl) => new WorkspaceMail(baseUrl, { read: async () => this.credential }),
       log,
     });
     const server = createApiServer({ routes: routesOf(agent), key, log, onAnswer: () => undefined });
@@ -130,6 +132,7 @@ export class TestWorkspace {
         DORMOUSE_SECRETS: secrets,
         DORMOUSE_GATEWAY_TOKEN_FILE: join(secrets, 'token'),
         DORMOUSE_STATE: this.state,
+        DORMOUSE_HOME: this.agentHome,
         DORMOUSE_PLUGINS: join(this.state, 'plugins'),
         DORMOUSE_TOOLS_SOCKET: this.socketPath,
         DORMOUSE_HOST: '127.0.0.1',

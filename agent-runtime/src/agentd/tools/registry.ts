@@ -2,8 +2,10 @@ import { z } from 'zod';
 import { agent } from './agent.ts';
 import { askUserQuestion } from './ask-user-question.ts';
 import { bash } from './bash.ts';
+import { enterPlanMode } from './enter-plan-mode.ts';
 import { exitPlanMode } from './exit-plan-mode.ts';
 import { edit, read, write } from './files.ts';
+import { monitor } from './monitor.ts';
 import { notebookEdit } from './notebook-edit.ts';
 import { cronCreate, cronDelete, cronList, scheduleWakeup } from './schedule.ts';
 import { glob, grep } from './search.ts';
@@ -23,7 +25,7 @@ const tools = [
   ...[notebookEdit, taskOutput, taskStop, skill, agent, sendMessage],
   ...[webFetch, taskCreate, taskUpdate, taskGet, taskListTool],
   ...[askUserQuestion, exitPlanMode],
-  ...[cronCreate, cronList, cronDelete, scheduleWakeup],
+  ...[cronCreate, cronList, cronDelete, scheduleWakeup, monitor, enterPlanMode],
 ] as unknown as readonly AnyTool[];
 
 /** Names that older prompts and plugins use. */

@@ -24,6 +24,8 @@ export interface SessionSchedules {
 export interface ToolContext {
   toolUseId: string;
   session: string;
+  /** The session is a subagent's. */
+  isSubagent: boolean;
   /** The session's working directory. */
   cwd: string;
   home: string;
@@ -36,6 +38,7 @@ export interface ToolContext {
   hidden: (path: string) => boolean;
   /** What a person answered, where the tool asked. */
   answers?: readonly string[];
+  permissionMode: PermissionMode;
   /** In plan mode: the mode that follows when the plan is approved. */
   afterPlan?: PermissionMode;
   /** What the session is to be told later. */
@@ -49,6 +52,8 @@ export interface ToolContext {
   agents: Agents;
   /** Asks the model of the session something beside its conversation: nothing but these texts, and no tools. */
   askModel: (system: string, texts: string[]) => Promise<{ text: string; usage: TokenUsage }>;
+  /** Sends a message to another workspace of the namespace, and waits so many seconds for the reply. */
+  sendToWorkspace: (name: string, text: string, waitSeconds: number) => Promise<ToolOutcome>;
   /** Asks hooks about a task that is new or done: why it must not be so. */
   refusalOfTask: (event: 'TaskCreated' | 'TaskCompleted', task: ListedTask) => Promise<string | undefined>;
   /** What the session means to do. */

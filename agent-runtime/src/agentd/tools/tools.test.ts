@@ -61,6 +61,8 @@ describe('the tools as the model sees them', () => {
       'CronList',
       'CronDelete',
       'ScheduleWakeup',
+      'Monitor',
+      'EnterPlanMode',
     ]);
   });
 

@@ -87,6 +87,7 @@ const maxSlice = 1024 * 1024;
 const sliceQuery = z.object({
   offset: z.coerce.number().int().min(0).default(0),
   limit: z.coerce.number().int().min(1).default(maxSlice),
+  lines: z.stringbool().default(false),
 });
 
 export function routesOf(workspace: Workspace): Route[] {
@@ -130,8 +131,8 @@ function commands({ gate, exec, background }: Workspace): Route[] {
       method: 'GET',
       path: '/background/:id/output',
       handle({ id, query }) {
-        const { offset, limit } = parse(sliceQuery, Object.fromEntries(query), 'the query');
-        return background.output(id, offset, Math.min(limit, maxSlice));
+        const { offset, limit, lines } = parse(sliceQuery, Object.fromEntries(query), 'the query');
+        return background.output(id, offset, Math.min(limit, maxSlice), lines);
       },
     },
     { method: 'DELETE', path: '/background/:id', handle: ({ id }) => background.kill(id) },

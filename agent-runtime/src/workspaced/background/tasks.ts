@@ -99,11 +99,11 @@ export class BackgroundTasks {
     return this.#describe(known?.running ? known : await this.#startOnce(request));
   }
 
-  async output(id: string, offset: number, limit: number): Promise<OutputSlice> {
+  async output(id: string, offset: number, limit: number, lines = false): Promise<OutputSlice> {
     const task = this.#known(id);
     try {
       const growing = task.running !== undefined;
-      return await readSlice(this.#folder.outputFile(id), offset, limit, growing);
+      return await readSlice(this.#folder.outputFile(id), offset, limit, growing, lines);
     } catch (error) {
       if (systemErrorCode(error) !== 'ENOENT') throw error;
       throw new ToolFailure('not_found', `the output of background task ${id} was deleted`, { cause: error });

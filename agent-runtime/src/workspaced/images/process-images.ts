@@ -20,6 +20,8 @@ export interface ImagesContext extends Owners {
   criu: Criu;
   /** Folder of the images of all checkpoints, on the volume. */
   folder: string;
+  /** Whether what is started in this pod never gets the key of its workspace. */
+  withoutKey: boolean;
   log: Log;
 }
 
@@ -36,6 +38,8 @@ export class ProcessImages {
   readonly #context: ImagesContext;
   /** The first process of each tree that was dumped and waits. */
   #frozen: number[] = [];
+  /** The first process of each tree that was restored and may have been started with a key. */
+  readonly #withKey = new Set<number>();
   /** What waits to be taken up again, where it runs on. */
   readonly #letGo: Target[] = [];
 
@@ -192,6 +196,7 @@ export class ProcessImages {
     return {
       ...{ kind, id, pid, files: await digestFolder(into) },
       ...(service && { service }),
+      ...(this.#context.withoutKey && !this.#withKey.has(pid) && { withoutKey: true }),
       ...described,
     };
   }
@@ -207,7 +212,7 @@ export class ProcessImages {
       return 'it is declared otherwise now';
     try {
       if ((await lstat(folder).catch(absent)) === undefined)
-        return 'its image is gone: it was used once, or its processes ran on afterwards';
+        return 'its image is gone: it was used once, its processes ran on afterwards, or the volume was made without it';
       return await damage(folder, image.files, inTime);
     } catch (error) {
       const why = inTime.aborted ? `that took more than ${restoreMs / 1000} s` : (error as Error).message;
@@ -222,6 +227,7 @@ export class ProcessImages {
       await this.#context.criu.restore(folder);
       if (readProcess(pid) === undefined) return 'it ended as soon as it was restored';
       await adopt(this.#context, image, folder);
+      if (image.withoutKey !== true) this.#withKey.add(pid);
       return undefined;
     } catch (error) {
       // What criu had made by then belongs to nobody.

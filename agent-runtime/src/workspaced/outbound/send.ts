@@ -12,7 +12,7 @@ import { systemErrorCode, ToolFailure } from '../tool-failure.ts';
 /** Milliseconds until the other side takes the connection, with the proxy between. */
 const connectMs = 30_000;
 /** Fields that belong to one connection, or are framed anew. */
-const ownFields = /^(connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect)$/i;
+export const ownFields = /^(connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect)$/i;
 
 /**
  * Sends requests out of the workspace: by the proxy that its environment names, as its own programs do. So a server that agentd

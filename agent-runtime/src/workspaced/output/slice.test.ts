@@ -39,6 +39,19 @@ test('a character that is still being written is left for the next slice', async
   expect(await readSlice(path, 0, 100, false)).toEqual({ text: 'a\ufffd', nextOffset: 3, end: true });
 });
 
+test('lines are whole where they can be', async () => {
+  const path = join(folder, 'lines');
+  await writeFile(path, 'one\ntwo three');
+  expect(await readSlice(path, 0, 100, true, true)).toEqual({ text: 'one\n', nextOffset: 4, end: false });
+  expect(await readSlice(path, 4, 100, true, true)).toEqual({ text: '', nextOffset: 4, end: false });
+  expect(await readSlice(path, 4, 4, true, true)).toMatchObject({ text: 'two ' });
+  expect(await readSlice(path, 4, 100, false, true)).toEqual({
+    text: 'two three',
+    nextOffset: 13,
+    end: true,
+  });
+});
+
 test('bytes that are not text never stop the reader', () => {
   expect(wholeCharacters(Buffer.from([0xff, 0xff, 0xff, 0xff]))).toBeGreaterThan(0);
   expect(wholeCharacters(Buffer.from([0x80, 0x80, 0x80, 0x80]))).toBe(4);

@@ -16,6 +16,8 @@ export async function readSlice(
   offset: number,
   limit: number,
   growing: boolean,
+  /** Cut after a line: nothing of one that is still being written, unless it is longer than `limit`. */
+  lines = false,
 ): Promise<OutputSlice> {
   await using file = await open(path, 'r');
   const { size } = await file.stat();
@@ -24,6 +26,8 @@ export async function readSlice(
   const { bytesRead } = await file.read(buffer, 0, buffer.length, offset);
   const last = offset + bytesRead >= size && !growing;
   const bytes = buffer.subarray(0, bytesRead);
-  const whole = last ? bytes : bytes.subarray(0, wholeCharacters(bytes));
+  const line = lines && !last ? bytes.lastIndexOf(0x0a) + 1 : 0;
+  const partial = lines && line === 0 && bytesRead < limit;
+  const whole = last ? bytes : bytes.subarray(0, partial ? 0 : line || wholeCharacters(bytes));
   return { text: whole.toString('utf8'), nextOffset: offset + whole.length, end: last };
 }

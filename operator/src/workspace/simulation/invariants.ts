@@ -1,8 +1,9 @@
 import { type KubeObject, resources } from '../../kube/index.ts';
 import { claimNameOf } from '../claim.ts';
 import { isOwnedBy } from '../pod.ts';
+import { claimOfPod, name } from './names.ts';
 import type { Volumes } from './volumes.ts';
-import { claimOfPod, name, type World } from './world.ts';
+import type { World } from './world.ts';
 
 /** What does not hold at this moment and must. */
 export function violationsIn(world: World, volumes: Volumes): string[] {

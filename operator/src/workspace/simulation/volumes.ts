@@ -2,11 +2,13 @@ import { type PersistentVolumeClaim, resources, type VolumeSnapshot } from '../.
 import { emptyVolume, type Volume } from './agent.ts';
 import type { SimulatedApiServer } from './api-server.ts';
 
-/** What claims hold, and what snapshots held when they were cut. */
+/** What claims hold, and what snapshots and archives held when they were made. */
 export class Volumes {
   readonly #server: SimulatedApiServer;
   readonly #byClaim = new Map<string, Volume>();
   readonly #cuts = new Map<string, Volume>();
+  /** By the UID of the claim that they lie on; `bucket` for those that lie elsewhere. */
+  readonly #archives = new Map<string, Map<string, Volume>>();
 
   constructor(server: SimulatedApiServer) {
     this.#server = server;
@@ -35,6 +37,32 @@ export class Volumes {
       ?.persistentVolumeClaimName;
     const claim = this.#server.read(resources.persistentVolumeClaims, { namespace, name: name ?? '' });
     this.#cuts.set(metadata.uid ?? '', claim === undefined ? emptyVolume() : copyOf(this.of(claim)));
+  }
+
+  /** Puts what a claim holds into an archive on itself, or in the bucket; answers its id. */
+  archive(claim: PersistentVolumeClaim, where: 'bucket' | 'volume'): string {
+    const place = this.#archivesAt(where === 'bucket' ? where : (claim.metadata.uid ?? ''));
+    const id = (place.size + 1).toString(16).padStart(64, '0');
+    place.set(id, copyOf(this.of(claim)));
+    return id;
+  }
+
+  /** Fills a claim that was not used yet; archives on the one from before come along. Answers whether it could. */
+  fill({ metadata }: PersistentVolumeClaim, id: string, from: PersistentVolumeClaim | 'bucket'): boolean {
+    const { uid = '' } = metadata;
+    const place = this.#archivesAt(from === 'bucket' ? from : (from.metadata.uid ?? ''));
+    if (from !== 'bucket') this.#archives.set(uid, new Map(place));
+    const archived = place.get(id);
+    // What lies in a bucket may have been put there by a world that is not this one.
+    if (archived === undefined) return from === 'bucket';
+    if (!this.#byClaim.has(uid)) this.#byClaim.set(uid, copyOf(archived));
+    return true;
+  }
+
+  #archivesAt(place: string): Map<string, Volume> {
+    const known = this.#archives.get(place) ?? new Map<string, Volume>();
+    this.#archives.set(place, known);
+    return known;
   }
 
   /** Undefined where the snapshot is not cut. */

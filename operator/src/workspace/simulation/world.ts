@@ -23,18 +23,14 @@ import { secretName } from '../pod.ts';
 import type { Reconciler } from '../reconciler.ts';
 import { emptyVolume, SimulatedAgent, type Volume } from './agent.ts';
 import { CrashError, LaggingCache, SimulatedApiServer } from './api-server.ts';
+import { Archives } from './archives.ts';
 import { violationsIn, wrongDeletion } from './invariants.ts';
+import { claimOfPod, name } from './names.ts';
 import { type Heard, startOperator } from './operator.ts';
+import { snapshotter } from './snapshotter.ts';
 import { Volumes } from './volumes.ts';
 
-export const name = { namespace: 'team', name: 'hello' };
 const key = 'team/hello';
-
-export function claimOfPod(pod: Pod | undefined): string {
-  return (
-    pod?.spec?.volumes?.find((each) => each.persistentVolumeClaim)?.persistentVolumeClaim?.claimName ?? ''
-  );
-}
 
 /** A cluster with one workspace, one operator, and a clock that stands still unless somebody moves it. */
 export class World {
@@ -50,12 +46,15 @@ export class World {
     volumeSnapshots: new LaggingCache(this.server, resources.volumeSnapshots),
   };
   readonly #volumes = new Volumes(this.server);
+  readonly #archives = new Archives(this.server, this.#volumes);
   /** How often each message was begun, on whatever volume. */
   readonly #begun = new Map<string, number>();
   /** The next pod on a volume that was made from a snapshot does not come up. */
   badRestore = false;
   /** Processes on the volume; more than one only where an old one is at rest. */
   agents: SimulatedAgent[] = [];
+  /** Whether archive pods do their work. */
+  archives = false;
   /** What the archive pod answers when it is asked. */
   archiveProgress: ArchiveProgress | undefined;
   /** What must never happen and did. */
@@ -224,6 +223,8 @@ export class World {
     for (const each of lingering)
       if (!each.atRest) this.violations.push('an agent starts beside one that still writes to the volume');
     this.server.changeStatus(resources.persistentVolumeClaims, claim.metadata, { phase: 'Bound' });
+    const filled = this.#archives.fill(pod, claim);
+    if (filled === 'waits') return;
     const started = new SimulatedAgent(
       pod.metadata.uid ?? '',
       this.workspace?.metadata.uid ?? '',
@@ -232,8 +233,8 @@ export class World {
       (key) => this.#began(key),
     );
     const target = this.#configured()?.rewind;
-    const bad = this.badRestore && claim.spec?.dataSource !== undefined;
-    if (bad || (target !== undefined && !started.rewind(target))) {
+    const bad = this.badRestore && (claim.spec?.dataSource !== undefined || filled !== 'nothing');
+    if (bad || filled === 'failed' || (target !== undefined && !started.rewind(target))) {
       this.badRestore = false;
       const waiting = { reason: 'CrashLoopBackOff' };
       this.server.changeStatus(resources.pods, name, {
@@ -249,23 +250,14 @@ export class World {
     });
   }
 
+  /** The archive pod runs to its end. */
+  archiver(): void {
+    this.#archives.run();
+  }
+
   /** The snapshot controller cuts what is asked for, and later makes it ready. */
   snapshotter(outcome: 'cut' | 'ready' | 'fails'): void {
-    for (const snapshot of this.volumeSnapshots) {
-      const { metadata, status } = snapshot;
-      if (outcome === 'fails' && status?.creationTime === undefined)
-        this.server.changeStatus(resources.volumeSnapshots, metadata, { error: { message: 'no space' } });
-      if (outcome === 'cut' && status?.creationTime === undefined) {
-        this.#volumes.cut(snapshot);
-        const creationTime = new Date(this.now).toISOString();
-        this.server.changeStatus(resources.volumeSnapshots, metadata, { creationTime, readyToUse: false });
-      }
-      if (outcome === 'ready' && status?.creationTime !== undefined)
-        this.server.changeStatus(resources.volumeSnapshots, metadata, {
-          readyToUse: true,
-          restoreSize: '2Gi',
-        });
-    }
+    snapshotter(this.server, this.#volumes, outcome, this.now);
   }
 
   /** A person, not the operator. */
@@ -337,6 +329,7 @@ export class World {
   async settle(rounds = 400, step = 250): Promise<void> {
     for (let round = 0; round < rounds; round += 1) {
       this.kubelet();
+      if (this.archives) this.archiver();
       this.agent?.work();
       this.agent?.progress('Completed');
       this.snapshotter('ready');

@@ -1,6 +1,6 @@
 /** Opens so many streams of events at a URL, and keeps them until it is ended. Says `{"open": NUMBER}` when each has begun. */
 import { Agent, get } from 'node:http';
-import { eachOf } from '../../each-of.ts';
+import { eachOf } from '../../../support/each-of.ts';
 
 const [url = '', count = '1', token = ''] = process.argv.slice(2);
 const agent = new Agent({ maxSockets: Number.POSITIVE_INFINITY });
