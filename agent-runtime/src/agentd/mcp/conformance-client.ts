@@ -50,7 +50,9 @@ const log = pino({ level: 'silent' });
 const signIns = await McpSignIns.open(join(base, 'sign-ins.json'));
 const connection = new McpConnection(server, { tools, project: home, allowed: () => true, signIns, log });
 await connection.open(true);
-if (connection.state.kind === 'failed' && connection.state.why.includes('--sign-in')) await signIn();
+if (connection.state.kind === 'failed' && connection.state.why.includes('--sign-in'))
+  // Its end must be that of the daemon, too.
+  await signIn().catch((error: unknown) => console.error(String(error)));
 if (connection.state.kind === 'failed') {
   console.error(connection.state.why);
   process.exitCode = 1;

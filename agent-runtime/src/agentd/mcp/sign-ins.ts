@@ -89,6 +89,8 @@ export class McpSignIns {
       tokens: () => this.#find(server)?.tokens as never,
       saveTokens: (tokens: Stored) => change({ tokens: tokens as never }),
       discoveryState: () => this.#find(server)?.discovery as never,
+      // What was registered counts no longer: a person has to begin again.
+      saveClientInformation: () => Promise.reject(new SignInWanted(server.name)),
       redirectToAuthorization: () => Promise.reject(new SignInWanted(server.name)),
       saveCodeVerifier: () => undefined,
       codeVerifier: () => Promise.reject(new SignInWanted(server.name)),
