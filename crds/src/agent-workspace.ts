@@ -139,6 +139,35 @@ export const mcpServer = z.object({
       'x-kubernetes-list-type': 'map',
       'x-kubernetes-list-map-keys': ['name'],
     }),
+  headersFrom: z
+    .array(
+      z.object({
+        name: z
+          .string()
+          .min(1)
+          .max(128)
+          .regex(/^[A-Za-z0-9-]+$/)
+          .meta({
+            description: 'The header.',
+            patternMessage: 'must be the name of a header: letters, digits and "-"',
+          }),
+        secretKeyRef: z
+          .object({
+            name: objectName.meta({ description: 'A Secret of the namespace of the workspace.' }),
+            key: z.string().min(1).max(253).meta({ description: 'Which of its values.' }),
+          })
+          .meta({ description: 'Where its value is.' }),
+      }),
+    )
+    .min(1)
+    .max(8)
+    .optional()
+    .meta({
+      description:
+        'Headers whose values are in Secrets. The gateway adds them and asks the server in place of the workspace, which never sees them. It needs the right to get the Secret, whose annotation dormouse.dev/sent-to must name the origin of the server: see docs/concepts/mcp.md.',
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['name'],
+    }),
   headersHelper: z.string().min(1).max(4096).optional().meta({
     description:
       'A command line of the workspace that prints more headers as a JSON object, for each connection afresh.',
@@ -323,6 +352,11 @@ export const agentWorkspaceSpec = z.object({
         {
           rule: 'self.all(each, has(each.url) || !has(each.headers) && !has(each.headersHelper) && !has(each.transport))',
           message: 'headers, headersHelper and transport are for servers with a url',
+        },
+        {
+          rule: "self.all(each, !has(each.headersFrom) || has(each.url) && each.url.startsWith('http') && !each.url.contains('${') && !has(each.headersHelper) && (!has(each.transport) || each.transport == 'HTTP'))",
+          message:
+            'headersFrom is for servers with a url without variables, over HTTP, and without headersHelper: the gateway asks them',
         },
         {
           rule: 'self.all(each, has(each.command) || !has(each.env))',

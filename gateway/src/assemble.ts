@@ -101,7 +101,7 @@ export function assemble(options: AssembleOptions) {
     },
     timeouts: { headers: headTimeout, request: config['hold-timeout'] + config['total-timeout'] },
   });
-  const { egress, events } = assembleEgress({
+  const { egress, events, wayOut } = assembleEgress({
     ...{ config, kube, masterKey, clock, log, metrics, audit, identity, network },
     workspace: (name) => workspaces.get(name),
     classOf: (workspace) => classes.find(workspace).found,
@@ -120,7 +120,7 @@ export function assemble(options: AssembleOptions) {
   });
   const authenticator = new WorkspaceAuthenticator({ kube, clock, cached: workspaces });
   const model = assembleModelProxy({
-    ...{ config, kube, clock, log, metrics, tracing, workspaces, classes, authenticator },
+    ...{ config, kube, clock, log, metrics, tracing, workspaces, classes, authenticator, wayOut },
   });
   const archive = assembleArchive({
     ...{ kube, authenticator, workspaces, classes, clock, log, namespace: config.namespace },

@@ -112,6 +112,28 @@ describe('MCP servers of a workspace', () => {
       { name: 'away', url: `http://kubernetes.default.svc.cluster.local:8000/mcp` },
     ]);
     expect(await workspaces.ask('network', echo('site', 'hello'))).toBe('hello from /home/agent');
+    // With a header that only the gateway may read, from a Secret that says where it may go.
+    await putKey('nearly', `http://other.${namespace}.svc.cluster.local:8000`);
+    await putKey('ours', `http://${host}:8000`);
+    const headersFrom = (secret: string) => [{ name: 'x-from', secretKeyRef: { name: secret, key: 'from' } }];
+    await cluster.patch(workspaces.reference('network'), {
+      spec: {
+        mcpServers: [
+          { name: 'site', url, headersFrom: headersFrom('ours') },
+          { name: 'away', url, headersFrom: headersFrom('nearly') },
+        ],
+      },
+    });
+    await expect
+      .poll(() => workspaces.ask('network', echo('site', 'hello')), { timeout: 60_000, interval: 500 })
+      .toBe('hello from the gateway');
+    const seen = await workspaces.inWorkspace(
+      'network',
+      'env; cat /proc/*/environ 2>/dev/null | tr "\\0" "\\n"',
+    );
+    expect(seen.stdout).not.toContain('the gateway');
+    const said = (await workspaces.transcript('network')).map((line) => JSON.stringify(line)).join('\n');
+    expect(said).toContain(`Secret ${namespace}/nearly is not for http://${host}:8000`);
     const told = (await workspaces.transcript('network')).map((line) => JSON.stringify(line)).join('\n');
     expect(told).toMatch(/away: [^\n]*(403|denied|refused|not allow)/);
   });
@@ -156,6 +178,28 @@ describe('a workspace as an MCP server', () => {
     expect(nobody.status).toBe(401);
   });
 });
+
+/** A Secret that the gateway may get, for servers of one origin. */
+async function putKey(name: string, origin: string): Promise<void> {
+  const { cluster, workspaces } = here;
+  const { namespace } = workspaces;
+  const rbac = 'rbac.authorization.k8s.io';
+  const secret = reference('v1', 'Secret', name, namespace);
+  await cluster.create({
+    ...secret,
+    metadata: { ...secret.metadata, annotations: { 'dormouse.dev/sent-to': origin } },
+    stringData: { from: 'the gateway' },
+  } as KubernetesObject);
+  await cluster.create({
+    ...reference(`${rbac}/v1`, 'Role', `gateway-gets-${name}`, namespace),
+    rules: [{ apiGroups: [''], resources: ['secrets'], resourceNames: [name], verbs: ['get'] }],
+  } as KubernetesObject);
+  await cluster.create({
+    ...reference(`${rbac}/v1`, 'RoleBinding', `gateway-gets-${name}`, namespace),
+    roleRef: { apiGroup: rbac, kind: 'Role', name: `gateway-gets-${name}` },
+    subjects: [{ kind: 'ServiceAccount', name: 'dormouse-gateway', namespace: 'dormouse-system' }],
+  } as KubernetesObject);
+}
 
 /** A server under no policy, which answers each request with one JSON document. */
 async function serveMcp(): Promise<void> {

@@ -9,17 +9,18 @@ import type { EventSources } from './api/event-stream.ts';
 import { WorkspaceFiles } from './api/workspace-files.ts';
 import { BackgroundTasks } from './background/background-tasks.ts';
 import { Monitors } from './background/monitors.ts';
+import { checkpointedLogs } from './checkpoint/checkpointed-logs.ts';
 import { Checkpointer } from './checkpoint/checkpointer.ts';
 import { CheckpointStore } from './checkpoint/store.ts';
 import type { MountedConfig } from './config/files.ts';
 import { Deltas } from './events/deltas.ts';
 import { EventLog } from './events/event-log.ts';
 import { beginFork } from './fork/begin.ts';
-import type { Mail } from './mail/workspace-mail.ts';
+import { WorkspaceMail } from './mail/workspace-mail.ts';
 import { McpApprovals } from './mcp/approvals.ts';
 import { type McpParts, McpServers } from './mcp/servers.ts';
 import { McpSignIns } from './mcp/sign-ins.ts';
-import type { Model } from './model/model-client.ts';
+import type { Bearer, Model } from './model/model-client.ts';
 import { PatientModel } from './model/patient-model.ts';
 import { Plugins } from './plugins/plugins.ts';
 import { type Recovered, recover } from './recover.ts';
@@ -51,6 +52,8 @@ export interface AgentOptions {
   /** Where `state` is mounted. */
   stateFolder: string;
   socketPath: string;
+  /** Milliseconds that a call waits for the tools to be there. Default: as long as a restart of their container may take. */
+  toolsPatienceMs?: number | undefined;
   /** The home and the other folders that the tools may read, as the tools see them. */
   home: string;
   readable: readonly string[];
@@ -58,8 +61,8 @@ export interface AgentOptions {
   plugins: { folder: string; archives: string };
   /** Makes the model; `baseUrl` answers what the configuration says at the moment. */
   model: (baseUrl: () => string) => Model;
-  /** Messages to other workspaces, by the same gateway. */
-  mail: (baseUrl: () => string) => Mail;
+  /** Who this is to the gateway, which also carries messages to other workspaces and asks some MCP servers. */
+  gatewayToken: Bearer;
   log: Logger;
 }
 
@@ -147,7 +150,7 @@ export class Agent {
     this.eventSources = { log: events, board: this.#board, deltas };
     health.onChange(touch);
     events.subscribe(touch);
-    this.#client = new ToolsClient(options.socketPath);
+    this.#client = new ToolsClient(options.socketPath, options.toolsPatienceMs);
     this.terminals = new Terminals(this.#client);
     this.files = new WorkspaceFiles(this.#client, options.home);
     const backgroundLog = new AppendLog(layout.background, health, recovered.background.scan);
@@ -201,6 +204,7 @@ export class Agent {
       ...mcp,
       home: options.home,
       readable: options.readable,
+      gatewayToken: options.gatewayToken,
       config: () => this.#config,
       log: options.log,
     });
@@ -211,7 +215,7 @@ export class Agent {
       client: this.#client,
       background: this.#background,
       monitors: this.#monitors,
-      mail: options.mail(() => this.#config.model.baseUrl),
+      mail: new WorkspaceMail(() => this.#config.model.baseUrl, options.gatewayToken),
       mcp: this.mcp,
       plugins: this.#plugins,
       dailyUsage: recovered.usage,
@@ -251,7 +255,7 @@ export class Agent {
         config: () => this.#config,
         busy: () => this.#busyReasons(),
         quiet: () => this.subagents.pause(),
-        logs: () => this.#logs(backgroundLog),
+        logs: () => checkpointedLogs(backgroundLog, this.sessions, this.subagents),
         events,
         sessions: () => this.sessions.all().length,
         running: () => ({
@@ -395,20 +399,6 @@ export class Agent {
   #active(): void {
     this.#lastActivityAt = new Date().toISOString();
     this.#board.touch();
-  }
-
-  #logs(background: AppendLog): Map<string, AppendLog> {
-    const logs = new Map([['background.jsonl', background]]);
-    for (const { id, logs: session } of this.sessions.all()) {
-      logs.set(`transcripts/${id}.jsonl`, session.transcript);
-      logs.set(`inbox/${id}.jsonl`, session.inbox);
-    }
-    for (const { record, session } of this.subagents.all()) {
-      const path = `${record.session}/subagents/agent-${record.id}.jsonl`;
-      if (session.logs.transcript.length > 0) logs.set(`transcripts/${path}`, session.logs.transcript);
-      logs.set(`inbox/${path}`, session.logs.inbox);
-    }
-    return logs;
   }
 
   #reconciled({ restored, restarted, ended, lost }: Reconciled): void {

@@ -7,7 +7,6 @@ import { createApiServer } from './api/router.ts';
 import { routesOf } from './api/routes.ts';
 import { ConfigError, readMountedConfig } from './config/files.ts';
 import { ForkError } from './fork/begin.ts';
-import { WorkspaceMail } from './mail/workspace-mail.ts';
 import { GatewayToken } from './model/gateway-token.ts';
 import { MessagesModel } from './model/model-client.ts';
 import { RewindError } from './rewind/begin.ts';
@@ -45,7 +44,7 @@ async function main(): Promise<void> {
     readable: [processes, paths.transcripts, plugins],
     plugins: { folder: plugins, archives: paths.pluginArchives },
     model: (baseUrl) => new MessagesModel(baseUrl, new GatewayToken(tokenFile)),
-    mail: (baseUrl) => new WorkspaceMail(baseUrl, new GatewayToken(tokenFile)),
+    gatewayToken: new GatewayToken(tokenFile),
     log,
   });
   const server = createApiServer({

@@ -17,6 +17,8 @@ export const mcpServer = z.object({
   url: z.string().min(1).max(8192).optional(),
   transport: z.enum(['http', 'sse']).default('http'),
   headers: variables.default({}),
+  /** The gateway asks it in place of the workspace, as it alone has some of the headers. */
+  byGateway: z.literal(true).optional(),
   /** A command line of the workspace that prints more headers, as one JSON object. */
   headersHelper: text.min(1).optional(),
   /** Client credentials; the secret is asked for in the environment where it is absent. */
@@ -43,6 +45,9 @@ export const mcpServerMatch = z.object({
   url: z.string().optional(),
 });
 export type McpServerMatch = z.infer<typeof mcpServerMatch>;
+
+/** Where the gateway asks an MCP server for a workspace, at the port for models: the name of the server follows. The answer is the server's. */
+export const mcpRelayPath = '/v1/mcp/';
 
 /** What the operator tells `agentd` of MCP. */
 export const mcpConfig = z.object({

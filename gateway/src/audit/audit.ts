@@ -1,6 +1,7 @@
 import type { Right } from '../auth/index.ts';
 import type { EgressRecord } from '../egress/index.ts';
 import type { MailRecord } from '../mail/mail.ts';
+import type { McpRelayRecord } from '../mcp-relay/mcp-relay.ts';
 import type { CredentialUse } from '../model-proxy/telemetry/credential-use.ts';
 
 /** Who did what to which workspace, and what came of it. No token, no path parameter, no body. */
@@ -24,6 +25,6 @@ export interface AuditRecord {
 /** Writes audit records as log lines that a collector can select by `audit: true`. */
 export function auditTo(log: {
   info(fields: object, message: string): void;
-}): (record: AuditRecord | CredentialUse | EgressRecord | MailRecord) => void {
+}): (record: AuditRecord | CredentialUse | EgressRecord | MailRecord | McpRelayRecord) => void {
   return (record) => log.info({ audit: true, ...record }, record.action);
 }

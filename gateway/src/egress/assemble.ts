@@ -38,7 +38,12 @@ const headTimeout = 10_000;
 const connectTimeout = 10_000;
 
 /** All parts of the way out, joined. */
-export function assembleEgress(around: EgressAssembly): { egress: EgressProxy; events: EventRecorder } {
+export function assembleEgress(around: EgressAssembly): {
+  egress: EgressProxy;
+  events: EventRecorder;
+  /** For what the gateway itself does for a workspace outside. */
+  wayOut: { gate: Gate; dialer: Dialer };
+} {
   const { config, kube, masterKey, clock, log, metrics, audit, classOf, network } = around;
   const events = new EventRecorder({
     ...{ kube, clock, log },
@@ -75,5 +80,5 @@ export function assembleEgress(around: EgressAssembly): { egress: EgressProxy; e
     // Each connection under way has one; some are between two requests.
     sockets: 2 * config['egress-connections'],
   });
-  return { egress, events };
+  return { egress, events, wayOut: { gate, dialer } };
 }

@@ -48,16 +48,16 @@ interface Asked {
   message?: string;
 }
 
-export function isMail(url: string | undefined): boolean {
-  return url?.startsWith(mailPath) === true;
-}
-
 /** Carries messages from workspace to workspace of one namespace, where the classes of both let it. */
 export class Mail {
   readonly #options: MailOptions;
 
   constructor(options: MailOptions) {
     this.#options = options;
+  }
+
+  handles(url: string | undefined): boolean {
+    return url?.startsWith(mailPath) === true;
   }
 
   /** Answers a request, whatever comes of it. */

@@ -7,9 +7,13 @@ import { auditTo } from '../audit/audit.ts';
 import type { WorkspaceAuthenticator } from '../auth/index.ts';
 import type { Classes } from '../classes.ts';
 import type { Config } from '../config.ts';
+import type { Dialer } from '../egress/dialer.ts';
+import type { Gate } from '../egress/gate.ts';
 import { ConnectionLimits } from '../limits/index.ts';
 import { Mail } from '../mail/mail.ts';
 import { MessageStore } from '../mail/message-store.ts';
+import { McpRelay } from '../mcp-relay/mcp-relay.ts';
+import { SecretHeaders } from '../mcp-relay/secret-headers.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import { BodyMemory } from './body.ts';
@@ -30,6 +34,8 @@ export interface AssembleModelOptions {
   workspaces: Workspaces;
   classes: Classes;
   authenticator: WorkspaceAuthenticator;
+  /** Where workspaces may go, and how. */
+  wayOut: { gate: Gate; dialer: Dialer };
 }
 
 /** Milliseconds for the head of a request, for the whole of it, and until a provider takes a connection. */
@@ -49,6 +55,7 @@ export function assembleModelProxy({
   workspaces,
   classes,
   authenticator,
+  wayOut,
 }: AssembleModelOptions) {
   const { namespace } = config;
   const around = { client: kube, log, observer: metrics, clock };
@@ -85,17 +92,12 @@ export function assembleModelProxy({
   };
   const choice = new ProviderChoice({ keys, clock, asked: (...how) => own.asked(...how) });
   const audit = auditTo(log);
+  const shared = { authenticator, workspaces, memory, clock, log, audit };
   const gateway = new ModelGateway({
-    mail: new Mail({
-      store: new MessageStore(kube),
-      authenticator,
-      workspaces,
-      classes,
-      memory,
-      clock,
-      log,
-      audit,
-    }),
+    besides: [
+      new Mail({ store: new MessageStore(kube), ...shared, classes }),
+      new McpRelay({ ...wayOut, ...shared, secrets: new SecretHeaders(kube, clock) }),
+    ],
     door: new ModelDoor({
       authenticator,
       workspaces,

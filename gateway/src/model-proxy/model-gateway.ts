@@ -5,7 +5,6 @@ import type { Logger } from '@dormouse/operator/telemetry';
 import { abortWhenLeft, ClientLeft, clientLeftStatus } from '../http/client-left.ts';
 import { Listener } from '../http/listener.ts';
 import { Refusal, refusalOf } from '../http/refusal.ts';
-import { isMail, type Mail } from '../mail/mail.ts';
 import type { Span, Tracing } from '../telemetry/tracing.ts';
 import type { ModelAdmission, ModelDoor } from './model-door.ts';
 import { answerModelError } from './model-error.ts';
@@ -16,7 +15,7 @@ export interface ModelGatewayOptions {
   door: Pick<ModelDoor, 'admit'>;
   proxy: Pick<ModelProxy, 'serve'>;
   /** What else workspaces come here for. */
-  mail: Pick<Mail, 'serve'>;
+  besides: readonly Besides[];
   /** Resolves when nothing is to be written any more. */
   written: () => Promise<void>;
   tracing: Pick<Tracing, 'serve'>;
@@ -29,6 +28,12 @@ export interface ModelGatewayOptions {
   timeouts: { headers: number; request: number };
 }
 
+/** Something that is served on this port and is no call of the model. It answers each request that it handles. */
+export interface Besides {
+  handles(url: string | undefined): boolean;
+  serve(request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void>;
+}
+
 /** Milliseconds in which what was given up gets its answer, and what was counted is written. */
 const lastWords = 2_000;
 
@@ -39,7 +44,7 @@ interface Visit {
   report: CallReport;
 }
 
-/** The HTTP server for workspaces that ask the model, or send one another messages. */
+/** The HTTP server for workspaces: for calls of the model, and what else they ask the gateway for. */
 export class ModelGateway {
   readonly #options: ModelGatewayOptions;
   readonly #listener: Listener<Visit>;
@@ -49,8 +54,7 @@ export class ModelGateway {
     const { clock, timeouts } = options;
     this.#listener = new Listener({
       ...{ clock, timeouts },
-      request: (request, response) =>
-        void (isMail(request.url) ? this.#carry(request, response) : this.#visit(request, response)),
+      request: (request, response) => void this.#route(request, response),
     });
   }
 
@@ -78,13 +82,17 @@ export class ModelGateway {
     enough.abort();
   }
 
-  /** A message to another workspace. */
-  async #carry(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const other = this.#options.besides.find((each) => each.handles(request.url));
+    return other === undefined ? this.#visit(request, response) : this.#leaveTo(other, request, response);
+  }
+
+  async #leaveTo(other: Besides, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const controller = new AbortController();
     const leave = this.#listener.enter({ controller, seen: {}, report: { asked: 0 } });
     abortWhenLeft(response, controller);
     try {
-      await this.#options.mail.serve(request, response, controller.signal);
+      await other.serve(request, response, controller.signal);
     } finally {
       leave();
     }

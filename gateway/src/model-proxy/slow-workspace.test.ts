@@ -15,7 +15,7 @@ beforeEach(async () => {
     proxy: {
       serve: async (_admission, { request, signal }) => void (await memory.read(request, 10_000, signal)),
     },
-    mail: { serve: () => Promise.resolve() },
+    besides: [],
     written: () => Promise.resolve(),
     tracing: { serve: () => noSpan },
     clock: systemClock,

@@ -11,7 +11,7 @@ export function mcpOf(
   if (mcpServers === undefined && allowed === undefined) return {};
   const values = (list: readonly { name: string; value: string }[] = []) =>
     Object.fromEntries(list.map(({ name, value }) => [name, value]));
-  const servers = (mcpServers ?? []).map(({ command, url, timeout, ...server }) => ({
+  const servers = (mcpServers ?? []).map(({ command, url, timeout, headersFrom, ...server }) => ({
     name: server.name,
     ...(command === undefined ? {} : { command: command[0] ?? '' }),
     args: command?.slice(1) ?? [],
@@ -19,6 +19,7 @@ export function mcpOf(
     ...(url === undefined ? {} : { url }),
     transport: server.transport === 'SSE' ? ('sse' as const) : ('http' as const),
     headers: values(server.headers),
+    ...(headersFrom === undefined ? {} : { byGateway: true as const }),
     ...(server.headersHelper === undefined ? {} : { headersHelper: server.headersHelper }),
     ...(timeout === undefined ? {} : { timeoutMs: milliseconds(timeout) }),
     alwaysLoad: server.alwaysLoad ?? false,

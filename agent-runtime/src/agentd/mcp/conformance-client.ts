@@ -14,6 +14,7 @@ import { mcpServer } from '../../protocol/mcp.ts';
 import { ToolsClient } from '../tools/tools-client.ts';
 import { McpConnection } from './connection.ts';
 import { McpSignIns } from './sign-ins.ts';
+import { workspaceFetch } from './workspace-fetch.ts';
 
 const url = process.argv.at(-1) ?? '';
 const context = z
@@ -28,6 +29,7 @@ const daemon = spawn(process.execPath, [join(import.meta.dirname, '../../workspa
   stdio: ['ignore', 'pipe', 'inherit'],
   env: {
     PATH: process.env.PATH,
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
     DORMOUSE_TOOLS_SOCKET: socketPath,
     DORMOUSE_HOME: home,
     DORMOUSE_PROCESSES: join(base, 'processes'),
@@ -48,7 +50,15 @@ const server = mcpServer.parse({
 const tools = new ToolsClient(socketPath);
 const log = pino({ level: 'silent' });
 const signIns = await McpSignIns.open(join(base, 'sign-ins.json'));
-const connection = new McpConnection(server, { tools, project: home, allowed: () => true, signIns, log });
+const gatewayFetch = () => workspaceFetch(tools);
+const connection = new McpConnection(server, {
+  tools,
+  project: home,
+  allowed: () => true,
+  gatewayFetch,
+  signIns,
+  log,
+});
 await connection.open(true);
 if (connection.state.kind === 'failed' && connection.state.why.includes('--sign-in'))
   // Its end must be that of the daemon, too.

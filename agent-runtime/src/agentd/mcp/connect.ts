@@ -20,6 +20,8 @@ export interface ConnectOptions {
   allowed: (server: McpServer) => boolean;
   /** Of whoever signed in, or is about to. */
   signedIn?: OAuthClientProvider | undefined;
+  /** What asks a server of the spec through the gateway. */
+  gatewayFetch: (server: string) => ReturnType<typeof workspaceFetch>;
   /** Lists of the server changed. */
   changed: (error: Error | null) => void;
 }
@@ -62,7 +64,7 @@ export async function connectServer(declared: McpServer, options: ConnectOptions
     const headers = { ...server.headers, ...(await headersOf(server, project, tools, signal)) };
     const secret = server.oauth?.clientSecret ?? variables.MCP_CLIENT_SECRET;
     const shared = {
-      fetch: workspaceFetch(tools),
+      fetch: server.byGateway ? options.gatewayFetch(server.name) : workspaceFetch(tools),
       requestInit: { headers },
       ...(options.signedIn !== undefined && { authProvider: options.signedIn }),
       ...(options.signedIn === undefined &&

@@ -40,6 +40,7 @@ export class McpConnection {
   readonly #project: string;
   readonly #allowed: (server: McpServer) => boolean;
   readonly #signIns: McpSignIns;
+  readonly #gatewayFetch: ConnectOptions['gatewayFetch'];
   readonly #log: Logger;
   readonly #now: () => number;
   #state: ConnectionState = { kind: 'idle' };
@@ -58,6 +59,7 @@ export class McpConnection {
       project: string;
       allowed: (server: McpServer) => boolean;
       signIns: McpSignIns;
+      gatewayFetch: ConnectOptions['gatewayFetch'];
       log: Logger;
       now?: () => number;
     },
@@ -67,6 +69,7 @@ export class McpConnection {
     this.#project = parts.project;
     this.#allowed = parts.allowed;
     this.#signIns = parts.signIns;
+    this.#gatewayFetch = parts.gatewayFetch;
     this.#log = parts.log.child({ mcpServer: server.name });
     this.#now = parts.now ?? (() => performance.now());
   }
@@ -116,6 +119,7 @@ export class McpConnection {
    * with what keeps it from that.
    */
   async beginSignIn(redirectUrl: string): Promise<{ authorizationUrl: string; state: string } | undefined> {
+    if (this.server.byGateway) throw new Error('its credentials are in a Secret, as spec.mcpServers says');
     const { provider, pending } = this.#signIns.begin(this.server, redirectUrl);
     try {
       const { client } = await connectServer(this.server, { ...this.#options(), signedIn: provider });
@@ -227,6 +231,7 @@ export class McpConnection {
       project: this.#project,
       allowed: this.#allowed,
       signedIn: this.#signIns.provider(this.server),
+      gatewayFetch: this.#gatewayFetch,
       signal: this.#closed.signal,
       changed: (error) => {
         if (error !== null) this.#log.warn({ err: error }, 'a list of an MCP server cannot be followed');

@@ -4,6 +4,7 @@ import type { McpServer, McpServerState } from '../../protocol/mcp.ts';
 import { splitArguments } from '../context/skills/arguments.ts';
 import { SkillFailure } from '../context/skills/render.ts';
 import { sourceOf } from '../context/source.ts';
+import type { Bearer } from '../model/model-client.ts';
 import { decide, type PermissionScope } from '../permissions/decide.ts';
 import type { Plugins } from '../plugins/plugins.ts';
 import type { AnyTool } from '../tools/registry.ts';
@@ -21,6 +22,7 @@ import { textOfBlocks } from './result-text.ts';
 import type { McpSignIns } from './sign-ins.ts';
 import { type Division, divide, toolSearch } from './tool-search.ts';
 import { isAlwaysLoaded, resourceTools, serverTool } from './tools.ts';
+import { gatewayFetch } from './workspace-fetch.ts';
 
 /** Milliseconds that a turn waits for servers at its beginning. They go on connecting, and the next request has them. */
 const patienceMs = 10_000;
@@ -34,6 +36,8 @@ export interface McpParts {
   home: string;
   readable: readonly string[];
   config: () => RuntimeConfig;
+  /** What the gateway knows this workspace by. */
+  gatewayToken: Bearer;
   log: Logger;
 }
 
@@ -271,7 +275,10 @@ export class McpServers {
     const allowed = (server: McpServer) => isAllowedServer(server, config().mcp?.allowed);
     for (const [name, { server }] of wanted) {
       if (this.#connections.has(name)) continue;
-      this.#connections.set(name, new McpConnection(server, { ...this.#parts, project: home, allowed }));
+      const { config, gatewayToken } = this.#parts;
+      const gatewayFor = (server: string) => gatewayFetch(server, () => config().model.baseUrl, gatewayToken);
+      const parts = { ...this.#parts, project: home, allowed, gatewayFetch: gatewayFor };
+      this.#connections.set(name, new McpConnection(server, parts));
     }
   }
 

@@ -1,5 +1,8 @@
 import { Readable } from 'node:stream';
+import { reasonHeader } from '../../protocol/gateway.ts';
+import { mcpRelayPath } from '../../protocol/mcp.ts';
 import { outboundAnswer } from '../../protocol/pipes.ts';
+import type { Bearer } from '../model/model-client.ts';
 import { type ToolsClient, ToolsUnavailable } from '../tools/tools-client.ts';
 
 type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
@@ -31,6 +34,20 @@ export function workspaceFetch(client: ToolsClient): Fetch {
     // The SDK compares it to where it asked.
     Object.defineProperty(response, 'url', { value: String(url) });
     return response;
+  };
+}
+
+/** The same, carried out by the gateway for the MCP server of that name: with headers that only the gateway knows. */
+export function gatewayFetch(server: string, baseUrl: () => string, bearer: Bearer): Fetch {
+  return async (_url, init = {}) => {
+    const headers = new Headers(init.headers ?? {});
+    headers.set('authorization', `Bearer ${await bearer.read()}`);
+    const url = new URL(`${mcpRelayPath}${encodeURIComponent(server)}`, baseUrl());
+    const answer = await fetch(url, { ...init, headers, redirect: 'manual' });
+    if (answer.headers.get(reasonHeader) === null) return answer;
+    // The gateway's own words, and not the server's: nobody is to sign in, or come back later, because of them.
+    const { error } = (await answer.json()) as { error?: { message?: string } };
+    throw new Error(error?.message ?? `the gateway answered ${answer.status}`);
   };
 }
 
