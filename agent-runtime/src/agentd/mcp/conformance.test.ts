@@ -7,7 +7,8 @@ import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 
-const program = createRequire(import.meta.url).resolve('@modelcontextprotocol/conformance/dist/index.js');
+const require = createRequire(import.meta.url);
+const program = require.resolve('@modelcontextprotocol/conformance/dist/index.js');
 const folder = import.meta.dirname;
 const run = promisify(execFile);
 const env = { ...process.env, NO_COLOR: '1' };
