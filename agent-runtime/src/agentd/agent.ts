@@ -9,6 +9,7 @@ import type { EventSources } from './api/event-stream.ts';
 import { WorkspaceFiles } from './api/workspace-files.ts';
 import { BackgroundTasks } from './background/background-tasks.ts';
 import { Monitors } from './background/monitors.ts';
+import { checkpointedLogs } from './checkpoint/checkpointed-logs.ts';
 import { Checkpointer } from './checkpoint/checkpointer.ts';
 import { CheckpointStore } from './checkpoint/store.ts';
 import type { MountedConfig } from './config/files.ts';
@@ -17,7 +18,8 @@ import { EventLog } from './events/event-log.ts';
 import { beginFork } from './fork/begin.ts';
 import { WorkspaceMail } from './mail/workspace-mail.ts';
 import { McpApprovals } from './mcp/approvals.ts';
-import { McpServers } from './mcp/servers.ts';
+import { type McpParts, McpServers } from './mcp/servers.ts';
+import { McpSignIns } from './mcp/sign-ins.ts';
 import type { Bearer, Model } from './model/model-client.ts';
 import { PatientModel } from './model/patient-model.ts';
 import { Plugins } from './plugins/plugins.ts';
@@ -50,6 +52,8 @@ export interface AgentOptions {
   /** Where `state` is mounted. */
   stateFolder: string;
   socketPath: string;
+  /** Milliseconds that a call waits for the tools to be there. Default: as long as a restart of their container may take. */
+  toolsPatienceMs?: number | undefined;
   /** The home and the other folders that the tools may read, as the tools see them. */
   home: string;
   readable: readonly string[];
@@ -81,7 +85,7 @@ export class Agent {
   readonly #client: ToolsClient;
   readonly #background: BackgroundTasks;
   readonly #monitors: Monitors;
-  readonly #mcp: McpServers;
+  readonly mcp: McpServers;
   readonly #plugins: Plugins;
   readonly #watch: ToolsWatch;
   readonly #stopped = new AbortController();
@@ -113,18 +117,11 @@ export class Agent {
     const cursor = Math.max(recovered.verified.cursor, rewind?.record.cursor ?? 0);
     const events = await EventLog.open(layout.events, health, cursor);
     const { birthtime } = await stat(layout.inbox);
-    const approvals = await McpApprovals.open(layout.mcpApprovals);
-    return new Agent(
-      options,
-      layout,
-      health,
-      checkpoints,
-      recovered,
-      events,
-      birthtime,
-      approvals,
-      rewind?.record,
-    );
+    const mcp = {
+      approvals: await McpApprovals.open(layout.mcpApprovals),
+      signIns: await McpSignIns.open(layout.mcpSignIns),
+    };
+    return new Agent(options, layout, health, checkpoints, recovered, events, birthtime, mcp, rewind?.record);
   }
 
   private constructor(
@@ -135,7 +132,7 @@ export class Agent {
     recovered: Recovered,
     events: EventLog,
     created: Date,
-    approvals: McpApprovals,
+    mcp: Pick<McpParts, 'approvals' | 'signIns'>,
     rewound: RewindTarget | undefined,
   ) {
     this.#rewound = rewound && { id: rewound.id, sequence: rewound.sequence };
@@ -153,7 +150,7 @@ export class Agent {
     this.eventSources = { log: events, board: this.#board, deltas };
     health.onChange(touch);
     events.subscribe(touch);
-    this.#client = new ToolsClient(options.socketPath);
+    this.#client = new ToolsClient(options.socketPath, options.toolsPatienceMs);
     this.terminals = new Terminals(this.#client);
     this.files = new WorkspaceFiles(this.#client, options.home);
     const backgroundLog = new AppendLog(layout.background, health, recovered.background.scan);
@@ -201,10 +198,10 @@ export class Agent {
       config: () => this.#config,
       changed: touch,
     });
-    this.#mcp = new McpServers({
+    this.mcp = new McpServers({
       tools: this.#client,
       plugins: this.#plugins,
-      approvals,
+      ...mcp,
       home: options.home,
       readable: options.readable,
       gatewayToken: options.gatewayToken,
@@ -219,7 +216,7 @@ export class Agent {
       background: this.#background,
       monitors: this.#monitors,
       mail: new WorkspaceMail(() => this.#config.model.baseUrl, options.gatewayToken),
-      mcp: this.#mcp,
+      mcp: this.mcp,
       plugins: this.#plugins,
       dailyUsage: recovered.usage,
       slots: new Slots(parallelTurns),
@@ -258,7 +255,7 @@ export class Agent {
         config: () => this.#config,
         busy: () => this.#busyReasons(),
         quiet: () => this.subagents.pause(),
-        logs: () => this.#logs(backgroundLog),
+        logs: () => checkpointedLogs(backgroundLog, this.sessions, this.subagents),
         events,
         sessions: () => this.sessions.all().length,
         running: () => ({
@@ -374,7 +371,7 @@ export class Agent {
       this.subagents.stopAll(),
       this.checkpointer.close(),
       this.#watch.close(),
-      this.#mcp.close(),
+      this.mcp.close(),
     ]);
     await this.#events.flush();
     this.#events.close();
@@ -402,20 +399,6 @@ export class Agent {
   #active(): void {
     this.#lastActivityAt = new Date().toISOString();
     this.#board.touch();
-  }
-
-  #logs(background: AppendLog): Map<string, AppendLog> {
-    const logs = new Map([['background.jsonl', background]]);
-    for (const { id, logs: session } of this.sessions.all()) {
-      logs.set(`transcripts/${id}.jsonl`, session.transcript);
-      logs.set(`inbox/${id}.jsonl`, session.inbox);
-    }
-    for (const { record, session } of this.subagents.all()) {
-      const path = `${record.session}/subagents/agent-${record.id}.jsonl`;
-      if (session.logs.transcript.length > 0) logs.set(`transcripts/${path}`, session.logs.transcript);
-      logs.set(`inbox/${path}`, session.logs.inbox);
-    }
-    return logs;
   }
 
   #reconciled({ restored, restarted, ended, lost }: Reconciled): void {

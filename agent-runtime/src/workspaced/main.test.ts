@@ -24,6 +24,7 @@ async function start(): Promise<void> {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
       PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
       FROM_IMAGE: 'yes',
       DORMOUSE_TOOLS_SOCKET: socketPath,
       DORMOUSE_HOME: home,

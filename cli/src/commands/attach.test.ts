@@ -166,7 +166,9 @@ describe('attach, at a terminal', () => {
 
   it('marks what was missed since the last time, and nothing of another workspace of that name', async () => {
     for (const text of ['one', 'two']) gateway.entry('user', text, text);
-    await detached(await attached());
+    const first = await attached();
+    await expect.poll(() => rows(first.out())).toContain('› two');
+    await detached(first);
     const file = `${position}/${new URL(person.url).host.replace(':', '%3A')}/team/ada/default.json`;
     expect(JSON.parse(person.files[file] ?? '')).toEqual({ uid: 'uid-of-ada', cursor: 2, entries: 2 });
     gateway.entry('assistant', [{ type: 'text', text: 'three' }]);

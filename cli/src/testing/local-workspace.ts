@@ -151,7 +151,12 @@ export class LocalWorkspace implements AsyncDisposable {
   #spawn(entry: string, args: string[], env: Record<string, string>): ChildProcess {
     const child = spawn(process.execPath, [join(root, entry), ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { PATH: process.env.PATH, HOME: this.home, ...env },
+      env: {
+        PATH: process.env.PATH,
+        NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
+        HOME: this.home,
+        ...env,
+      },
     });
     this.#running.push(child);
     return child;

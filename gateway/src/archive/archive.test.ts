@@ -113,6 +113,7 @@ async function archiver(
   const child = spawn(process.execPath, ['agent-runtime/src/archiver/main.ts'], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
       DORMOUSE_ARCHIVE_TASK: task,
       DORMOUSE_ARCHIVE_PART: part,
       DORMOUSE_ARCHIVE_GATEWAY: url(),

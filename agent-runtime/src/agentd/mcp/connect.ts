@@ -1,4 +1,4 @@
-import type { Client, ClientOptions, Transport } from '@modelcontextprotocol/client';
+import type { Client, ClientOptions, OAuthClientProvider, Transport } from '@modelcontextprotocol/client';
 import type { McpServer } from '../../protocol/mcp.ts';
 import { environmentResult } from '../../protocol/pipes.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
@@ -21,6 +21,8 @@ export interface ConnectOptions {
   allowed: (server: McpServer) => boolean;
   /** Asks a person what the server wants to know. */
   elicit: (question: { message: string; requestedSchema?: unknown }) => Promise<Elicited>;
+  /** Of whoever signed in, or is about to. */
+  signedIn?: OAuthClientProvider | undefined;
   /** What asks a server of the spec through the gateway. */
   gatewayFetch: (server: string) => ReturnType<typeof workspaceFetch>;
   /** Lists of the server changed. */
@@ -67,7 +69,9 @@ export async function connectServer(declared: McpServer, options: ConnectOptions
     const shared = {
       fetch: server.byGateway ? options.gatewayFetch(server.name) : workspaceFetch(tools),
       requestInit: { headers },
-      ...(server.oauth !== undefined &&
+      ...(options.signedIn !== undefined && { authProvider: options.signedIn }),
+      ...(options.signedIn === undefined &&
+        server.oauth !== undefined &&
         secret !== undefined && {
           authProvider: new sdk.ClientCredentialsProvider({
             clientId: server.oauth.clientId,

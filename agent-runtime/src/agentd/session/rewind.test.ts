@@ -153,6 +153,7 @@ describe('with its files', () => {
   let agent: RunningAgent;
   beforeEach(async () => {
     workspace = await TestWorkspace.create();
+    workspace.toolsPatienceMs = 2_000;
     endTools = await startRealTools(workspace, '/bin/false');
     agent = await workspace.start();
   });

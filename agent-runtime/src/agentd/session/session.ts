@@ -45,6 +45,8 @@ export class Session {
   #work: Promise<void> | undefined;
   #current: { message: LedgerMessage; abort: AbortController; turn?: Turn } | undefined;
   #stopped = false;
+  /** What is queued waits for the next `kick`: a turn that is told to end may have come to its end already. */
+  #paused = false;
   /** What the message at work waits for, when it is the model. */
   #trouble: { reason: string; message: string } | undefined;
   /** The questions that the last turn ended with; it goes on when they are no longer these. */
@@ -230,6 +232,7 @@ export class Session {
   kick(): void {
     if (this.#work !== undefined || this.#stopped || this.#host.held() || !this.#hasWork()) return;
     let broke = false;
+    this.#paused = false;
     this.#work = this.#run()
       .catch((error: unknown) => {
         if (error instanceof TurnAborted) return;
@@ -261,6 +264,7 @@ export class Session {
 
   /** The same until the next `kick` that nothing holds. */
   async pause(): Promise<void> {
+    this.#paused = true;
     this.#current?.abort.abort(new TurnAborted('pause', 'the workspace stops'));
     await this.#work;
   }
@@ -300,6 +304,7 @@ export class Session {
       const end = await this.#turn(message);
       if (end === 'waiting') break;
       this.#waitingOn = undefined;
+      if (this.#paused) break;
     }
   }
 

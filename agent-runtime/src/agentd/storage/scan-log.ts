@@ -55,7 +55,8 @@ export async function scanLog(
       if (end > 0) {
         const from = begun.skipped === undefined ? 0 : bytes.indexOf(newline) + 1;
         if (begun.skipped !== undefined) passOver(scan, begun, bytes.subarray(0, from), pendingMarks);
-        const whole = Buffer.concat([...begun.parts, bytes.subarray(from, end)]);
+        const rest = bytes.subarray(from, end);
+        const whole = begun.parts.length === 0 ? rest : Buffer.concat([...begun.parts, rest]);
         hashWithMarks(scan, whole, pendingMarks);
         parseLines(whole, onRecord, scan);
         scan.length += whole.length;
@@ -121,11 +122,13 @@ function hashWithMarks(scan: LogScan, bytes: Buffer, marks: number[]): void {
 }
 
 function parseLines(bytes: Buffer, onRecord: (record: unknown, offset: number) => void, scan: LogScan): void {
-  let offset = scan.length;
-  for (const line of bytes.toString('utf8').split('\n')) {
-    const record = line === '' ? undefined : parseObject(line);
-    if (record !== undefined) onRecord(record, offset);
-    else if (line !== '') scan.unreadable += 1;
-    offset += Buffer.byteLength(line) + 1;
+  for (let from = 0; from < bytes.length; ) {
+    const end = bytes.indexOf(newline, from);
+    if (end > from) {
+      const record = parseObject(bytes.toString('utf8', from, end));
+      if (record !== undefined) onRecord(record, scan.length + from);
+      else scan.unreadable += 1;
+    }
+    from = end + 1;
   }
 }

@@ -21,6 +21,7 @@ export async function startRealTools(
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
       PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
       DORMOUSE_TOOLS_SOCKET: workspace.socketPath,
       DORMOUSE_HOME: workspace.home,
       DORMOUSE_PROCESSES: join(workspace.folder, 'processes'),

@@ -42,6 +42,8 @@ export class TestWorkspace {
   config: RuntimeConfig;
   /** The home as the agent knows it. */
   agentHome = '/home/agent';
+  /** For tests that take the tools away, and would wait for them for 15 seconds. */
+  toolsPatienceMs: number | undefined;
   /** What the agent shows to the model. */
   credential = 'model-key';
   readonly #agents: RunningAgent[] = [];
@@ -91,6 +93,7 @@ export class TestWorkspace {
       mounted: { config: this.config, key },
       stateFolder: this.state,
       socketPath: this.socketPath,
+      toolsPatienceMs: this.toolsPatienceMs,
       home: this.agentHome,
       readable: ['/var/lib/dormouse-processes', join(this.state, 'plugins')],
       plugins: { folder: join(this.state, 'plugins'), archives: join(this.folder, 'archives') },
@@ -128,6 +131,7 @@ export class TestWorkspace {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: {
         PATH: process.env.PATH,
+        NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
         DORMOUSE_SECRETS: secrets,
         DORMOUSE_GATEWAY_TOKEN_FILE: join(secrets, 'token'),
         DORMOUSE_STATE: this.state,

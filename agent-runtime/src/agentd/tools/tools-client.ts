@@ -29,7 +29,7 @@ export class ToolRefused extends Error {
 
 export interface CallOptions {
   signal?: AbortSignal;
-  /** Milliseconds to wait for the socket to be served at all; a container restart takes a few seconds. Default 15,000. */
+  /** Milliseconds to wait for the socket to be served at all. Default: the client's. */
   patienceMs?: number;
   /** Milliseconds for the answer. Default 60,000. */
   timeoutMs?: number;
@@ -44,10 +44,13 @@ const upgradeTimeoutMs = 10_000;
 /** Speaks to `workspaced` over its Unix socket. Every answer is parsed and bounded. */
 export class ToolsClient {
   readonly #socketPath: string;
+  readonly #patienceMs: number;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
-  constructor(socketPath: string) {
+  /** `patienceMs`: what a call waits for the socket to be served; a container restart takes a few seconds. */
+  constructor(socketPath: string, patienceMs = 15_000) {
     this.#socketPath = socketPath;
+    this.#patienceMs = patienceMs;
   }
 
   close(): void {
@@ -124,7 +127,7 @@ export class ToolsClient {
 
   /** Tries again as long as there is patience and nothing was sent. */
   async #patiently<T>(options: CallOptions, attempt: () => Promise<T>): Promise<T> {
-    const deadline = performance.now() + (options.patienceMs ?? 15_000);
+    const deadline = performance.now() + (options.patienceMs ?? this.#patienceMs);
     for (;;) {
       try {
         return await attempt();

@@ -41,6 +41,7 @@ async function start(change: NodeJS.ProcessEnv = {}): Promise<void> {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
       PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
       DORMOUSE_PROCESS_IMAGES: '1',
       DORMOUSE_CRIU: join(base, 'criu'),
       DORMOUSE_TERMINAL_HOST: terminalHost,

@@ -25,6 +25,7 @@ async function start(env: Record<string, string> = {}): Promise<void> {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
       PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
       DORMOUSE_TOOLS_SOCKET: socketPath,
       DORMOUSE_HOME: join(base, 'home'),
       DORMOUSE_PROCESSES: join(base, 'processes'),

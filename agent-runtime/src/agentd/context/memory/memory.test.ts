@@ -12,6 +12,7 @@ let agent: RunningAgent;
 
 beforeEach(async () => {
   workspace = await TestWorkspace.create({ permissions: { deny: ['Read(secret/**)'] } });
+  workspace.toolsPatienceMs = 2_000;
   endTools = await startRealTools(workspace, '/bin/false');
   model = new RecordingModel(workspace);
   agent = await workspace.start(model);
