@@ -8,6 +8,8 @@ export interface Elicited {
   [key: string]: unknown;
 }
 
+/** Questions that a person answers at once. */
+const atOnce = 4;
 /** How often a person is asked again, where an answer was none. */
 const tries = 3;
 
@@ -23,13 +25,19 @@ export async function elicit(
   const form = readForm(requestedSchema);
   if (ask === undefined) return { action: 'cancel' };
   const questions = questionsOf(form);
+  const parts = Math.max(1, Math.ceil(questions.length / atOnce));
   let wrong = '';
   for (let attempt = 0; attempt < tries; attempt += 1) {
-    const summary = `${wrong}The MCP server ${server} asks: ${message.slice(0, 1_500)}`;
-    const decision = await ask(summary, questions);
-    if (decision === undefined) return { action: 'cancel' };
-    if (decision.decision === 'deny') return { action: 'decline' };
-    const content = contentOf(form, decision.answers ?? []);
+    const answers: string[] = [];
+    for (let part = 0; part < parts; part += 1) {
+      const which = parts === 1 ? '' : ` (${part + 1} of ${parts})`;
+      const summary = `${wrong}The MCP server ${server} asks${which}: ${message.slice(0, 1_500)}`;
+      const decision = await ask(summary, questions.slice(part * atOnce, (part + 1) * atOnce));
+      if (decision === undefined) return { action: 'cancel' };
+      if (decision.decision === 'deny') return { action: 'decline' };
+      answers.push(...(decision.answers ?? []));
+    }
+    const content = contentOf(form, answers);
     if (typeof content !== 'string') return { action: 'accept', content };
     wrong = `${content} `;
   }

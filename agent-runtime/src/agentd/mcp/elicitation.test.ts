@@ -4,6 +4,8 @@ import { mcpServer } from '../../protocol/mcp.ts';
 import type { ApprovalRequest } from '../../protocol/messages.ts';
 import { startRealTools } from '../testing/real-tools.ts';
 import { type RunningAgent, TestWorkspace } from '../testing/workspace.ts';
+import type { AskPerson } from '../tools/tool.ts';
+import { elicit } from './elicit.ts';
 import { contentOf, questionsOf, readForm } from './elicitation.ts';
 
 const fixture = join(import.meta.dirname, '../../../../test/support/mcp-server/stdio.mjs');
@@ -111,9 +113,30 @@ describe('a form', () => {
     expect(contentOf(all, ['-', '-', 'Ada'])).toEqual({ name: 'Ada' });
   });
 
+  it('with more fields than are answered at once comes in parts', async () => {
+    const properties = Object.fromEntries(
+      ['a', 'b', 'c', 'd', 'e'].map((name) => [name, { type: 'string' }]),
+    );
+    const asked: [string, number][] = [];
+    const ask: AskPerson = async (summary, questions) => {
+      asked.push([summary, questions.length]);
+      return { decision: 'allow', answers: questions.map(({ question }) => question.slice(0, 1)) };
+    };
+    const requestedSchema = { type: 'object', properties };
+    expect(await elicit('shop', { message: 'Which?', requestedSchema }, ask)).toEqual({
+      action: 'accept',
+      content: { a: 'a', b: 'b', c: 'c', d: 'd', e: 'e' },
+    });
+    expect(asked).toEqual([
+      ['The MCP server shop asks (1 of 2): Which?', 4],
+      ['The MCP server shop asks (2 of 2): Which?', 1],
+    ]);
+    expect(await elicit('shop', { message: 'Which?' }, undefined)).toEqual({ action: 'cancel' });
+  });
+
   it('is refused where nobody could fill it in', () => {
     expect(() => form({ nested: { type: 'object' } })).toThrow('cannot be shown');
-    const many = Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((name) => [name, { type: 'string' }]));
-    expect(() => form(many)).toThrow('at most 4 fields');
+    const many = Object.fromEntries(Array.from({ length: 17 }, (_, at) => [`f${at}`, { type: 'string' }]));
+    expect(() => form(many)).toThrow('at most 16 fields');
   });
 });

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { AskedQuestion } from '../../protocol/messages.ts';
 
-/** Fields that one question of a server may have: as many as a person answers at once. */
-const mostFields = 4;
+/** Fields that a form may have. */
+const mostFields = 16;
 /** Choices that are shown as such; more are named in the question. */
 const shownChoices = 4;
 /** What a person answers to leave a field out. */
