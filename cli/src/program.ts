@@ -14,6 +14,7 @@ import { forkCommand } from './commands/fork.ts';
 import { importCommand } from './commands/import.ts';
 import { logsCommand } from './commands/logs.ts';
 import { lsCommand } from './commands/ls.ts';
+import { mcpCommand } from './commands/mcp.ts';
 import { messagesCommand } from './commands/messages.ts';
 import { newCommand } from './commands/new.ts';
 import { portForwardCommand } from './commands/port-forward.ts';
@@ -42,6 +43,7 @@ const commands: ((around: Surroundings) => Command)[] = [
   sessionsCommand,
   transcriptCommand,
   schedulesCommand,
+  mcpCommand,
   forkCommand,
   shellCommand,
   portForwardCommand,

@@ -2,15 +2,19 @@ import { type AgentCheckpoint, type AgentWorkspace, apiVersion } from '@dormouse
 import { expect, it } from 'vitest';
 import { classLikeDefault } from '../support/classes.ts';
 import { type KubernetesObject, reference } from '../support/cluster.ts';
+import { nameAgain } from '../support/nodes.ts';
 import { suite } from '../support/suite.ts';
 
 const here = suite('archive-on-volume');
 
+/** Going back when it went wrong, and what comes before it may: both on a volume without snapshots. */
 it('a rewind without a bucket or snapshots goes by archives on the volume, which tools do not see', async () => {
   const { cluster, workspaces } = here;
   const { namespace } = workspaces;
+  let image = '';
   await using keeping = await classLikeDefault(cluster, namespace, (spec) => {
     spec.archive = { volume: { quota: '64Mi' }, timeout: '5m' };
+    image = spec.images.agent;
   });
   await workspaces.create('ada', { classRef: { name: keeping.name }, checkpoint: { archive: true } });
   const archived = async (name: string) => {
@@ -65,4 +69,15 @@ it('a rewind without a bucket or snapshots goes by archives on the volume, which
   await rewind('ada-forth', 'ada-back');
   expect(await workspaces.ask('ada', 'run: cat notes.txt')).toContain('four eggs');
   expect(await workspaces.ask('ada', 'recall')).toContain('the ferry is late');
+
+  // Another image of the agent: what was there before it ran is kept.
+  const { sequence } = (await workspaces.inPhase('ada', 'Suspended', 90_000)).status?.checkpoint ?? {};
+  const next = `${image}-next`;
+  await nameAgain(cluster, image, next);
+  const at = reference(apiVersion, 'AgentWorkspaceClass', keeping.name);
+  await cluster.patch(at, { spec: { images: { agent: next } } });
+  expect(await workspaces.ask('ada', 'recall')).toContain('the ferry is late');
+  expect((await workspaces.get('ada')).status?.agentImage).toBe(next);
+  const before = (await workspaces.checkpoints('ada')).find(({ spec }) => spec.trigger === 'BeforeUpgrade');
+  expect(before?.status).toMatchObject({ phase: 'Completed', sequence });
 });

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import type { Cluster } from './cluster.ts';
 import { run } from './program.ts';
 import type { Pod } from './workspaces.ts';
 
@@ -18,6 +19,13 @@ export async function onNode(node: string, command: string): Promise<string> {
   ]);
   if (code !== 0) throw new Error(`on node ${node}: ${command}: exit ${code}: ${stderr || stdout}`);
   return stdout;
+}
+
+/** Gives an image a second name on the nodes that have it, as a new version of it would have. */
+export async function nameAgain(cluster: Cluster, image: string, name: string): Promise<void> {
+  const tag = `ctr -n k8s.io images tag --force ${image} ${name}`;
+  for (const { metadata } of await cluster.list('v1', 'Node'))
+    await onNode(metadata.name, `if ctr -n k8s.io images ls -q | grep -qxF ${image}; then ${tag}; fi`);
 }
 
 /** Kills the main process of a container from its node with SIGKILL, as the kernel's OOM killer would. */

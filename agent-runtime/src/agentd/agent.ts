@@ -18,7 +18,8 @@ import { EventLog } from './events/event-log.ts';
 import { beginFork } from './fork/begin.ts';
 import { WorkspaceMail } from './mail/workspace-mail.ts';
 import { McpApprovals } from './mcp/approvals.ts';
-import { McpServers } from './mcp/servers.ts';
+import { type McpParts, McpServers } from './mcp/servers.ts';
+import { McpSignIns } from './mcp/sign-ins.ts';
 import type { Bearer, Model } from './model/model-client.ts';
 import { PatientModel } from './model/patient-model.ts';
 import { Plugins } from './plugins/plugins.ts';
@@ -84,7 +85,7 @@ export class Agent {
   readonly #client: ToolsClient;
   readonly #background: BackgroundTasks;
   readonly #monitors: Monitors;
-  readonly #mcp: McpServers;
+  readonly mcp: McpServers;
   readonly #plugins: Plugins;
   readonly #watch: ToolsWatch;
   readonly #stopped = new AbortController();
@@ -116,18 +117,11 @@ export class Agent {
     const cursor = Math.max(recovered.verified.cursor, rewind?.record.cursor ?? 0);
     const events = await EventLog.open(layout.events, health, cursor);
     const { birthtime } = await stat(layout.inbox);
-    const approvals = await McpApprovals.open(layout.mcpApprovals);
-    return new Agent(
-      options,
-      layout,
-      health,
-      checkpoints,
-      recovered,
-      events,
-      birthtime,
-      approvals,
-      rewind?.record,
-    );
+    const mcp = {
+      approvals: await McpApprovals.open(layout.mcpApprovals),
+      signIns: await McpSignIns.open(layout.mcpSignIns),
+    };
+    return new Agent(options, layout, health, checkpoints, recovered, events, birthtime, mcp, rewind?.record);
   }
 
   private constructor(
@@ -138,7 +132,7 @@ export class Agent {
     recovered: Recovered,
     events: EventLog,
     created: Date,
-    approvals: McpApprovals,
+    mcp: Pick<McpParts, 'approvals' | 'signIns'>,
     rewound: RewindTarget | undefined,
   ) {
     this.#rewound = rewound && { id: rewound.id, sequence: rewound.sequence };
@@ -204,10 +198,10 @@ export class Agent {
       config: () => this.#config,
       changed: touch,
     });
-    this.#mcp = new McpServers({
+    this.mcp = new McpServers({
       tools: this.#client,
       plugins: this.#plugins,
-      approvals,
+      ...mcp,
       home: options.home,
       readable: options.readable,
       gatewayToken: options.gatewayToken,
@@ -222,7 +216,7 @@ export class Agent {
       background: this.#background,
       monitors: this.#monitors,
       mail: new WorkspaceMail(() => this.#config.model.baseUrl, options.gatewayToken),
-      mcp: this.#mcp,
+      mcp: this.mcp,
       plugins: this.#plugins,
       dailyUsage: recovered.usage,
       slots: new Slots(parallelTurns),
@@ -377,7 +371,7 @@ export class Agent {
       this.subagents.stopAll(),
       this.checkpointer.close(),
       this.#watch.close(),
-      this.#mcp.close(),
+      this.mcp.close(),
     ]);
     await this.#events.flush();
     this.#events.close();

@@ -1,15 +1,14 @@
 import { once } from 'node:events';
-import { access, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { join } from 'node:path';
 import { pino } from 'pino';
 import { z } from 'zod';
 import { GatewayToken } from '../agentd/model/gateway-token.ts';
-import { replaceDurably } from '../agentd/storage/durable-file.ts';
 import { agentPort } from '../protocol/agent-api.ts';
 import { archiveParts, archiverVariables as variables } from '../protocol/archive.ts';
 import { paths } from '../protocol/paths.ts';
-import { Archiver, restoredMark } from './archiver.ts';
+import { Archiver } from './archiver.ts';
+import { fill } from './fill.ts';
 import { Relay } from './relay.ts';
 import type { Repository } from './repository.ts';
 
@@ -42,7 +41,6 @@ const settings = z
     DORMOUSE_PORT: z.coerce.number().default(agentPort),
   })
   .parse(env);
-const mark = join(settings.DORMOUSE_STATE, restoredMark);
 
 async function main(): Promise<void> {
   const part = settings[variables.part];
@@ -66,7 +64,7 @@ async function main(): Promise<void> {
   try {
     if (settings[variables.task] === 'archive')
       await archiver.archive(settings[variables.keep].split(',').filter((id) => id !== ''));
-    else await restore(archiver);
+    else await fill(archiver, part, settings[variables.snapshot], settings.DORMOUSE_STATE);
   } catch (error) {
     problem = (error as Error).message.slice(0, 1_000);
     log.error({ err: error }, 'it cannot be done');
@@ -85,18 +83,6 @@ async function repositoryOf(relay: Relay): Promise<Repository> {
   if (folder !== '') return { in: 'volume', folder, quota, ...(source === '' ? {} : { source }) };
   const [name, passwordFile] = [settings[variables.repository], settings[variables.password]];
   return { in: 'bucket', name, passwordFile, relay, url: await relay.listen() };
-}
-
-/** The files come first, then what the agent keeps, and last the mark. */
-async function restore(archiver: Archiver): Promise<void> {
-  const snapshot = settings[variables.snapshot];
-  const there = await access(mark).then(
-    () => true,
-    () => false,
-  );
-  if (there) return;
-  await archiver.restore(snapshot);
-  if (settings[variables.part] === 'state') await replaceDurably(mark, Buffer.from(`${snapshot}\n`));
 }
 
 await main();

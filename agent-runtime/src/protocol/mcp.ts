@@ -55,3 +55,30 @@ export const mcpConfig = z.object({
   /** Of the class, also for servers that files of the workspace name. Absent: any; empty: none. */
   allowed: z.array(mcpServerMatch).max(64).optional(),
 });
+
+/** A server of a workspace: an element of `GET /v1/mcp/servers`. */
+export const mcpServerState = z.object({
+  name: z.string(),
+  /** The URL or the command line, as it is declared. */
+  address: z.string(),
+  /** `waiting`: nobody has let it in. */
+  state: z.enum(['idle', 'connecting', 'connected', 'failed', 'waiting']),
+  why: z.string().optional(),
+  tools: z.int().min(0),
+  /** Whether a person has signed in to it for this workspace. */
+  signedIn: z.boolean(),
+});
+export type McpServerState = z.infer<typeof mcpServerState>;
+
+/** Body of `POST /v1/mcp/servers/:name/sign-in`: where the browser is to come back to, on the machine of whoever signs in. */
+export const mcpSignInRequest = z.object({
+  redirectUrl: z.url({ protocol: /^http$/, hostname: /^(?:127\.0\.0\.1|localhost|\[::1\])$/ }),
+});
+/** Its answer; empty where the server wants nobody to sign in. */
+export const mcpSignIn = z.object({ authorizationUrl: z.string().optional(), state: z.string().optional() });
+/** Body of `POST /v1/mcp/servers/:name/sign-in/complete`: what the browser came back with. */
+export const mcpSignInResult = z.object({
+  code: z.string().min(1).max(8192),
+  state: z.string().min(1).max(512),
+  issuer: z.string().max(2048).optional(),
+});

@@ -42,6 +42,8 @@ export const approvalRequest = z.object({
   summary: z.string(),
   /** What to answer, where to allow is not enough: one answer for each. */
   questions: z.array(askedQuestion).optional(),
+  /** It is asked by a tool that runs, which goes on with the answer. */
+  meanwhile: z.literal(true).optional(),
   /** The plan to be approved, cut at 16,000 characters; the whole is in the transcript. */
   plan: z.string().optional(),
   requestedAt: z.iso.datetime(),

@@ -55,6 +55,7 @@ const happening = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ what: 'snapshot is ready' } as const) },
   { weight: 1, arbitrary: fc.constant({ what: 'snapshot fails' } as const) },
   { weight: 1, arbitrary: fc.constant({ what: 'checkpoint deleted' } as const) },
+  { weight: 3, arbitrary: fc.constant({ what: 'archived' } as const) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -98,7 +99,13 @@ const beginnings = [
   'going back',
 ] as const;
 const beginning = fc.constantFrom(...beginnings);
-const checkpoint = fc.constantFrom({}, { volumeSnapshotClassName: 'standard' });
+const checkpoint = fc.constantFrom({}, { volumeSnapshotClassName: 'standard' }, { archive: true });
+const bucket = {
+  ...{ bucket: 'archives', endpoint: 'http://s3.test', region: 'us-east-1', timeout: '1h' },
+  credentialsSecretRef: { name: 'bucket' },
+};
+/** Where the class has archives put. */
+const archive = fc.constantFrom(undefined, bucket, { volume: { quota: '1Gi' }, timeout: '1h' });
 
 async function begin(world: World, from: (typeof beginnings)[number]): Promise<void> {
   world.catchUp();
@@ -172,6 +179,8 @@ async function happen(world: World, event: Happening): Promise<void> {
       return world.snapshotter('fails');
     case 'checkpoint deleted':
       return world.deleteCheckpoint();
+    case 'archived':
+      return world.archiver();
     case 'go back':
       return world.requestRewind(event.to);
     case 'restored volume is bad':
@@ -223,17 +232,23 @@ describe('whatever happens to a workspace', () => {
       fc.asyncProperty(
         beginning,
         checkpoint,
+        archive,
         fc.array(happening, { maxLength: 60 }),
-        async (from, checkpoint, events) => {
+        async (from, checkpoint, archive, events) => {
           const world = new World();
+          if (archive !== undefined)
+            world.server.change(resources.classes, { name: 'standard' }, { spec: { archive } });
+          world.archives = true;
           world.createWorkspace({ checkpoint });
           await begin(world, from);
+          world.archives = false;
           for (const event of events) {
             await happen(world, event);
             world.check();
             expect(world.violations).toEqual([]);
           }
           world.editWorkspace({ spec: { runPolicy: 'Auto' } });
+          world.archives = true;
           await world.settle();
           expect(world.violations).toEqual([]);
           for (const { status } of world.messages)

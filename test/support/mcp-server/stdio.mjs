@@ -27,6 +27,7 @@ const tools = [
     _meta: { 'anthropic/alwaysLoad': true, 'anthropic/maxResultSizeChars': 120_000 },
   },
   { name: 'fail', description: 'Fails.', inputSchema: object() },
+  { name: 'order', description: 'Asks a person.', inputSchema: object() },
   { name: 'crash', description: 'Ends the server.', inputSchema: object() },
   {
     name: 'odd',
@@ -40,6 +41,16 @@ for (let index = 0; index < Number(process.env.MCP_MANY ?? 0); index += 1)
     description: `Filler number ${index}. ${'It is of no use. '.repeat(10)}`,
     inputSchema: object({ text: { type: 'string' } }),
   });
+
+/** Answers of the client, by the ids of what it was asked. */
+const asked = new Map();
+function ask(method, params) {
+  const id = `ask-${asked.size + 1}`;
+  return new Promise((resolve) => {
+    asked.set(id, resolve);
+    send({ id, method, params });
+  });
+}
 
 const text = (content) => ({ content: [{ type: 'text', text: content }] });
 
@@ -68,6 +79,22 @@ async function call(name, input, meta) {
       return text('x'.repeat(input.chars));
     case 'fail':
       return { ...text('it cannot be done'), isError: true };
+    case 'order':
+      return text(
+        JSON.stringify(
+          await ask('elicitation/create', {
+            message: 'What shall it be?',
+            requestedSchema: object(
+              {
+                size: { type: 'string', title: 'Size', enum: ['s', 'm'], enumNames: ['Small', 'Medium'] },
+                count: { type: 'integer', description: 'How many', default: 1 },
+                gift: { type: 'boolean' },
+              },
+              ['size'],
+            ),
+          }),
+        ),
+      );
     case 'crash':
       return process.exit(7);
     default:
@@ -113,7 +140,8 @@ process.on('SIGTERM', () => {
   process.exit(0);
 });
 for await (const line of createInterface({ input: process.stdin })) {
-  const { id, method, params = {} } = JSON.parse(line);
+  const { id, method, params = {}, result: answer, error: refused } = JSON.parse(line);
+  if (method === undefined) asked.get(id)?.(answer ?? refused);
   if (method === 'notifications/cancelled') note(`cancelled ${params.requestId}`);
   if (id === undefined || method === undefined) continue;
   const handle = methods[method];

@@ -20,6 +20,7 @@ import { ToolsUnavailable } from '../tools/tools-client.ts';
 import { HttpError } from './error.ts';
 import { streamEvents } from './event-stream.ts';
 import { fileRoutes, wholeNumber } from './file-routes.ts';
+import { mcpRoutes } from './mcp-routes.ts';
 import { openApiDocument } from './openapi.ts';
 import { type Route, route } from './route.ts';
 import { terminalRoutes } from './terminal-routes.ts';
@@ -40,6 +41,7 @@ export function routesOf(agent: Agent): Route[] {
     ...workspace(agent),
     ...conversation(agent),
     ...fileRoutes(agent),
+    ...mcpRoutes(agent),
     ...schedules(agent),
     ...terminalRoutes(agent),
     ...checkpoints(agent),

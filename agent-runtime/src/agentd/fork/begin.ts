@@ -71,7 +71,8 @@ async function begin(
     await cutLogs(layout, origin, begun);
     await rm(layout.events, { recursive: true, force: true });
     // Who let something in, let the origin have it; and it was the origin that was rewound.
-    for (const path of [layout.mcpApprovals, layout.rewind]) await rm(path, { recursive: true, force: true });
+    for (const path of [layout.mcpApprovals, layout.mcpSignIns, layout.rewind])
+      await rm(path, { recursive: true, force: true });
     await syncFolder(layout.root);
     await replaceDurably(layout.fork, Buffer.from(`${JSON.stringify(begun, null, 2)}\n`));
     await store.clear(source.sequence);

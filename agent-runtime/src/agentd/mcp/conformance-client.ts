@@ -11,8 +11,10 @@ import { createInterface } from 'node:readline';
 import { pino } from 'pino';
 import { z } from 'zod';
 import { mcpServer } from '../../protocol/mcp.ts';
+import type { AskPerson } from '../tools/tool.ts';
 import { ToolsClient } from '../tools/tools-client.ts';
 import { McpConnection } from './connection.ts';
+import { McpSignIns } from './sign-ins.ts';
 import { workspaceFetch } from './workspace-fetch.ts';
 
 const url = process.argv.at(-1) ?? '';
@@ -48,15 +50,25 @@ const server = mcpServer.parse({
 });
 const tools = new ToolsClient(socketPath);
 const log = pino({ level: 'silent' });
+/** A person who leaves out what may be left out. */
+const accepts: AskPerson = async (_summary, questions) => ({
+  decision: 'allow',
+  answers: questions.map(() => '-'),
+});
+const signIns = await McpSignIns.open(join(base, 'sign-ins.json'));
 const gatewayFetch = () => workspaceFetch(tools);
 const connection = new McpConnection(server, {
   tools,
   project: home,
   allowed: () => true,
   gatewayFetch,
+  signIns,
   log,
 });
 await connection.open(true);
+if (connection.state.kind === 'failed' && connection.state.why.includes('--sign-in'))
+  // Its end must be that of the daemon, too.
+  await signIn().catch((error: unknown) => console.error(String(error)));
 if (connection.state.kind === 'failed') {
   console.error(connection.state.why);
   process.exitCode = 1;
@@ -69,7 +81,7 @@ for (const { name, inputSchema } of connection.offer.tools) {
   ]);
   const signal = AbortSignal.timeout(20_000);
   const result = await connection
-    .call(name, Object.fromEntries(input), { signal, progress: () => undefined })
+    .call(name, Object.fromEntries(input), { signal, progress: () => undefined, ask: accepts })
     .catch((error: unknown) => String(error));
   console.log(name, JSON.stringify(result));
 }
@@ -78,3 +90,17 @@ tools.close();
 daemon.kill('SIGTERM');
 await once(daemon, 'exit');
 await rm(base, { recursive: true, force: true });
+
+/** As a person would: the suite's authorization server sends everybody back at once. */
+async function signIn(): Promise<void> {
+  const begun = await connection.beginSignIn('http://127.0.0.1:9/callback');
+  if (begun === undefined) return;
+  const answer = await fetch(begun.authorizationUrl, { redirect: 'manual' });
+  const back = new URL(answer.headers.get('location') ?? 'http://127.0.0.1/');
+  const code = back.searchParams.get('code') ?? '';
+  await connection.completeSignIn(
+    code,
+    back.searchParams.get('state') ?? '',
+    back.searchParams.get('iss') ?? undefined,
+  );
+}

@@ -1,8 +1,9 @@
-import type { Client, ClientOptions, Transport } from '@modelcontextprotocol/client';
+import type { Client, ClientOptions, OAuthClientProvider, Transport } from '@modelcontextprotocol/client';
 import type { McpServer } from '../../protocol/mcp.ts';
 import { environmentResult } from '../../protocol/pipes.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
 import { runtimeVersion } from '../version.ts';
+import type { Elicited } from './elicit.ts';
 import { expandServer } from './expand.ts';
 import { headersOf } from './headers.ts';
 import { WorkspaceStdioTransport } from './stdio-transport.ts';
@@ -18,6 +19,10 @@ export interface ConnectOptions {
   signal: AbortSignal;
   /** Whether its class allows the server, with its variables put in: before, they could hide what it is. */
   allowed: (server: McpServer) => boolean;
+  /** Asks a person what the server wants to know. */
+  elicit: (question: { message: string; requestedSchema?: unknown }) => Promise<Elicited>;
+  /** Of whoever signed in, or is about to. */
+  signedIn?: OAuthClientProvider | undefined;
   /** What asks a server of the spec through the gateway. */
   gatewayFetch: (server: string) => ReturnType<typeof workspaceFetch>;
   /** Lists of the server changed. */
@@ -64,7 +69,9 @@ export async function connectServer(declared: McpServer, options: ConnectOptions
     const shared = {
       fetch: server.byGateway ? options.gatewayFetch(server.name) : workspaceFetch(tools),
       requestInit: { headers },
-      ...(server.oauth !== undefined &&
+      ...(options.signedIn !== undefined && { authProvider: options.signedIn }),
+      ...(options.signedIn === undefined &&
+        server.oauth !== undefined &&
         secret !== undefined && {
           authProvider: new sdk.ClientCredentialsProvider({
             clientId: server.oauth.clientId,
@@ -81,7 +88,7 @@ export async function connectServer(declared: McpServer, options: ConnectOptions
     new sdk.Client(
       { name: 'dormouse', version: runtimeVersion },
       {
-        capabilities: { roots: {} },
+        capabilities: { roots: {}, elicitation: { form: {} } },
         jsonSchemaValidator: unchecked,
         versionNegotiation: { mode: 'auto', probe: { timeoutMs: limits.probe } },
         listChanged: Object.fromEntries(
@@ -97,6 +104,10 @@ export async function connectServer(declared: McpServer, options: ConnectOptions
     client.setRequestHandler('roots/list', () => ({
       roots: [{ uri: `file://${encodeURI(project)}`, name: 'project' }],
     }));
+    client.setRequestHandler('elicitation/create', ({ params }) => {
+      if (params.mode === 'url') throw new Error('nobody can be sent to a URL from here');
+      return options.elicit(params);
+    });
     await client.connect(await transport(), {
       signal,
       timeout: limits.connect,

@@ -9,13 +9,21 @@ import type {
 } from '@modelcontextprotocol/client';
 import type { Logger } from 'pino';
 import type { McpServer } from '../../protocol/mcp.ts';
+import type { AskPerson } from '../tools/tool.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
+import { CallClock } from './call-clock.ts';
 import { type Connected, type ConnectOptions, connectServer } from './connect.ts';
+
+import { elicit } from './elicit.ts';
+import { type McpSignIns, SignInWanted } from './sign-ins.ts';
+import { workspaceFetch } from './workspace-fetch.ts';
 
 /** What a server may offer at most; what is beyond is left out. */
 const most = { tools: 256, prompts: 256, resources: 1_000 };
 /** Milliseconds: for a list, for a call without progress, and for a call in all. */
 const limits = { list: 30_000, call: 600_000, callInAll: 3_600_000 };
+/** As long as a timer can run. */
+const longest = 2 ** 31 - 1;
 /** Milliseconds after which a server that failed is tried again: doubled each time. */
 const pauses = { first: 1_000, longest: 300_000 };
 
@@ -37,6 +45,7 @@ export class McpConnection {
   readonly #tools: ToolsClient;
   readonly #project: string;
   readonly #allowed: (server: McpServer) => boolean;
+  readonly #signIns: McpSignIns;
   readonly #gatewayFetch: ConnectOptions['gatewayFetch'];
   readonly #log: Logger;
   readonly #now: () => number;
@@ -46,6 +55,8 @@ export class McpConnection {
   #connecting: Promise<void> | undefined;
   #refreshing: Promise<void> | undefined;
   #failures = 0;
+  /** Of the calls under way: how each asks a person. */
+  readonly #asking = new Set<AskPerson>();
   #notBefore = 0;
   readonly #closed = new AbortController();
 
@@ -55,6 +66,7 @@ export class McpConnection {
       tools: ToolsClient;
       project: string;
       allowed: (server: McpServer) => boolean;
+      signIns: McpSignIns;
       gatewayFetch: ConnectOptions['gatewayFetch'];
       log: Logger;
       now?: () => number;
@@ -64,6 +76,7 @@ export class McpConnection {
     this.#tools = parts.tools;
     this.#project = parts.project;
     this.#allowed = parts.allowed;
+    this.#signIns = parts.signIns;
     this.#gatewayFetch = parts.gatewayFetch;
     this.#log = parts.log.child({ mcpServer: server.name });
     this.#now = parts.now ?? (() => performance.now());
@@ -93,20 +106,78 @@ export class McpConnection {
   async call(
     tool: string,
     input: Record<string, unknown>,
-    options: { signal: AbortSignal; progress: () => void },
+    { signal, progress, ask }: { signal: AbortSignal; progress: () => void; ask?: AskPerson },
   ): Promise<CallToolResult> {
-    return this.#use((client) =>
-      client.callTool(
-        { name: tool, arguments: input },
-        {
-          signal: options.signal,
-          timeout: this.server.timeoutMs ?? limits.call,
-          resetTimeoutOnProgress: true,
-          maxTotalTimeout: Math.max(limits.callInAll, this.server.timeoutMs ?? 0),
-          onprogress: options.progress,
-        },
-      ),
-    );
+    const silence = this.server.timeoutMs ?? limits.call;
+    const clock = new CallClock({ silence, inAll: Math.max(limits.callInAll, silence) });
+    const mine: AskPerson | undefined = ask && ((...question) => clock.whileAsking(() => ask(...question)));
+    if (mine !== undefined) this.#asking.add(mine);
+    const options = {
+      signal: AbortSignal.any([signal, clock.signal]),
+      // The clock says when it is over.
+      timeout: longest,
+      onprogress: () => {
+        clock.touch();
+        progress();
+      },
+    };
+    try {
+      return await this.#use((client) => client.callTool({ name: tool, arguments: input }, options));
+    } catch (error) {
+      if (clock.signal.aborted && !signal.aborted) throw clock.signal.reason;
+      throw error;
+    } finally {
+      clock.stop();
+      if (mine !== undefined) this.#asking.delete(mine);
+    }
+  }
+
+  /**
+   * The first half of a person's sign-in: the address that they must go to, or undefined where the server wants none of them. Rejects
+   * with what keeps it from that.
+   */
+  async beginSignIn(redirectUrl: string): Promise<{ authorizationUrl: string; state: string } | undefined> {
+    if (this.server.byGateway) throw new Error('its credentials are in a Secret, as spec.mcpServers says');
+    const { provider, pending } = this.#signIns.begin(this.server, redirectUrl);
+    try {
+      const { client } = await connectServer(this.server, { ...this.#options(), signedIn: provider });
+      await client.close();
+      return undefined;
+    } catch (error) {
+      if (pending.authorizationUrl === undefined) throw error;
+      return { authorizationUrl: pending.authorizationUrl, state: pending.state };
+    }
+  }
+
+  /** The second half, with what the authorization server sent back. `unknown`: there is no sign-in with this state. */
+  async completeSignIn(code: string, state: string, issuer?: string): Promise<'done' | 'unknown'> {
+    const found = this.#signIns.pending(this.server.name, state);
+    if (found === undefined || this.server.url === undefined) return 'unknown';
+    const { auth } = await import('@modelcontextprotocol/client');
+    await auth(found.provider, {
+      serverUrl: this.server.url,
+      authorizationCode: code,
+      fetchFn: workspaceFetch(this.#tools),
+      ...(issuer !== undefined && { iss: issuer }),
+    });
+    await this.#signIns.complete(found.pending);
+    await this.#reconnect();
+    return 'done';
+  }
+
+  /** False: nobody had signed in. */
+  async signOut(): Promise<boolean> {
+    if (!(await this.#signIns.forget(this.server))) return false;
+    await this.#reconnect();
+    return true;
+  }
+
+  async #reconnect(): Promise<void> {
+    await this.#connecting;
+    const connected = this.#connected;
+    if (connected !== undefined) this.#lost(connected);
+    await connected?.client.close();
+    await this.open(true);
   }
 
   async prompt(name: string, args: Record<string, string>, signal: AbortSignal): Promise<GetPromptResult> {
@@ -152,17 +223,7 @@ export class McpConnection {
     this.#state = { kind: 'connecting' };
     const since = this.#now();
     try {
-      const connected = await connectServer(this.server, {
-        tools: this.#tools,
-        project: this.#project,
-        allowed: this.#allowed,
-        gatewayFetch: this.#gatewayFetch,
-        signal: this.#closed.signal,
-        changed: (error) => {
-          if (error !== null) this.#log.warn({ err: error }, 'a list of an MCP server cannot be followed');
-          this.#refreshing = this.#refresh();
-        },
-      });
+      const connected = await connectServer(this.server, this.#options());
       this.#connected = connected;
       connected.client.onclose = () => this.#lost(connected);
       connected.client.onerror = (error) => this.#log.debug({ err: error }, 'MCP server');
@@ -174,12 +235,29 @@ export class McpConnection {
     } catch (error) {
       await this.#connected?.client.close();
       this.#connected = undefined;
-      const why = (error as Error).message.slice(0, 2_000);
+      const why = whyNot(error, this.server);
       this.#notBefore = this.#now() + Math.min(pauses.first * 2 ** this.#failures, pauses.longest);
       this.#failures += 1;
       this.#state = { kind: 'failed', why };
       if (!this.#closed.signal.aborted) this.#log.warn({ err: error }, 'MCP server cannot be connected');
     }
+  }
+
+  #options(): ConnectOptions {
+    return {
+      tools: this.#tools,
+      project: this.#project,
+      allowed: this.#allowed,
+      signedIn: this.#signIns.provider(this.server),
+      gatewayFetch: this.#gatewayFetch,
+      // The protocol does not say which call it is for; the question says which server.
+      elicit: (question) => elicit(this.server.name, question, [...this.#asking].at(-1)),
+      signal: this.#closed.signal,
+      changed: (error) => {
+        if (error !== null) this.#log.warn({ err: error }, 'a list of an MCP server cannot be followed');
+        this.#refreshing = this.#refresh();
+      },
+    };
   }
 
   /** It ended, or its workspace sleeps: the next use connects anew. */
@@ -218,6 +296,19 @@ export class McpConnection {
       resources: resources.slice(0, most.resources),
     };
   }
+}
+
+/** Why a server is not connected. One that knows nobody by the token that it was shown, or by none, wants somebody to sign in. */
+function whyNot(error: unknown, { name, url, oauth }: McpServer): string {
+  const { message } = error as Error;
+  const refused = isUnauthorized(error) && url !== undefined && oauth?.clientSecret === undefined;
+  return (refused ? new SignInWanted(name).message : message).slice(0, 2_000);
+}
+
+function isUnauthorized(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { status } = (('data' in error ? error.data : undefined) ?? {}) as { status?: unknown };
+  return error.name === 'UnauthorizedError' || status === 401 || isUnauthorized(error.cause);
 }
 
 /** Its session is over, or what it was shown counts no longer. Nothing was done. */

@@ -1,5 +1,7 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { McpServer } from '../../protocol/mcp.ts';
+import type { McpServer, McpServerState } from '../../protocol/mcp.ts';
 import { McpHttpServer } from '../testing/mcp-http-server.ts';
 import { startRealTools } from '../testing/real-tools.ts';
 import { type RunningAgent, TestWorkspace } from '../testing/workspace.ts';
@@ -74,6 +76,48 @@ describe('a server on the network', () => {
     await say(agent, echo);
     modern.grow();
     await expect.poll(() => say(agent, 'tool mcp__web__grown {}'), { timeout: 10_000 }).toBe('grown');
+  });
+
+  it('that wants somebody to sign in says so, and is used with their token until that is taken back', async () => {
+    const guarded = await McpHttpServer.guarded();
+    server = guarded;
+    declare();
+    let agent = await workspace.start();
+    const listed = async () => ((await agent.call('GET', '/v1/mcp/servers')).body as McpServerState[])[0];
+    const wanted = 'it wants somebody to sign in: dormouse mcp WORKSPACE --sign-in web';
+    expect(await listed()).toMatchObject({ state: 'failed', signedIn: false, why: wanted });
+    await say(agent, 'say: hi');
+    expect(JSON.stringify(await agent.transcript())).toContain(wanted);
+
+    const post = (path: string, body: object) =>
+      agent.call('POST', `/v1/mcp/servers/web/sign-in${path}`, body);
+    const redirectUrl = 'http://127.0.0.1:7/callback';
+    expect((await post('', { redirectUrl: 'https://evil.example.com/callback' })).status).toBe(400);
+    const begun = (await post('', { redirectUrl })).body as { authorizationUrl: string; state: string };
+    const answer = await fetch(begun.authorizationUrl, { redirect: 'manual' });
+    const back = new URL(answer.headers.get('location') ?? '');
+    expect(`${back.origin}${back.pathname}`).toBe(redirectUrl);
+    const [code, state] = [back.searchParams.get('code') ?? '', back.searchParams.get('state') ?? ''];
+    expect((await post('/complete', { code, state: 'guessed' })).status).toBe(409);
+    expect(await post('/complete', { code: 'wrong', state })).toMatchObject({ status: 503 });
+    expect((await post('/complete', { code, state })).status).toBe(200);
+    expect(await listed()).toMatchObject({ state: 'connected', signedIn: true, tools: 1 });
+    expect(await say(agent, echo)).toBe('http hello');
+    // No second one with the same answer.
+    expect((await post('/complete', { code, state })).status).toBe(409);
+
+    // Over a restart, and renewed where the server knows it no longer.
+    await agent.stop();
+    guarded.expire();
+    agent = await workspace.start();
+    expect(await say(agent, echo)).toBe('http hello');
+    expect((await stat(join(workspace.state, 'mcp-sign-ins.json'))).mode & 0o007).toBe(0);
+
+    guarded.revoke();
+    await agent.stop();
+    agent = await workspace.start();
+    expect(await listed()).toMatchObject({ state: 'failed', signedIn: false, why: wanted });
+    expect((await agent.call('DELETE', '/v1/mcp/servers/web/sign-in')).status).toBe(404);
   });
 
   it('that is away is told of, and is there when it is back', async () => {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { RuntimeConfig } from '../../protocol/config.ts';
-import type { McpServer } from '../../protocol/mcp.ts';
+import type { McpServer, McpServerState } from '../../protocol/mcp.ts';
 import { splitArguments } from '../context/skills/arguments.ts';
 import { SkillFailure } from '../context/skills/render.ts';
 import { sourceOf } from '../context/source.ts';
@@ -19,6 +19,7 @@ import { readServerFiles } from './files.ts';
 import { promptName } from './names.ts';
 import { noteOf } from './note.ts';
 import { textOfBlocks } from './result-text.ts';
+import type { McpSignIns } from './sign-ins.ts';
 import { type Division, divide, toolSearch } from './tool-search.ts';
 import { isAlwaysLoaded, resourceTools, serverTool } from './tools.ts';
 import { gatewayFetch } from './workspace-fetch.ts';
@@ -30,6 +31,7 @@ export interface McpParts {
   tools: ToolsClient;
   plugins: Pick<Plugins, 'load'>;
   approvals: McpApprovals;
+  signIns: McpSignIns;
   /** The home, which is the project. */
   home: string;
   readable: readonly string[];
@@ -148,6 +150,28 @@ export class McpServers {
       signal.throwIfAborted();
       throw new SkillFailure('CommandFailed', `/${name} did not run: ${(error as Error).message}`);
     }
+  }
+
+  /** What there is, as of now: servers are looked at first. */
+  async list(signal: AbortSignal): Promise<McpServerState[]> {
+    await this.prepare(signal);
+    const states = [...this.#connections.values()].map(({ server, state, offer }): McpServerState => {
+      const address = server.url ?? [server.command, ...server.args].join(' ');
+      const common = { name: server.name, address, tools: offer.tools.length };
+      const signedIn = this.#parts.signIns.has(server);
+      return { ...common, state: state.kind, signedIn, ...(state.kind === 'failed' && { why: state.why }) };
+    });
+    const waiting = this.#waiting.map(({ declared: { server } }): McpServerState => {
+      const address = server.url ?? [server.command, ...server.args].join(' ');
+      return { name: server.name, address, tools: 0, state: 'waiting', signedIn: false };
+    });
+    return [...states, ...waiting];
+  }
+
+  /** The connection to a server of this name that may be used; undefined where there is none. */
+  async find(name: string, signal: AbortSignal): Promise<McpConnection | undefined> {
+    await this.prepare(signal);
+    return this.#connections.get(name);
   }
 
   async close(): Promise<void> {

@@ -2,7 +2,14 @@ import type { Tool as ServerTool } from '@modelcontextprotocol/client';
 import { z } from 'zod';
 import { writeResult } from '../../protocol/tools-api.ts';
 import type { AnyTool } from '../tools/registry.ts';
-import { failed, succeeded, type Tool, type ToolContext, type ToolOutcome } from '../tools/tool.ts';
+import {
+  type AskPerson,
+  failed,
+  succeeded,
+  type Tool,
+  type ToolContext,
+  type ToolOutcome,
+} from '../tools/tool.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import { type McpConnection, NotConnected } from './connection.ts';
 import { usableSchema } from './input-schema.ts';
@@ -30,7 +37,8 @@ export function serverTool(connection: McpConnection, tool: ServerTool): AnyTool
     run: (input, context) =>
       answered(context, async () => {
         const { signal, active } = context;
-        const result = await connection.call(tool.name, input, { signal, progress: active });
+        const ask: AskPerson = (...question) => context.askPerson(name, ...question);
+        const result = await connection.call(tool.name, input, { signal, progress: active, ask });
         const text = textOfResult(result);
         if (result.isError === true)
           return failed(text === '' ? 'The tool failed.' : cut(text, limits.result));

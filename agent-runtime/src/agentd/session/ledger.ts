@@ -199,7 +199,10 @@ export class Ledger {
     return [...this.approvals.values()]
       .filter((approval) => approval.decision === undefined)
       .map((approval) => approval.request)
-      .filter(({ toolUseId }) => !this.#answeredTools.has(toolUseId) && !this.startedTools.has(toolUseId));
+      .filter(
+        ({ toolUseId, meanwhile }) =>
+          !this.#answeredTools.has(toolUseId) && (meanwhile === true || !this.startedTools.has(toolUseId)),
+      );
   }
 
   /** The bytes of the transcript that hold the turn of a message: up to the prompt after it. Undefined: it has not begun. */
@@ -214,8 +217,11 @@ export class Ledger {
     return this.#answeredTools.has(toolUseId);
   }
 
+  /** Whether the call may run, as a person said. */
   approvalFor(toolUseId: string): LedgerApproval | undefined {
-    return [...this.approvals.values()].findLast((approval) => approval.request.toolUseId === toolUseId);
+    return [...this.approvals.values()].findLast(
+      ({ request }) => request.toolUseId === toolUseId && request.meanwhile !== true,
+    );
   }
 
   #touch(at: string): void {

@@ -1,3 +1,4 @@
+import type { ApprovalDecision } from '../../protocol/agent-api.ts';
 import { AppendLog, type LogPosition } from '../storage/append-log.ts';
 import type { StorageHealth } from '../storage/health.ts';
 import { parseObject, readLines } from '../storage/lines.ts';
@@ -10,6 +11,7 @@ export class SessionLogs {
   readonly ledger: Ledger;
   readonly transcript: AppendLog;
   readonly inbox: AppendLog;
+  readonly #decided = new Map<string, () => void>();
 
   constructor(
     files: { transcript: string; inbox: string },
@@ -31,7 +33,26 @@ export class SessionLogs {
 
   async appendRecords(...records: InboxRecord[]): Promise<void> {
     await this.inbox.append(...records);
-    for (const record of records) this.ledger.foldRecord(record);
+    for (const record of records) {
+      this.ledger.foldRecord(record);
+      if (record.type === 'decision') this.#decided.get(record.id)?.();
+    }
+  }
+
+  /** Resolves with what a person decided on a question, once that is on disk. Rejects with the signal's reason. */
+  async decisionOf(id: string, signal: AbortSignal): Promise<ApprovalDecision> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    this.#decided.set(id, resolve);
+    try {
+      await promise;
+      return this.ledger.approvals.get(id)?.decision ?? { decision: 'deny' };
+    } finally {
+      this.#decided.delete(id);
+      signal.removeEventListener('abort', abort);
+    }
   }
 
   /** Every durable entry, oldest first. */

@@ -12,6 +12,7 @@ import { failed, type ToolContext, type ToolOutcome } from '../tools/tool.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import { agentsFor, begunBy } from './agents.ts';
 import { askAside } from './aside.ts';
+import { askMeanwhile } from './ask-meanwhile.ts';
 import type { ContentBlock, ToolUse, TranscriptEntry } from './entry.ts';
 import { keepBefore } from './file-changes.ts';
 import { refusalOfTask } from './hooks.ts';
@@ -209,6 +210,7 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
     schedules: schedulesOf(round),
     startSkill: (name, args) => startForModel(name, args, round, context),
     askModel: (system, texts) => askAside(round, system, texts),
+    askPerson: (tool, summary, questions) => askMeanwhile(round, { toolUseId, tool }, summary, questions),
     sendToWorkspace: (name, text, waitSeconds) => sendToWorkspace(round, toolUseId, name, text, waitSeconds),
     refusalOfTask: (event, task) => refusalOfTask(event, task, round),
     taskList: () => round.entries.findLast((entry) => entry.taskList !== undefined)?.taskList ?? emptyList,

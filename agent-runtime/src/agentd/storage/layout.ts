@@ -12,6 +12,7 @@ export interface Layout {
   fork: string;
   rewind: string;
   mcpApprovals: string;
+  mcpSignIns: string;
   fileHistory: string;
   plugins: string;
 }
@@ -27,6 +28,7 @@ export function layoutOf(root: string): Layout {
     fork: join(root, 'fork.json'),
     rewind: join(root, 'rewind.json'),
     mcpApprovals: join(root, 'mcp-approvals.json'),
+    mcpSignIns: join(root, 'mcp-sign-ins.json'),
     fileHistory: join(root, 'file-history'),
     plugins: join(root, 'plugins'),
   };

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -83,6 +84,66 @@ export class McpHttpServer {
         stream?.write(
           `event: message\ndata: ${JSON.stringify({ jsonrpc: '2.0', id, result: results[method] })}\n\n`,
         );
+    });
+  }
+
+  /**
+   * Lets in whoever shows a token of its authorization server, which is at the same address. `expire` has every token refused from then
+   * on, so that it must be renewed; `revoke` also what renews it.
+   */
+  static async guarded(): Promise<McpHttpServer & { expire: () => void; revoke: () => void }> {
+    const handler = createMcpHandler(() => echoServer(false), { legacy: 'reject' });
+    const codes = new Map<string, string>();
+    let [token, refresh, made] = ['', '', 0];
+    const base = (request: Request) => `http://${request.headers.get('host')}`;
+    const json = (body: object, status = 200) => Response.json(body, { status });
+    const server = await McpHttpServer.#start(async (request) => {
+      const { pathname, searchParams } = new URL(request.url);
+      const issuer = base(request);
+      if (pathname === '/mcp') {
+        if (token !== '' && request.headers.get('authorization') === `Bearer ${token}`)
+          return handler.fetch(request);
+        const challenge = `Bearer resource_metadata="${issuer}/.well-known/oauth-protected-resource/mcp"`;
+        return new Response('{}', { status: 401, headers: { 'www-authenticate': challenge } });
+      }
+      if (pathname === '/.well-known/oauth-protected-resource/mcp')
+        return json({ resource: `${issuer}/mcp`, authorization_servers: [issuer] });
+      if (pathname === '/.well-known/oauth-authorization-server')
+        return json({
+          ...{ issuer, authorization_endpoint: `${issuer}/authorize`, token_endpoint: `${issuer}/token` },
+          ...{ registration_endpoint: `${issuer}/register`, response_types_supported: ['code'] },
+          ...{ code_challenge_methods_supported: ['S256'], token_endpoint_auth_methods_supported: ['none'] },
+        });
+      if (pathname === '/register')
+        return json({ ...((await request.json()) as object), client_id: 'client-1' }, 201);
+      if (pathname === '/authorize') {
+        const code = `code-${++made}`;
+        codes.set(code, searchParams.get('code_challenge') ?? '');
+        const back = new URL(searchParams.get('redirect_uri') ?? '');
+        back.searchParams.set('code', code);
+        back.searchParams.set('state', searchParams.get('state') ?? '');
+        return new Response(null, { status: 302, headers: { location: back.href } });
+      }
+      if (pathname !== '/token') return json({}, 404);
+      const form = new URLSearchParams(await request.text());
+      const challenge = codes.get(form.get('code') ?? '');
+      const verified = createHash('sha256')
+        .update(form.get('code_verifier') ?? '')
+        .digest('base64url');
+      const renews =
+        form.get('grant_type') === 'refresh_token' && refresh !== '' && form.get('refresh_token') === refresh;
+      if (!renews && challenge !== verified) return json({ error: 'invalid_grant' }, 400);
+      codes.delete(form.get('code') ?? '');
+      [token, refresh] = [`token-${++made}`, `refresh-${made}`];
+      return json({ access_token: token, refresh_token: refresh, token_type: 'Bearer', expires_in: 3600 });
+    });
+    return Object.assign(server, {
+      expire: () => {
+        token = '';
+      },
+      revoke: () => {
+        [token, refresh] = ['', ''];
+      },
     });
   }
 

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
+import type { ApprovalDecision } from '../../protocol/agent-api.ts';
 import type { PermissionMode } from '../../protocol/config.ts';
-import type { ApprovalRequest, TokenUsage } from '../../protocol/messages.ts';
+import type { ApprovalRequest, AskedQuestion, TokenUsage } from '../../protocol/messages.ts';
 import type { ScheduleState } from '../../protocol/state.ts';
 import type { BackgroundTasks } from '../background/background-tasks.ts';
 import type { Access } from '../permissions/decide.ts';
@@ -19,6 +20,12 @@ export interface SessionSchedules {
   /** Milliseconds, and a number. */
   limits(): { minInterval: number; most: number };
 }
+
+/** Asks a person something; without questions, for yes or no. Undefined: nobody answered. */
+export type AskPerson = (
+  summary: string,
+  questions: readonly AskedQuestion[],
+) => Promise<ApprovalDecision | undefined>;
 
 /** What a tool works with. */
 export interface ToolContext {
@@ -52,6 +59,8 @@ export interface ToolContext {
   agents: Agents;
   /** Asks the model of the session something beside its conversation: nothing but these texts, and no tools. */
   askModel: (system: string, texts: string[]) => Promise<{ text: string; usage: TokenUsage }>;
+  /** Asks a person while the tool runs, in its name. */
+  askPerson: (tool: string, ...question: Parameters<AskPerson>) => ReturnType<AskPerson>;
   /** Sends a message to another workspace of the namespace, and waits so many seconds for the reply. */
   sendToWorkspace: (name: string, text: string, waitSeconds: number) => Promise<ToolOutcome>;
   /** Asks hooks about a task that is new or done: why it must not be so. */

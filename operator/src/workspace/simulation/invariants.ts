@@ -53,9 +53,13 @@ export function wrongDeletion(world: World, { metadata }: KubeObject): string[] 
     found.push('a claim is deleted that no rewind left');
   if (world.volume.rewound?.id !== rewind.uid)
     found.push('a claim is deleted before the one in its place is whole');
-  const present = world.server.all(resources.checkpoints).find((each) => each.metadata.uid === rewind.uid)
-    ?.status?.volumeSnapshot;
-  const snapshot = world.volumeSnapshots.find((each) => each.metadata.name === present?.name);
+  const present = world.server
+    .all(resources.checkpoints)
+    .find((each) => each.metadata.uid === rewind.uid)?.status;
+  const archived = present?.archive?.phase === 'Completed';
+  if (present !== undefined && present.volumeSnapshot === undefined && !archived)
+    found.push('a claim is deleted before its present is archived');
+  const snapshot = world.volumeSnapshots.find((each) => each.metadata.name === present?.volumeSnapshot?.name);
   if (snapshot !== undefined && snapshot.status?.readyToUse !== true)
     found.push('a claim is deleted before its snapshot is ready');
   return found;

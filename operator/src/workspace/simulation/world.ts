@@ -162,12 +162,14 @@ export class World {
     });
   }
 
-  /** To the checkpoint of that name, to the oldest one, or to the newest one that has a snapshot. */
+  /** To the checkpoint of that name, to the oldest one, or to the newest one that has a snapshot or an archive. */
   requestRewind(to: string): void {
     const all = this.server
       .all(resources.checkpoints)
       .filter(({ spec }) => spec.workspaceRef.name === name.name);
-    const newest = all.findLast(({ status }) => status?.volumeSnapshot !== undefined);
+    const newest = all.findLast(
+      ({ status }) => status?.volumeSnapshot !== undefined || status?.archive?.phase === 'Completed',
+    );
     const target =
       to === 'oldest' ? all[0] : to === 'newest' ? newest : all.find(({ metadata }) => metadata.name === to);
     if (target === undefined) return;

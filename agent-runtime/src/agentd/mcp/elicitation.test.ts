@@ -1,0 +1,142 @@
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { mcpServer } from '../../protocol/mcp.ts';
+import type { ApprovalRequest } from '../../protocol/messages.ts';
+import { startRealTools } from '../testing/real-tools.ts';
+import { type RunningAgent, TestWorkspace } from '../testing/workspace.ts';
+import type { AskPerson } from '../tools/tool.ts';
+import { elicit } from './elicit.ts';
+import { contentOf, questionsOf, readForm } from './elicitation.ts';
+
+const fixture = join(import.meta.dirname, '../../../../test/support/mcp-server/stdio.mjs');
+
+describe('a server that asks a person within a call', () => {
+  let workspace: TestWorkspace;
+  let agent: RunningAgent;
+  let endTools: Awaited<ReturnType<typeof startRealTools>>;
+  const order = 'tool mcp__fixture__order {}';
+
+  beforeEach(async () => {
+    workspace = await TestWorkspace.create();
+    endTools = await startRealTools(workspace, '/bin/false');
+    const server = { name: 'fixture', command: process.execPath, args: [fixture], timeoutMs: 1_000 };
+    workspace.config.mcp = { servers: [mcpServer.parse(server)] };
+    agent = await workspace.start();
+  });
+  afterEach(async () => {
+    await endTools();
+    await workspace.close();
+  });
+
+  async function asked(other?: string): Promise<ApprovalRequest> {
+    const { approvals } = await agent.stateWhen(
+      (state) => state.approvals.length === 1 && state.approvals[0]?.id !== other,
+    );
+    return approvals[0] as ApprovalRequest;
+  }
+  const answer = (id: string, body: object) => agent.call('POST', `/v1/approvals/${id}`, body);
+
+  it('has its form filled in, and the call goes on; the time of the call stands still meanwhile', async () => {
+    await agent.send('m1', order);
+    const request = await asked();
+    expect(request).toMatchObject({
+      tool: 'mcp__fixture__order',
+      summary: 'The MCP server fixture asks: What shall it be?',
+      questions: [
+        { question: 'Size', options: [{ label: 'Small' }, { label: 'Medium' }], several: false },
+        { question: 'count (How many; a number; - for 1)', options: [] },
+        { question: 'gift (- to leave it out)', options: [{ label: 'Yes' }, { label: 'No' }] },
+      ],
+    });
+    // Longer than the call may take without a sign of progress.
+    const since = performance.now();
+    await agent.stateWhen(({ busy }) => busy && performance.now() - since > 1_300);
+    expect((await answer(request.id, { decision: 'allow', answers: ['Medium'] })).status).toBe(400);
+    await answer(request.id, { decision: 'allow', answers: ['Medium', '-', 'yes'] });
+    const { reply } = await agent.settled('m1');
+    expect(JSON.parse(reply?.text ?? '')).toEqual({
+      action: 'accept',
+      content: { size: 'm', count: 1, gift: true },
+    });
+    expect((await agent.state()).approvals).toEqual([]);
+  });
+
+  it('asks again where an answer cannot be, and is told of a refusal', async () => {
+    await agent.send('m1', order);
+    const { id } = await asked();
+    await answer(id, { decision: 'allow', answers: ['Huge', '2', '-'] });
+    const again = await asked(id);
+    expect(again.summary).toMatch(/^Size cannot be "Huge"\. The MCP server/);
+    await answer(again.id, { decision: 'deny' });
+    expect(JSON.parse((await agent.settled('m1')).reply?.text ?? '')).toEqual({ action: 'decline' });
+  });
+
+  it('asks no longer when the call has ended, by a person or by a restart', { timeout: 30_000 }, async () => {
+    await agent.send('m1', order);
+    const { id } = await asked();
+    await agent.call('POST', '/v1/sessions/main/interrupt');
+    expect((await agent.settled('m1')).reason).toBe('Interrupted');
+    expect((await agent.state()).approvals).toEqual([]);
+    expect((await answer(id, { decision: 'deny' })).status).toBe(409);
+    await agent.send('m2', order);
+    await asked();
+    await agent.stop();
+    agent = await workspace.start();
+    expect((await agent.settled('m2')).reply?.text).toContain('interrupted');
+    expect((await agent.state()).approvals).toEqual([]);
+  });
+});
+
+describe('a form', () => {
+  const form = (properties: object, required: string[] = []) =>
+    readForm({ type: 'object', properties, required });
+
+  it('has a question for each field, and takes what a person writes', () => {
+    const colours = {
+      type: 'array',
+      items: { anyOf: ['red', 'blue'].map((it) => ({ const: it, title: `${it}ish` })) },
+    };
+    const all = form({ colours, rate: { type: 'number' }, name: { type: 'string' } }, ['name']);
+    expect(questionsOf(all).map(({ options, several }) => [options.length, several])).toEqual([
+      [2, true],
+      [0, false],
+      [0, false],
+    ]);
+    expect(contentOf(all, ['redish, blue', '2.5', 'Ada'])).toEqual({
+      colours: ['red', 'blue'],
+      rate: 2.5,
+      name: 'Ada',
+    });
+    expect(contentOf(all, ['green', '1', 'Ada'])).toBe('colours cannot be "green".');
+    expect(contentOf(all, ['-', 'many', 'Ada'])).toBe('rate cannot be "many".');
+    expect(contentOf(all, ['-', '-', '-'])).toBe('name cannot be left out.');
+    expect(contentOf(all, ['-', '-', 'Ada'])).toEqual({ name: 'Ada' });
+  });
+
+  it('with more fields than are answered at once comes in parts', async () => {
+    const properties = Object.fromEntries(
+      ['a', 'b', 'c', 'd', 'e'].map((name) => [name, { type: 'string' }]),
+    );
+    const asked: [string, number][] = [];
+    const ask: AskPerson = async (summary, questions) => {
+      asked.push([summary, questions.length]);
+      return { decision: 'allow', answers: questions.map(({ question }) => question.slice(0, 1)) };
+    };
+    const requestedSchema = { type: 'object', properties };
+    expect(await elicit('shop', { message: 'Which?', requestedSchema }, ask)).toEqual({
+      action: 'accept',
+      content: { a: 'a', b: 'b', c: 'c', d: 'd', e: 'e' },
+    });
+    expect(asked).toEqual([
+      ['The MCP server shop asks (1 of 2): Which?', 4],
+      ['The MCP server shop asks (2 of 2): Which?', 1],
+    ]);
+    expect(await elicit('shop', { message: 'Which?' }, undefined)).toEqual({ action: 'cancel' });
+  });
+
+  it('is refused where nobody could fill it in', () => {
+    expect(() => form({ nested: { type: 'object' } })).toThrow('cannot be shown');
+    const many = Object.fromEntries(Array.from({ length: 17 }, (_, at) => [`f${at}`, { type: 'string' }]));
+    expect(() => form(many)).toThrow('at most 16 fields');
+  });
+});
