@@ -105,7 +105,8 @@ async function bundle(name: string, { entry, target = 'node26', executable }: Pr
     minifyWhitespace: true,
     legalComments: 'none',
     logLevel: 'silent',
-    charset: 'utf8',
+    // ASCII, which V8 keeps in half the memory: 4 MB of what agentd takes.
+    charset: 'ascii',
     plugins: [unusedClients],
     banner: { js: isModule ? requireInModule : refuseOlderNode(name, target) },
   });
