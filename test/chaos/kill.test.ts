@@ -84,8 +84,11 @@ describe('kill -9', () => {
   it('of the leading operator while it is Checkpointing', async () => {
     const { workspaces, cluster, witness } = here;
     await workspaces.create('leaving');
-    await workspaces.ask('leaving', 'remember: flint');
-    await workspaces.inPhase('leaving', 'Checkpointing');
+    // Looked for from the beginning: it may be over when the answer is read.
+    await Promise.all([
+      workspaces.inPhase('leaving', 'Checkpointing'),
+      workspaces.ask('leaving', 'remember: flint'),
+    ]);
     await killLeader(cluster);
     await workspaces.asleep('leaving');
     expect(await workspaces.ask('leaving', 'recall')).toContain('flint');

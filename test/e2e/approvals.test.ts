@@ -48,7 +48,7 @@ beforeAll(async () => {
   await tokenWith(cluster, workspaces.namespace, 'approver', ['dormouse-edit', 'dormouse-approver']);
 });
 
-describe('a tool call that waits for a person', () => {
+describe.concurrent('a tool call that waits for a person', () => {
   it('sleeps with the workspace, is answered by kubectl, and then runs exactly once', async () => {
     const { workspaces, witness } = here;
     await workspaces.create('ask', { agent: { permissionMode: 'default' } });

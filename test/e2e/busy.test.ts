@@ -3,7 +3,7 @@ import { suite } from '../support/suite.ts';
 
 const here = suite('busy');
 
-describe('a busy workspace does not sleep', () => {
+describe.concurrent('a busy workspace does not sleep', () => {
   it('while a turn streams for longer than idle.after', async () => {
     const { workspaces, witness } = here;
     await workspaces.create('turn');

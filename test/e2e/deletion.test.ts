@@ -72,8 +72,8 @@ describe('deleting a workspace ends everything it owned', () => {
   it('while it is Checkpointing', async () => {
     const { workspaces } = here;
     await workspaces.create('going');
-    await workspaces.ask('going', 'say: hello');
-    await workspaces.inPhase('going', 'Checkpointing');
+    // Looked for from the beginning: it may be over when the answer is read.
+    await Promise.all([workspaces.inPhase('going', 'Checkpointing'), workspaces.ask('going', 'say: hello')]);
     await deleteAndWait(workspaces, 'going');
     await nothingLeft(workspaces, 'going');
   });

@@ -6,7 +6,7 @@ const call = (prompt: string, more: object = {}) =>
   `tool Agent ${JSON.stringify({ description: 'a task', prompt, ...more })}`;
 const transcripts = '/var/lib/dormouse/transcripts/default/subagents';
 
-describe('a subagent', () => {
+describe.concurrent('a subagent', () => {
   it('works in the pod, and the agent may read what it did', async () => {
     const { workspaces } = here;
     await workspaces.create('front');

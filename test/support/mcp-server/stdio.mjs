@@ -20,6 +20,12 @@ const tools = [
   { name: 'progress', description: 'Takes longer than its time limit.', inputSchema: object() },
   { name: 'grow', description: 'Adds the tool grown.', inputSchema: object() },
   { name: 'large', description: 'Says much.', inputSchema: object({ chars: { type: 'number' } }) },
+  {
+    name: 'important',
+    description: 'Wants to be known at any time, and says much.',
+    inputSchema: object({ chars: { type: 'number' } }),
+    _meta: { 'anthropic/alwaysLoad': true, 'anthropic/maxResultSizeChars': 120_000 },
+  },
   { name: 'fail', description: 'Fails.', inputSchema: object() },
   { name: 'order', description: 'Asks a person.', inputSchema: object() },
   { name: 'think', description: 'Asks the model.', inputSchema: object() },
@@ -70,6 +76,7 @@ async function call(name, input, meta) {
       send({ method: 'notifications/tools/list_changed' });
       return text('grew');
     case 'large':
+    case 'important':
       return text('x'.repeat(input.chars));
     case 'fail':
       return { ...text('it cannot be done'), isError: true };

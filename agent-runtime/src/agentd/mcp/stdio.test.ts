@@ -135,7 +135,25 @@ describe('a server on standard input and output', () => {
     expect(await readFile(path, 'utf8')).toBe('x'.repeat(150_000));
   });
 
-  it('with many tools has them looked for', async () => {
+  it('may ask for a higher limit for what a tool says', async () => {
+    await start();
+    declare();
+    const agent = await workspace.start(model);
+    await agent.send(
+      'm1',
+      ['large', 'important'].map((name) => `tool mcp__fixture__${name} {"chars":110000}`).join('\n'),
+    );
+    await agent.settled('m1');
+    const results = (await agent.transcript())
+      .flatMap((entry) => entry.message.content)
+      .filter((block) => block.type === 'tool_result');
+    expect(results.map(({ content }) => content.length)).toEqual([
+      expect.toSatisfy((it) => it < 5_000),
+      110_000,
+    ]);
+  });
+
+  it('with many tools has them looked for, but for one that is always to be there', async () => {
     await start();
     declare({ MCP_MANY: '150' });
     const agent = await workspace.start(model);
@@ -143,14 +161,16 @@ describe('a server on standard input and output', () => {
     await agent.send('m1', 'say: hello');
     await agent.settled('m1');
     expect(offered()).toContain('ToolSearch');
-    expect(offered().filter((name) => name.startsWith('mcp__'))).toEqual([]);
+    expect(offered().filter((name) => name.startsWith('mcp__'))).toEqual(['mcp__fixture__important']);
     await agent.send(
       'm2',
       'tool ToolSearch {"query":"filler number 77","max_results":1}\ntool mcp__fixture__filler_77 {"text":"x"}',
     );
     const reply = (await agent.settled('m2')).reply?.text;
     expect(reply).toContain('there is no tool filler_77');
-    expect(offered().filter((name) => name.startsWith('mcp__'))).toEqual(['mcp__fixture__filler_77']);
+    expect(offered().filter((name) => name.startsWith('mcp__'))).toEqual(
+      expect.arrayContaining(['mcp__fixture__important', 'mcp__fixture__filler_77']),
+    );
     // Also after a restart.
     await agent.stop();
     const again = await workspace.start(model);

@@ -285,6 +285,14 @@ describe('hooks of a workspace', () => {
     expect((await results())[0].is_error).toBeUndefined();
   });
 
+  it('are those of settings.json and settings.local.json', async () => {
+    await start({ PreToolUse: command('echo shared >> log') });
+    const local = { hooks: { PreToolUse: command('echo local >> log') } };
+    await workspace.put('.claude/settings.local.json', JSON.stringify(local));
+    await send('run: echo one');
+    expect((await text('log')).trim().split('\n').sort()).toEqual(['local', 'shared']);
+  });
+
   it('that fail are passed over, or refuse where they or the class say so; broken files are told of', async () => {
     const slow = (more: object) => ({
       matcher: 'Bash',
