@@ -28,6 +28,7 @@ const tools = [
   },
   { name: 'fail', description: 'Fails.', inputSchema: object() },
   { name: 'order', description: 'Asks a person.', inputSchema: object() },
+  { name: 'think', description: 'Asks the model.', inputSchema: object() },
   { name: 'crash', description: 'Ends the server.', inputSchema: object() },
   {
     name: 'odd',
@@ -94,6 +95,14 @@ async function call(name, input, meta) {
             ),
           }),
         ),
+      );
+    case 'think':
+      return text(
+        await ask('sampling/createMessage', {
+          systemPrompt: 'You are asked by a test.',
+          messages: [{ role: 'user', content: { type: 'text', text: 'say: a thought' } }],
+          maxTokens: 100,
+        }).then(({ content, message }) => content?.text ?? `refused: ${message}`),
       );
     case 'crash':
       return process.exit(7);

@@ -14,6 +14,7 @@ import { mcpServer } from '../../protocol/mcp.ts';
 import type { AskPerson } from '../tools/tool.ts';
 import { ToolsClient } from '../tools/tools-client.ts';
 import { McpConnection } from './connection.ts';
+import type { DuringCall } from './during-call.ts';
 import { McpSignIns } from './sign-ins.ts';
 import { workspaceFetch } from './workspace-fetch.ts';
 
@@ -55,6 +56,11 @@ const accepts: AskPerson = async (_summary, questions) => ({
   decision: 'allow',
   answers: questions.map(() => '-'),
 });
+const during: DuringCall = {
+  ask: accepts,
+  askModel: () => Promise.reject(new Error('there is no model')),
+  unasked: false,
+};
 const signIns = await McpSignIns.open(join(base, 'sign-ins.json'));
 const gatewayFetch = () => workspaceFetch(tools);
 const connection = new McpConnection(server, {
@@ -81,7 +87,7 @@ for (const { name, inputSchema } of connection.offer.tools) {
   ]);
   const signal = AbortSignal.timeout(20_000);
   const result = await connection
-    .call(name, Object.fromEntries(input), { signal, progress: () => undefined, ask: accepts })
+    .call(name, Object.fromEntries(input), { signal, progress: () => undefined, during })
     .catch((error: unknown) => String(error));
   console.log(name, JSON.stringify(result));
 }

@@ -6,6 +6,7 @@ import { runtimeVersion } from '../version.ts';
 import type { Elicited } from './elicit.ts';
 import { expandServer } from './expand.ts';
 import { headersOf } from './headers.ts';
+import type { sample } from './sample.ts';
 import { WorkspaceStdioTransport } from './stdio-transport.ts';
 import { workspaceFetch } from './workspace-fetch.ts';
 
@@ -23,6 +24,8 @@ export interface ConnectOptions {
   elicit: (question: { message: string; requestedSchema?: unknown }) => Promise<Elicited>;
   /** Of whoever signed in, or is about to. */
   signedIn?: OAuthClientProvider | undefined;
+  /** Asks the model what the server wants of it. */
+  sample: (question: unknown) => ReturnType<typeof sample>;
   /** What asks a server of the spec through the gateway. */
   gatewayFetch: (server: string) => ReturnType<typeof workspaceFetch>;
   /** Lists of the server changed. */
@@ -88,7 +91,7 @@ export async function connectServer(declared: McpServer, options: ConnectOptions
     new sdk.Client(
       { name: 'dormouse', version: runtimeVersion },
       {
-        capabilities: { roots: {}, elicitation: { form: {} } },
+        capabilities: { roots: {}, elicitation: { form: {} }, sampling: {} },
         jsonSchemaValidator: unchecked,
         versionNegotiation: { mode: 'auto', probe: { timeoutMs: limits.probe } },
         listChanged: Object.fromEntries(
@@ -108,6 +111,7 @@ export async function connectServer(declared: McpServer, options: ConnectOptions
       if (params.mode === 'url') throw new Error('nobody can be sent to a URL from here');
       return options.elicit(params);
     });
+    client.setRequestHandler('sampling/createMessage', ({ params }) => options.sample(params));
     await client.connect(await transport(), {
       signal,
       timeout: limits.connect,

@@ -9,12 +9,13 @@ import type {
 } from '@modelcontextprotocol/client';
 import type { Logger } from 'pino';
 import type { McpServer } from '../../protocol/mcp.ts';
-import type { AskPerson } from '../tools/tool.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
 import { CallClock } from './call-clock.ts';
 import { type Connected, type ConnectOptions, connectServer } from './connect.ts';
 
+import type { DuringCall } from './during-call.ts';
 import { elicit } from './elicit.ts';
+import { sample } from './sample.ts';
 import { type McpSignIns, SignInWanted } from './sign-ins.ts';
 import { workspaceFetch } from './workspace-fetch.ts';
 
@@ -55,8 +56,8 @@ export class McpConnection {
   #connecting: Promise<void> | undefined;
   #refreshing: Promise<void> | undefined;
   #failures = 0;
-  /** Of the calls under way: how each asks a person. */
-  readonly #asking = new Set<AskPerson>();
+  /** The calls under way, with what each may have besides. */
+  readonly #underWay = new Set<DuringCall>();
   #notBefore = 0;
   readonly #closed = new AbortController();
 
@@ -106,12 +107,16 @@ export class McpConnection {
   async call(
     tool: string,
     input: Record<string, unknown>,
-    { signal, progress, ask }: { signal: AbortSignal; progress: () => void; ask?: AskPerson },
+    { signal, progress, during }: { signal: AbortSignal; progress: () => void; during?: DuringCall },
   ): Promise<CallToolResult> {
     const silence = this.server.timeoutMs ?? limits.call;
     const clock = new CallClock({ silence, inAll: Math.max(limits.callInAll, silence) });
-    const mine: AskPerson | undefined = ask && ((...question) => clock.whileAsking(() => ask(...question)));
-    if (mine !== undefined) this.#asking.add(mine);
+    const mine: DuringCall | undefined = during && {
+      ...during,
+      ask: (...question) => clock.whileAsking(() => during.ask(...question)),
+      askModel: (...question) => clock.whileAsking(() => during.askModel(...question)),
+    };
+    if (mine !== undefined) this.#underWay.add(mine);
     const options = {
       signal: AbortSignal.any([signal, clock.signal]),
       // The clock says when it is over.
@@ -128,7 +133,7 @@ export class McpConnection {
       throw error;
     } finally {
       clock.stop();
-      if (mine !== undefined) this.#asking.delete(mine);
+      if (mine !== undefined) this.#underWay.delete(mine);
     }
   }
 
@@ -251,7 +256,8 @@ export class McpConnection {
       signedIn: this.#signIns.provider(this.server),
       gatewayFetch: this.#gatewayFetch,
       // The protocol does not say which call it is for; the question says which server.
-      elicit: (question) => elicit(this.server.name, question, [...this.#asking].at(-1)),
+      elicit: (question) => elicit(this.server.name, question, [...this.#underWay].at(-1)?.ask),
+      sample: (question) => sample(this.server.name, question, [...this.#underWay].at(-1)),
       signal: this.#closed.signal,
       changed: (error) => {
         if (error !== null) this.#log.warn({ err: error }, 'a list of an MCP server cannot be followed');

@@ -71,6 +71,23 @@ describe('a server that asks a person within a call', () => {
     expect(JSON.parse((await agent.settled('m1')).reply?.text ?? '')).toEqual({ action: 'decline' });
   });
 
+  it('asks the model, where a person lets it, and the message bears the cost', async () => {
+    const think = 'tool mcp__fixture__think {}';
+    await agent.send('m1', think);
+    expect((await agent.settled('m1')).reply?.text).toBe('a thought');
+    const paid = (await agent.transcript()).filter((entry) => entry.modelUsage?.outputTokens > 0);
+    expect(paid).toHaveLength(1);
+    workspace.config.permissions = { mode: 'default', allow: ['mcp__fixture'], ask: [], deny: [] };
+    await agent.call('PUT', '/v1/config', { config: workspace.config });
+    await agent.send('m2', think);
+    const request = await asked();
+    expect(request.summary).toMatch(
+      /^The MCP server fixture wants to ask the model: You are asked by a test\./,
+    );
+    await answer(request.id, { decision: 'deny' });
+    expect((await agent.settled('m2')).reply?.text).toBe('refused: a person did not let it');
+  });
+
   it('asks no longer when the call has ended, by a person or by a restart', { timeout: 30_000 }, async () => {
     await agent.send('m1', order);
     const { id } = await asked();

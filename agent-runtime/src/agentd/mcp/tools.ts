@@ -1,17 +1,13 @@
 import type { Tool as ServerTool } from '@modelcontextprotocol/client';
 import { z } from 'zod';
+import type { TokenUsage } from '../../protocol/messages.ts';
 import { writeResult } from '../../protocol/tools-api.ts';
+import { addUsage, noUsage } from '../session/usage.ts';
 import type { AnyTool } from '../tools/registry.ts';
-import {
-  type AskPerson,
-  failed,
-  succeeded,
-  type Tool,
-  type ToolContext,
-  type ToolOutcome,
-} from '../tools/tool.ts';
+import { failed, succeeded, type Tool, type ToolContext, type ToolOutcome } from '../tools/tool.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import { type McpConnection, NotConnected } from './connection.ts';
+import type { DuringCall } from './during-call.ts';
 import { usableSchema } from './input-schema.ts';
 import { toolName } from './names.ts';
 import { textOfContents, textOfResult } from './result-text.ts';
@@ -37,12 +33,22 @@ export function serverTool(connection: McpConnection, tool: ServerTool): AnyTool
     run: (input, context) =>
       answered(context, async () => {
         const { signal, active } = context;
-        const ask: AskPerson = (...question) => context.askPerson(name, ...question);
-        const result = await connection.call(tool.name, input, { signal, progress: active, ask });
+        let usage: TokenUsage | undefined;
+        const during: DuringCall = {
+          ask: (...question) => context.askPerson(name, ...question),
+          async askModel(...question) {
+            const answer = await context.askModel(...question);
+            usage = addUsage(usage ?? noUsage, answer.usage);
+            return { text: answer.text, model: context.model };
+          },
+          unasked: context.permissionMode === 'bypassPermissions',
+        };
+        const result = await connection.call(tool.name, input, { signal, progress: active, during });
         const text = textOfResult(result);
+        const modelUsage = usage === undefined ? {} : { modelUsage: usage };
         if (result.isError === true)
-          return failed(text === '' ? 'The tool failed.' : cut(text, limits.result));
-        return bounded(text, limitOf(tool), context);
+          return { ...failed(text === '' ? 'The tool failed.' : cut(text, limits.result)), ...modelUsage };
+        return { ...(await bounded(text, limitOf(tool), context)), ...modelUsage };
       }),
   };
   return made as unknown as AnyTool;

@@ -209,6 +209,7 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
     hidden: (path) => isReadDenied(path, permissions.deny, scope),
     schedules: schedulesOf(round),
     startSkill: (name, args) => startForModel(name, args, round, context),
+    model: host.config().model.name,
     askModel: (system, texts) => askAside(round, system, texts),
     askPerson: (tool, summary, questions) => askMeanwhile(round, { toolUseId, tool }, summary, questions),
     sendToWorkspace: (name, text, waitSeconds) => sendToWorkspace(round, toolUseId, name, text, waitSeconds),

@@ -57,6 +57,8 @@ export interface ToolContext {
   /** Starts a skill for the model; what comes of it is the outcome of the tool. */
   startSkill: (name: string, args: string) => Promise<ToolOutcome>;
   agents: Agents;
+  /** The name of the session's model. */
+  model: string;
   /** Asks the model of the session something beside its conversation: nothing but these texts, and no tools. */
   askModel: (system: string, texts: string[]) => Promise<{ text: string; usage: TokenUsage }>;
   /** Asks a person while the tool runs, in its name. */
