@@ -35,18 +35,20 @@ async function say(agent: RunningAgent, key: string, text: string): Promise<Json
 const bodies = (): Json[] => asked.map((record) => record.body);
 const summaries = async (agent: RunningAgent) =>
   (await agent.transcript()).filter((entry) => entry.compaction !== undefined);
-const long = (letter: string) => `say: ${letter.repeat(20_000)}`;
+/** Tokens; two long messages with their answers fit in, with room for tools and instructions, and a third prompt does not. */
+const window = 40_000;
+const long = (letter: string) => `say: ${letter.repeat(40_000)}`;
 
 describe('a conversation near the end of the window', () => {
   it('goes on from the block that the API made of it, kept and sent back as it came', async () => {
-    const agent = await start(20_000);
+    const agent = await start(window);
     await say(agent, 'm1', `remember: the first\n${long('a')}`);
     await say(agent, 'm2', `remember: the second\n${long('b')}`);
     await say(agent, 'm3', `remember: the third\nrecall`);
     const [summary, ...more] = await summaries(agent);
     expect(more).toEqual([]);
     expect(summary).toMatchObject({ type: 'system', compaction: { trigger: 'auto', keeps: 1 } });
-    expect(summary.compaction.preTokens).toBeGreaterThan(20_000);
+    expect(summary.compaction.preTokens).toBeGreaterThan(window);
     // The prompt that was to be answered is not in the summary: it follows it, in the model's own words.
     const { messages } = bodies().at(-1);
     expect(messages[0]).toEqual({ role: 'assistant', content: summary.message.content });
@@ -80,7 +82,7 @@ describe('a conversation near the end of the window', () => {
   });
 
   it('is summarized in words where the API does not offer it, and it is not asked again', async () => {
-    const agent = await start(20_000, { compaction: false });
+    const agent = await start(window, { compaction: false });
     await say(agent, 'm1', `remember: the first\n${long('a')}`);
     await say(agent, 'm2', `remember: the second\n${long('b')}`);
     expect(await say(agent, 'm3', 'recall')).toBe('the first\nthe second');
@@ -95,7 +97,7 @@ describe('a conversation near the end of the window', () => {
   });
 
   it('goes on in words where another provider takes over, which does not know the block', async () => {
-    const agent = await start(20_000);
+    const agent = await start(window);
     await say(agent, 'm1', `remember: the first\n${long('a')}`);
     await say(agent, 'm2', long('b'));
     await say(agent, 'm3', 'say: summarized');
@@ -118,7 +120,7 @@ describe('a conversation near the end of the window', () => {
   });
 
   it('goes on as it is where it cannot be summarized', async () => {
-    const agent = await start(20_000, {
+    const agent = await start(window, {
       faults: [undefined, undefined, parseFault('400'), parseFault('400')],
     });
     await say(agent, 'm1', long('a'));
