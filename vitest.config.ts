@@ -49,9 +49,9 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           exclude: disruptive,
           globalSetup: 'test/support/build-command-line.ts',
-          testTimeout: 180_000,
+          testTimeout: 300_000,
           hookTimeout: 300_000,
-          maxWorkers: 6,
+          maxWorkers: 5,
         },
       },
       {

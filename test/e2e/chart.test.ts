@@ -72,6 +72,8 @@ describe('what the chart installs', () => {
       'watch pods',
       'watch agentworkspaceclasses.dormouse.dev',
       'create events',
+      'create agentmessages.dormouse.dev',
+      'list agentmessages.dormouse.dev',
     ])
       expect(await may(right)).toBe(`${right}: yes`);
     for (const right of [
@@ -81,7 +83,8 @@ describe('what the chart installs', () => {
       'patch pods',
       'list events',
       'patch agentworkspaceclasses.dormouse.dev',
-      'create agentmessages.dormouse.dev',
+      'patch agentmessages.dormouse.dev',
+      'delete agentmessages.dormouse.dev',
       'delete agentworkspaces.dormouse.dev',
       'impersonate users',
       'update agentusages.dormouse.dev',

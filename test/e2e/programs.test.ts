@@ -185,7 +185,7 @@ echo "postgres: $(psql --host 127.0.0.1 postgres -Atc 'select name from bird'), 
 echo "python: $(exec 3<>/dev/tcp/127.0.0.1/9001 && echo ask >&3 && read -t 5 -u 3 word && echo $word)"
 echo "node: $(curl --silent --noproxy '*' http://127.0.0.1:9002/)"
 echo "java: $(curl --silent --noproxy '*' http://127.0.0.1:9003/)"
-echo "jobs: $(cat count) $(wc -l <ticks)"
+echo "jobs: $(until n=$(cat count); [ "$n" ]; do :; done; echo $n) $(wc -l <ticks)"
 echo "pipeline: $(tail -n 1 sums)"
 echo "tmux: $(tmux capture-pane -p | grep heron | tail -n 1), $(tmux display-message -p '#{session_attached} client of #{pid}')"
 `;

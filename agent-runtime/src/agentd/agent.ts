@@ -411,6 +411,7 @@ export class Agent {
     if (restore.restored.length > 0) restore.processes = 'Restored';
     else if (restore.restarted.length > 0) restore.processes = 'Restarted';
     if (restored.length > 0 || restore.problem !== undefined) this.#wakeNote.set(restore);
+    this.#wakeNote.settle();
     this.#board.touch();
     this.#goOn();
   }

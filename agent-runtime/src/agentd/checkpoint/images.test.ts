@@ -145,6 +145,22 @@ describe('a checkpoint with process images', () => {
     });
   });
 
+  it('are missed aloud by a message that comes before the tools do', async () => {
+    const agent = await made({ onDumpFailure: 'Restart' });
+    workspace.tools.dumpFailure = 'service web cannot be dumped: it watches files';
+    for (const sequence of [1, 2, 3, 4]) await checkpoint(agent, sequence);
+    await agent.stop();
+    workspace.tools.loseProcesses();
+    workspace.tools.stopping = true;
+    await workspace.tools.close();
+    const second = await workspace.start();
+    await second.send('m2', 'say: on');
+    await second.stateWhen(({ busy }) => busy);
+    await workspace.tools.listen(workspace.socketPath);
+    await second.settled('m2', 20_000);
+    expect(await promptOf(second, 'm2')).toContain('service web were started afresh');
+  });
+
   it('is one without them where the pod can make none, and says why', async () => {
     const agent = await made();
     workspace.tools.images = undefined;

@@ -139,16 +139,20 @@ export class Turn {
       .filter((task) => task.session === this.#session && task.ending !== undefined && !task.monitor)
       .filter((task) => !this.#logs.ledger.toldBackground.has(task.id))
       .map((task) => ({ id: task.id, command: task.command, ending: task.ending ?? '' }));
-    // A session that begins now has nothing that could have changed meanwhile.
-    const wake = this.#logs.ledger.entries === 0 ? undefined : this.#host.wakeNote.for(this.#session);
     try {
       // Where the tools do not answer, everything that needs them waits at the same time. Steps see how these end.
       this.#openContext().opening().catch(ignored);
       this.#prepared().catch(ignored);
+      // A session that begins now has nothing that could have changed meanwhile.
+      const hasPast = this.#logs.ledger.entries > 0;
+      const woke = hasPast ? this.#host.wakeNote.known(this.#signal) : undefined;
+      woke?.catch(ignored);
       const opened = await beforePrompt(request.text, await this.#round([]));
       if (opened.refused !== undefined) return opened.refused;
+      await woke;
+      const wake = hasPast ? this.#host.wakeNote.for(this.#session) : undefined;
       await this.#write(await promptEntry(request, { ended, wake }, opened, await this.#round([])));
-      this.#host.wakeNote.told(this.#session);
+      if (wake !== undefined || !hasPast) this.#host.wakeNote.told(this.#session);
       return undefined;
     } catch (error) {
       if (!(error instanceof SkillFailure)) throw error;

@@ -1,3 +1,5 @@
+import { pause } from '../tools/tools-client.ts';
+
 /** What a wake did with the processes of the workspace, by their names. */
 export interface WakeSummary {
   restored: readonly string[];
@@ -5,13 +7,34 @@ export interface WakeSummary {
   ended: readonly string[];
 }
 
+const patienceMs = 15_000;
+
 /** One line for the model on what a wake did; each session is told once. */
 export class WakeNote {
   #text: string | undefined;
   readonly #told = new Set<string>();
+  readonly #settled = Promise.withResolvers<void>();
 
   set(summary: WakeSummary): void {
     this.#text = wakeText(summary);
+  }
+
+  /** It is known what the wake did; `set` came before, where there is something to tell. */
+  settle(): void {
+    this.#settled.resolve();
+  }
+
+  /** Resolves when that is known, or the tools have been waited for as long as by a call. Rejects with the signal's reason. */
+  async known(signal: AbortSignal): Promise<void> {
+    const enough = new AbortController();
+    const patience = pause(patienceMs, AbortSignal.any([signal, enough.signal]));
+    try {
+      await Promise.race([this.#settled.promise, patience]);
+    } finally {
+      enough.abort();
+      await patience.catch(() => undefined);
+    }
+    signal.throwIfAborted();
   }
 
   /** What a session has not been told yet. */
