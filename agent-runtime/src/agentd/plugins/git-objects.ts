@@ -53,7 +53,7 @@ export function treeOfCommit(
     folder = objectOf(objects, found.id, 'tree');
   }
   const tree = new PluginTree();
-  addFolder(objects, folder, '', idBytes, tree);
+  addFolder(objects, folder, '', idBytes, tree, { folders: 0 });
   return tree;
 }
 
@@ -63,11 +63,16 @@ function addFolder(
   prefix: string,
   idBytes: number,
   tree: PluginTree,
+  seen: { folders: number },
 ): void {
+  // Few objects can name each other so that there is no end of folders, and not one file in them.
+  seen.folders += 1;
+  if (seen.folders > pluginLimits.files)
+    throw new PluginError(`it has more than ${pluginLimits.files} folders`);
   if (prefix.length > pluginLimits.pathChars) throw new PluginError('its folders are nested too deep');
   for (const { mode, name, id } of entriesOf(folder, idBytes)) {
     if (mode === '40000')
-      addFolder(objects, objectOf(objects, id, 'tree'), `${prefix}${name}/`, idBytes, tree);
+      addFolder(objects, objectOf(objects, id, 'tree'), `${prefix}${name}/`, idBytes, tree, seen);
     else if (mode === '100644' || mode === '100755' || mode === '100664')
       tree.add(`${prefix}${name}`, objectOf(objects, id, 'blob'), mode === '100755');
     else
