@@ -59,8 +59,14 @@ export async function archive(cluster: Cluster, files: number) {
     storage: { size: '8Gi' },
     idle: { after: '1h' },
   });
-  await workspaces.ask('w', `write make.py: ${script}`);
-  await workspaces.ask('w', 'run: python3 make.py && sync && find tree -type f | wc -l', 'default', 600_000);
+  await workspaces.ask('w', `tool Write ${JSON.stringify({ file_path: 'make.py', content: script })}`);
+  const counted = await workspaces.ask(
+    'w',
+    'run: python3 make.py && sync && find tree -type f | wc -l',
+    'default',
+    600_000,
+  );
+  if (!counted.includes(String(files))) throw new Error(`the home was not filled: ${counted.slice(-500)}`);
 
   const checkpoints = async (name: string) => {
     const at = reference(apiVersion, 'AgentCheckpoint', name, namespace.name);
