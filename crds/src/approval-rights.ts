@@ -3,45 +3,21 @@
  * a right to talk to an agent, and no right to permit what it asks for (docs/decisions/0008, 0028). The API server asks its own
  * authorizer, as the gateway does for its route, so both ways need the same right.
  */
-import { group, version } from './resource.ts';
-
-const policyName = `approvals.agentmessages.${group}`;
+import { group } from './resource.ts';
+import { rightsPolicy } from './rights-policy.ts';
 
 /** The ValidatingAdmissionPolicy and its binding. */
 export function approvalRightsPolicy(): object[] {
-  return [
-    {
-      apiVersion: 'admissionregistration.k8s.io/v1',
-      kind: 'ValidatingAdmissionPolicy',
-      metadata: { name: policyName },
-      spec: {
-        failurePolicy: 'Fail',
-        matchConstraints: {
-          resourceRules: [
-            {
-              apiGroups: [group],
-              apiVersions: [version],
-              // The spec of a message is immutable.
-              operations: ['CREATE'],
-              resources: ['agentmessages'],
-            },
-          ],
-        },
-        matchConditions: [{ name: 'answers', expression: 'has(object.spec.approval)' }],
-        validations: [
-          {
-            expression: `authorizer.group('${group}').resource('agentworkspaces').subresource('approve').namespace(request.namespace).name(object.spec.workspaceRef.name).check('approve').allowed()`,
-            messageExpression: `'spec.approval: "' + request.userInfo.username + '" may not approve tool calls of AgentWorkspace "' + object.spec.workspaceRef.name + '": that takes the verb approve on agentworkspaces/approve, as the ClusterRole dormouse-approver has it'`,
-            reason: 'Forbidden',
-          },
-        ],
+  return rightsPolicy({
+    name: `approvals.agentmessages.${group}`,
+    resource: 'agentmessages',
+    when: { name: 'answers', expression: 'has(object.spec.approval)' },
+    validations: [
+      {
+        expression: `authorizer.group('${group}').resource('agentworkspaces').subresource('approve').namespace(request.namespace).name(object.spec.workspaceRef.name).check('approve').allowed()`,
+        messageExpression: `'spec.approval: "' + request.userInfo.username + '" may not approve tool calls of AgentWorkspace "' + object.spec.workspaceRef.name + '": that takes the verb approve on agentworkspaces/approve, as the ClusterRole dormouse-approver has it'`,
+        reason: 'Forbidden',
       },
-    },
-    {
-      apiVersion: 'admissionregistration.k8s.io/v1',
-      kind: 'ValidatingAdmissionPolicyBinding',
-      metadata: { name: policyName },
-      spec: { policyName, validationActions: ['Deny'] },
-    },
-  ];
+    ],
+  });
 }

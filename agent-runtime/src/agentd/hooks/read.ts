@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { lineOf } from '../settings/settings.ts';
+import { lineOf } from '../settings/json.ts';
 import { type Hook, type HookAction, type HookEvent, hookEvents } from './hook.ts';
 
 /** Hooks of one file; more are no configuration of anything. */

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { replaceDurably } from '../storage/durable-file.ts';
+import { OneAfterAnother } from '../storage/one-after-another.ts';
 
 /** Servers of files that a person let in: what was approved is the digest, so another command asks anew. */
 const approvalsFile = z.object({
@@ -13,7 +14,7 @@ const kept = 500;
 export class McpApprovals {
   readonly #path: string;
   #approved: z.infer<typeof approvalsFile>['approved'];
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #writes = new OneAfterAnother();
 
   private constructor(path: string, approved: z.infer<typeof approvalsFile>['approved']) {
     this.#path = path;
@@ -38,14 +39,12 @@ export class McpApprovals {
 
   /** Resolves when it is on disk. */
   async add(name: string, digest: string): Promise<void> {
-    const write = this.#last.then(async () => {
+    await this.#writes.run(async () => {
       if (this.has(digest)) return;
       const approved = [...this.#approved, { name, digest, at: new Date().toISOString() }].slice(-kept);
       await replaceDurably(this.#path, Buffer.from(`${JSON.stringify({ approved })}\n`));
       this.#approved = approved;
     });
-    this.#last = write.catch(() => undefined);
-    await write;
   }
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type McpServer, mcpServer, mcpServerName } from '../../protocol/mcp.ts';
 import { type Plugin, withVariables } from '../plugins/plugin.ts';
-import { lineOfSyntaxError } from '../settings/settings.ts';
+import { parseJson } from '../settings/json.ts';
 
 /** A server and whose word it is: the workspace's spec, or the file that names it. */
 export interface Declared {
@@ -68,16 +68,9 @@ export function parsePluginServers(plugin: Plugin, path: string, servers: Record
 
 /** The servers that a file of a plugin has. */
 export function parsePluginFile(plugin: Plugin, path: string, text: string): Parsed {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    return {
-      servers: [],
-      problems: [`${path}:${lineOfSyntaxError(text, error as SyntaxError)}: it is no JSON.`],
-    };
-  }
-  const file = mcpFile.safeParse(json);
+  const json = parseJson(path, text);
+  if ('problem' in json) return { servers: [], problems: [json.problem] };
+  const file = mcpFile.safeParse(json.value);
   if (!file.success) return { servers: [], problems: [`${path}: ${issuesOf(file.error)}.`] };
   return parsePluginServers(plugin, path, file.data.mcpServers ?? {});
 }

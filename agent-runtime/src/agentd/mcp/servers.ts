@@ -7,9 +7,11 @@ import { sourceOf } from '../context/source.ts';
 import type { Bearer } from '../model/model-client.ts';
 import { decide, type PermissionScope } from '../permissions/decide.ts';
 import type { Plugins } from '../plugins/plugins.ts';
+import { OneAfterAnother } from '../storage/one-after-another.ts';
+import { atMost } from '../tools/at-most.ts';
 import type { AnyTool } from '../tools/registry.ts';
 import { failed, succeeded, type ToolOutcome } from '../tools/tool.ts';
-import { pause, ToolRefused, type ToolsClient, ToolsUnavailable } from '../tools/tools-client.ts';
+import { ToolRefused, type ToolsClient, ToolsUnavailable } from '../tools/tools-client.ts';
 import { isAllowedServer } from './allowed.ts';
 import type { McpApprovals } from './approvals.ts';
 import { connectTool, type Waiting, waitingOf } from './connect-tool.ts';
@@ -55,7 +57,7 @@ export class McpServers {
   /** What files named when they were last read. */
   #files: Declared[] = [];
   #division: { offers: readonly Offer[]; division: Division } | undefined;
-  #last: Promise<void> = Promise.resolve();
+  readonly #preparations = new OneAfterAnother();
 
   constructor(parts: McpParts) {
     this.#parts = parts;
@@ -63,20 +65,9 @@ export class McpServers {
 
   /** Reads what is declared, and connects to what may be. Never rejects but with the signal's reason. */
   async prepare(signal: AbortSignal): Promise<void> {
-    const mine = this.#last.then(() => this.#bringAbout(signal));
-    this.#last = mine.catch(() => undefined);
-    await mine;
+    await this.#preparations.run(() => this.#bringAbout(signal));
     const opening = Promise.all([...this.#connections.values()].map((each) => each.open()));
-    // Whoever waits less long than they take is not held up by them.
-    const enough = new AbortController();
-    const patience = pause(patienceMs, AbortSignal.any([signal, enough.signal]));
-    try {
-      await Promise.race([opening, patience]);
-    } finally {
-      enough.abort();
-      await patience.catch(() => undefined);
-    }
-    signal.throwIfAborted();
+    await atMost(opening, patienceMs, signal);
   }
 
   /** The tools besides those that every workspace has; all of them, whether or not they were looked for. */
@@ -155,16 +146,19 @@ export class McpServers {
   /** What there is, as of now: servers are looked at first. */
   async list(signal: AbortSignal): Promise<McpServerState[]> {
     await this.prepare(signal);
-    const states = [...this.#connections.values()].map(({ server, state, offer }): McpServerState => {
-      const address = server.url ?? [server.command, ...server.args].join(' ');
-      const common = { name: server.name, address, tools: offer.tools.length };
-      const signedIn = this.#parts.signIns.has(server);
-      return { ...common, state: state.kind, signedIn, ...(state.kind === 'failed' && { why: state.why }) };
+    const about = ({ name, url, command, args }: McpServer) => ({
+      name,
+      address: url ?? [command, ...args].join(' '),
     });
-    const waiting = this.#waiting.map(({ declared: { server } }): McpServerState => {
-      const address = server.url ?? [server.command, ...server.args].join(' ');
-      return { name: server.name, address, tools: 0, state: 'waiting', signedIn: false };
-    });
+    const states = [...this.#connections.values()].map(({ server, state, offer }) => ({
+      ...about(server),
+      ...{ tools: offer.tools.length, state: state.kind, signedIn: this.#parts.signIns.has(server) },
+      ...(state.kind === 'failed' && { why: state.why }),
+    }));
+    const waiting = this.#waiting.map(({ declared: { server } }) => ({
+      ...about(server),
+      ...{ tools: 0, state: 'waiting' as const, signedIn: false },
+    }));
     return [...states, ...waiting];
   }
 

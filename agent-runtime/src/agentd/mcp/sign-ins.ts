@@ -4,6 +4,7 @@ import type { OAuthClientProvider } from '@modelcontextprotocol/client';
 import { z } from 'zod';
 import type { McpServer } from '../../protocol/mcp.ts';
 import { replaceDurably } from '../storage/durable-file.ts';
+import { OneAfterAnother } from '../storage/one-after-another.ts';
 import { runtimeVersion } from '../version.ts';
 import { digestOf } from './declared.ts';
 
@@ -56,7 +57,7 @@ export class McpSignIns {
   readonly #now: () => number;
   #signIns: readonly SignIn[];
   readonly #pending = new Map<string, Pending>();
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #writes = new OneAfterAnother();
 
   private constructor(path: string, signIns: readonly SignIn[], now: () => number) {
     this.#path = path;
@@ -143,14 +144,12 @@ export class McpSignIns {
     return this.#write((all) => [...all.filter((each) => each.server !== fresh.server), fresh]);
   }
 
-  async #write(change: (all: readonly SignIn[]) => readonly SignIn[]): Promise<void> {
-    const write = this.#last.then(async () => {
+  #write(change: (all: readonly SignIn[]) => readonly SignIn[]): Promise<void> {
+    return this.#writes.run(async () => {
       const signIns = change(this.#signIns);
       await replaceDurably(this.#path, Buffer.from(`${JSON.stringify({ signIns })}\n`));
       this.#signIns = signIns;
     });
-    this.#last = write.catch(() => undefined);
-    await write;
   }
 }
 

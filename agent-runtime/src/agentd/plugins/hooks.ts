@@ -1,6 +1,6 @@
 import type { ContextSource } from '../context/source.ts';
 import type { HookFile } from '../hooks/read.ts';
-import { lineOfSyntaxError } from '../settings/settings.ts';
+import { parseJson } from '../settings/json.ts';
 import { type Plugin, withVariables } from './plugin.ts';
 
 /** Hooks of a plugin, as they stand in one of its files. */
@@ -27,18 +27,14 @@ export async function readPluginHooks(
     for (const { path, content, truncated } of found.files.filter((file) =>
       places.hooks.includes(file.path),
     )) {
-      const value = truncated ? undefined : parseJson(content);
-      if (value instanceof SyntaxError)
-        problems.push(`${path}:${lineOfSyntaxError(content, value)}: it is no JSON.`);
-      else if (value === undefined) problems.push(`${path}:1: it has more than ${maxFileBytes} bytes.`);
-      else
-        hooks.push({
-          ...common,
-          path,
-          text: content,
-          at: ['hooks'],
-          value: withVariables(hooksOf(value), plugin),
-        });
+      const json = truncated
+        ? { problem: `${path}:1: it has more than ${maxFileBytes} bytes.` }
+        : parseJson(path, content);
+      if ('problem' in json) problems.push(json.problem);
+      else {
+        const value = withVariables(hooksOf(json.value), plugin);
+        hooks.push({ ...common, path, text: content, at: ['hooks'], value });
+      }
     }
     if (inline.hooks !== undefined) {
       const value = withVariables(hooksOf(inline.hooks) ?? inline.hooks, plugin);
@@ -50,12 +46,4 @@ export async function readPluginHooks(
 
 function hooksOf(value: unknown): unknown {
   return typeof value === 'object' && value !== null && 'hooks' in value ? value.hooks : undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    return error;
-  }
 }

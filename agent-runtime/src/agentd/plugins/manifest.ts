@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { z } from 'zod';
-import { lineOf, lineOfSyntaxError } from '../settings/settings.ts';
+import { lineOf, parseJson } from '../settings/json.ts';
 
 const maxText = 10_000;
 const path = z
@@ -44,13 +44,9 @@ export async function parseManifest(
   file: string,
   text: string,
 ): Promise<{ manifest: PluginManifest } | { problem: string }> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    return { problem: `${file}:${lineOfSyntaxError(text, error as SyntaxError)}: it is no JSON.` };
-  }
-  const parsed = manifestSchema.safeParse(value);
+  const json = parseJson(file, text);
+  if ('problem' in json) return json;
+  const parsed = manifestSchema.safeParse(json.value);
   if (parsed.success) return { manifest: parsed.data };
   const [issue] = parsed.error.issues;
   const at = issue?.path ?? [];

@@ -7,6 +7,7 @@ import type { PluginConfig, PluginState } from '../../protocol/plugins.ts';
 import { type CollectResult, collectResult, globResult } from '../../protocol/tools-api.ts';
 import { workspaceFetch } from '../mcp/workspace-fetch.ts';
 import { resolvePath } from '../permissions/path-pattern.ts';
+import { OneAfterAnother } from '../storage/one-after-another.ts';
 import { ToolRefused, type ToolsClient, ToolsUnavailable } from '../tools/tools-client.ts';
 import { readArchive } from './archive.ts';
 import { fetchGit } from './fetch-git.ts';
@@ -43,7 +44,7 @@ export class Plugins {
   readonly #states = new Map<string, PluginState>();
   /** By place: when a fetch last failed, and why. */
   readonly #failed = new Map<string, { at: number; why: string }>();
-  #installing: Promise<void> = Promise.resolve();
+  readonly #installations = new OneAfterAnother();
   /** The places of what lies there, once that was looked at. */
   #kept: string | undefined;
 
@@ -69,9 +70,7 @@ export class Plugins {
   async load(signal: AbortSignal): Promise<Plugin[]> {
     const declared = this.#declared;
     if (declared.length === 0 && this.#kept === '[]') return [];
-    const mine = this.#installing.then(() => this.#install(declared, signal));
-    this.#installing = mine.catch(() => undefined);
-    await mine;
+    await this.#installations.run(() => this.#install(declared, signal));
     const there = declared.filter(({ source, name }) => source.kind === 'path' || !this.#missing.has(name));
     if (there.length === 0) return [];
     return this.#read(there, signal);

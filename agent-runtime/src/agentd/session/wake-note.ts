@@ -1,4 +1,4 @@
-import { pause } from '../tools/tools-client.ts';
+import { atMost } from '../tools/at-most.ts';
 
 /** What a wake did with the processes of the workspace, by their names. */
 export interface WakeSummary {
@@ -25,16 +25,8 @@ export class WakeNote {
   }
 
   /** Resolves when that is known, or the tools have been waited for as long as by a call. Rejects with the signal's reason. */
-  async known(signal: AbortSignal): Promise<void> {
-    const enough = new AbortController();
-    const patience = pause(patienceMs, AbortSignal.any([signal, enough.signal]));
-    try {
-      await Promise.race([this.#settled.promise, patience]);
-    } finally {
-      enough.abort();
-      await patience.catch(() => undefined);
-    }
-    signal.throwIfAborted();
+  known(signal: AbortSignal): Promise<void> {
+    return atMost(this.#settled.promise, patienceMs, signal);
   }
 
   /** What a session has not been told yet. */

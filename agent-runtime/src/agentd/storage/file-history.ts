@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceDurably } from './durable-file.ts';
+import { OneAfterAnother } from './one-after-another.ts';
 
 /** Bytes of all kept contents; the oldest go when there are more. */
 const most = 128 * 1024 * 1024;
@@ -12,7 +13,7 @@ export class FileHistory {
   readonly #most: number;
   /** Bytes that lie there; undefined until they were counted. */
   #bytes: number | undefined;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #writes = new OneAfterAnother();
 
   constructor(folder: string, mostBytes = most) {
     this.#folder = folder;
@@ -21,9 +22,7 @@ export class FileHistory {
 
   /** Resolves with its hash (hex) when the content is on disk. Rejects with the error of the file system. */
   keep(content: Buffer): Promise<string> {
-    const kept = this.#last.then(() => this.#keep(content));
-    this.#last = kept.catch(() => undefined);
-    return kept;
+    return this.#writes.run(() => this.#keep(content));
   }
 
   /** Undefined: it is not kept any more. */
