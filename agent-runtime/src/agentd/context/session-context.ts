@@ -122,7 +122,7 @@ export class SessionContext {
       loadMemory(folders, this.#project, this.#source),
       loadCatalogue(folders, this.#project, this.#source, plugins),
       loadAgents(folders, this.#source, plugins),
-      this.#autoMemory(),
+      this.#readNotes(),
     ]);
     this.#memory = memory;
     const skills = [...catalogue.skills.values()];
@@ -136,6 +136,13 @@ export class SessionContext {
       ...problemsText([...this.#plugins.problems(), ...memory.problems, ...catalogue.problems, ...problems]),
     ];
     return texts.map((text) => ({ type: 'text', text }));
+  }
+
+  /** Where the notes are; their index is read with them, as it will be needed next. */
+  async #readNotes(): Promise<AutoMemory | undefined> {
+    const notes = await this.#autoMemory();
+    if (notes !== undefined) this.#index = { found: await readIndex(notes, this.#source) };
+    return notes;
   }
 
   /**

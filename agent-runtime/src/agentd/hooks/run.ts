@@ -1,4 +1,3 @@
-import { environmentResult } from '../../protocol/pipes.ts';
 import { workspaceFetch } from '../mcp/workspace-fetch.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
 import type { Hook, HookAction } from './hook.ts';
@@ -87,10 +86,7 @@ async function postFromWorkspace(
   const limit = AbortSignal.timeout(timeoutMs);
   const within = AbortSignal.any([signal, limit]);
   try {
-    const variables =
-      allowedEnvVars.length === 0
-        ? {}
-        : await client.call('GET', '/environment', undefined, environmentResult, { signal: within });
+    const variables = allowedEnvVars.length === 0 ? {} : await client.environment(within);
     const filled = Object.entries(headers).map(([name, value]): [string, string] => [
       name,
       value.replace(/\$(?:\{(\w+)\}|(\w+))/g, (_, braced: string | undefined, bare: string | undefined) => {

@@ -1,6 +1,5 @@
 import type { Client, ClientOptions, OAuthClientProvider, Transport } from '@modelcontextprotocol/client';
 import type { McpServer } from '../../protocol/mcp.ts';
-import { environmentResult } from '../../protocol/pipes.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
 import { runtimeVersion } from '../version.ts';
 import type { Elicited } from './elicit.ts';
@@ -51,7 +50,7 @@ export async function connectServer(declared: McpServer, options: ConnectOptions
   const { tools, project, signal } = options;
   // 80 ms that only a workspace with servers spends.
   const sdk = await import('@modelcontextprotocol/client');
-  const variables = await tools.call('GET', '/environment', undefined, environmentResult, { signal });
+  const variables = await tools.environment(signal);
   const server = expandServer(declared, { ...variables, CLAUDE_PROJECT_DIR: project });
   if (!options.allowed(server)) throw new Error('the class of this workspace does not allow it');
   let stdio: WorkspaceStdioTransport | undefined;

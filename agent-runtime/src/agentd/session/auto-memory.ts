@@ -1,4 +1,3 @@
-import { environmentResult } from '../../protocol/pipes.ts';
 import { type AutoMemory, autoMemoryOf } from '../context/memory/auto-memory.ts';
 import type { SettingsFile } from '../settings/settings.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
@@ -16,10 +15,7 @@ export async function autoMemoryFor(
   if (subagent !== undefined) return undefined;
   try {
     // Beside each other: where the tools do not answer, both wait for them.
-    const [{ files }, environment] = await Promise.all([
-      settings,
-      client.call('GET', '/environment', undefined, environmentResult, { signal }),
-    ]);
+    const [{ files }, environment] = await Promise.all([settings, client.environment(signal)]);
     return autoMemoryOf(projectOf(where), home, files, environment);
   } catch (error) {
     if (!(error instanceof ToolRefused || error instanceof ToolsUnavailable)) throw error;
