@@ -42,6 +42,8 @@ export interface Hook {
   mayAllow: boolean;
   /** Of the class: asked by agentd, seen by nobody in the workspace. */
   managed: boolean;
+  /** It runs once in a session: what it is known by. */
+  once?: string;
   /** Why it must not run. */
   refused?: string;
   /** Variables of its process beside those of every hook. */

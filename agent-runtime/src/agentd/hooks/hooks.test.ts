@@ -114,7 +114,7 @@ describe('hooks of a file', () => {
   const read = (hooks: unknown) => {
     const text = JSON.stringify({ hooks }, null, 1);
     const file = { path: '/h/.claude/settings.json', text, at: ['hooks'], env: { CLAUDE_PROJECT_DIR: '/h' } };
-    return readHooks(hooks, { ...file, failClosed: false, mayAllow: false });
+    return readHooks(hooks, { ...file, failClosed: false, mayAllow: false, once: false });
   };
 
   it('are read with their documented limits, and arguments are no shell text', async () => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { lineOf } from '../settings/json.ts';
 import { type Hook, type HookAction, type HookEvent, hookEvents } from './hook.ts';
@@ -13,6 +14,7 @@ const every = {
   timeout: z.number().positive().max(600).optional(),
   if: text.optional(),
   async: z.boolean().optional(),
+  once: z.boolean().optional(),
   /** Ours: `closed` refuses what the hook guards when it fails. */
   onFailure: z.enum(['open', 'closed']).optional(),
 };
@@ -47,6 +49,8 @@ export interface HookFile {
   env: Record<string, string>;
   failClosed: boolean;
   mayAllow: boolean;
+  /** Whether `once` counts: it does in skills. */
+  once: boolean;
 }
 
 /** Reads a `hooks` key. What is broken is left out and named, with its file and line; the rest counts. */
@@ -97,20 +101,27 @@ function hookOf(
   given: z.infer<typeof definition>,
   file: HookFile,
 ): Hook {
+  const action = actionOf(given, file);
   const short = given.type === 'prompt' || event === 'UserPromptSubmit';
   return {
     event,
     matcher,
     condition: given.if,
-    action: actionOf(given, file),
+    action,
     timeoutMs: given.timeout === undefined ? (short ? shortMs : defaultMs) : Math.ceil(given.timeout * 1000),
     failClosed: file.failClosed || given.onFailure === 'closed',
     async: given.async === true && given.type === 'command',
     mayAllow: file.mayAllow,
     managed: false,
+    ...(file.once && given.once === true && { once: nameOf([file.path, event, matcher, given.if, action]) }),
     env: file.env,
     source: file.path,
   };
+}
+
+/** A hook is the same one for as long as nobody changes what it does. */
+function nameOf(hook: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(hook)).digest('hex').slice(0, 32);
 }
 
 function actionOf(given: z.infer<typeof definition>, { env }: HookFile): HookAction {

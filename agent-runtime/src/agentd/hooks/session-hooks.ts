@@ -17,10 +17,26 @@ export interface HookSetting extends HookSurroundings {
   told: Readonly<Record<string, unknown>>;
   /** Whether a permission rule speaks of a tool call. */
   ruleMatches(rule: string, access: Access): boolean;
+  /** Whether a hook that runs once in a session is still to run; it is for one that asks. */
+  takeOnce(name: string): boolean;
+  /** They have run: resolves when that is on disk. */
+  ranOnce(names: readonly string[]): Promise<void>;
   /** Whether the workspace may run this command without asking anybody. */
   permits(command: string): boolean;
   log: Logger;
   signal: AbortSignal;
+}
+
+/** Hooks of a frontmatter. */
+export interface OwnHooks {
+  path: string;
+  value: unknown;
+  ofSkill: boolean;
+}
+
+export interface Said extends Combined {
+  /** Those of them that run once in a session, by name. */
+  ranOnce: readonly string[];
 }
 
 /** The hooks of a session, as its files and its class have them while a turn is under way. */
@@ -49,15 +65,16 @@ export class SessionHooks {
   }
 
   /** These, and some of files of the workspace that have their say for a while. What is broken in them is in the log. */
-  async with(files: readonly { path: string; value: unknown }[]): Promise<SessionHooks> {
+  async with(files: readonly OwnHooks[]): Promise<SessionHooks> {
     const { config, env, log } = this.#setting;
     if (config.workspace === 'Off') return this;
     const hooks = [...this.#hooks];
-    for (const { path, value } of files) {
+    for (const { path, value, ofSkill } of files) {
       const read = await readHooks(value, {
         ...{ path, text: '', at: [], env: { ...env } },
         failClosed: config.onFailure === 'Closed',
         mayAllow: config.mayAllow,
+        once: ofSkill,
       });
       hooks.push(...read.hooks.map((hook) => held(hook, this.#setting)));
       if (read.problems.length > 0) log.warn({ problems: read.problems }, 'hooks are not as they should be');
@@ -67,20 +84,21 @@ export class SessionHooks {
 
   /**
    * Asks the hooks of an event side by side. `value` is what matchers are held against. Undefined: there is none. Rejects
-   * only with the reason of the signal.
+   * only with the reason of the signal. What PreToolUse hooks said is written down by the caller, and with it which of them run once.
    */
   async fire(
     event: HookEvent,
     value: string,
     about: Readonly<Record<string, unknown>>,
     access?: Access,
-  ): Promise<Combined | undefined> {
-    const { log, signal, told, ruleMatches } = this.#setting;
+  ): Promise<Said | undefined> {
+    const { log, signal, told, ruleMatches, takeOnce, ranOnce } = this.#setting;
     const hooks = this.#hooks.filter(
       (hook) =>
         hook.event === event &&
         matches(hook.matcher, value) &&
-        (hook.condition === undefined || access === undefined || ruleMatches(hook.condition, access)),
+        (hook.condition === undefined || access === undefined || ruleMatches(hook.condition, access)) &&
+        (hook.once === undefined || hook.refused !== undefined || takeOnce(hook.once)),
     );
     if (hooks.length === 0) return undefined;
     const input = JSON.stringify({ ...told, hook_event_name: event, ...about });
@@ -93,7 +111,9 @@ export class SessionHooks {
         return { hook, result };
       }),
     );
-    return combine(event, results);
+    const once = hooks.flatMap((hook) => (hook.refused === undefined ? (hook.once ?? []) : []));
+    if (event !== 'PreToolUse' && once.length > 0) await ranOnce(once);
+    return { ...combine(event, results), ranOnce: once };
   }
 
   /** The same for events that nothing depends on: nobody waits. */
@@ -153,6 +173,7 @@ async function fromFiles(setting: HookSetting): Promise<{ hooks: Hook[]; problem
       ...{ ...file, env: { ...env, ...file.env } },
       failClosed: config.onFailure === 'Closed',
       mayAllow: config.mayAllow,
+      once: false,
     });
     problems.push(...read.problems);
     for (const hook of read.hooks) {

@@ -11,6 +11,7 @@ import type { SubagentRecord } from '../subagents/record.ts';
 import type { ListedTask } from '../tools/task-list/list.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import { type TranscriptEntry, textOf, toolResultIdsOf } from './entry.ts';
+import type { InboxRecord } from './inbox-record.ts';
 import { schedulesOf } from './schedules.ts';
 import { projectOf, scopeOf } from './scope.ts';
 import type { RoundContext } from './tool-round.ts';
@@ -31,7 +32,9 @@ export async function openHooks(
   round: Round,
   plugins: Plugins,
 ): Promise<SessionHooks> {
-  const { host, signal, session } = round;
+  const { host, logs, signal, session } = round;
+  // Several may be asked side by side, before what has run is on disk.
+  const taken = new Set<string>();
   const scope = scopeOf(round);
   const project = projectOf(round);
   const { subagent } = host;
@@ -59,6 +62,12 @@ export async function openHooks(
     ruleMatches: (rule, access) =>
       decide(access, { ...round.permissions, mode: 'bypassPermissions', allow: [], deny: [rule] }, scope)
         .verdict === 'deny',
+    takeOnce(name) {
+      if (logs.ledger.ranOnce.has(name) || taken.has(name)) return false;
+      taken.add(name);
+      return true;
+    },
+    ranOnce: (names) => host.health.insist(signal, () => logs.appendRecords(ranOnceRecord(names))),
     permits: (command) => decide({ kind: 'bash', command }, round.permissions, scope).verdict === 'allow',
     async askModel(prompt, name, until) {
       const request = () => ({
@@ -70,6 +79,10 @@ export async function openHooks(
       return content.map((block) => (typeof block.text === 'string' ? block.text : '')).join('');
     },
   });
+}
+
+export function ranOnceRecord(hooks: readonly string[]): InboxRecord {
+  return { type: 'ranOnce', hooks: [...hooks], at: new Date().toISOString() };
 }
 
 /** Where the tools are away, they are away for hooks, too. */
@@ -90,15 +103,21 @@ export async function withOwnHooks(
   turn: readonly TranscriptEntry[],
   subagent: SubagentRecord | undefined,
 ): Promise<SessionHooks> {
-  const ofSkills = turn.flatMap(({ skill }) => skill?.hooks ?? []);
-  const ofSubagent = [subagent?.skill?.hooks, subagent?.hooks].flatMap((own) => own ?? []);
+  const ofSkills = [...turn.map(({ skill }) => skill?.hooks), subagent?.skill?.hooks].flatMap(
+    (own) => own ?? [],
+  );
+  const ofSubagent = subagent?.hooks === undefined ? [] : [subagent.hooks];
   if (ofSkills.length + ofSubagent.length === 0) return hooks;
   // To a subagent its end is what Stop is to a session.
-  const renamed = ofSubagent.map(({ path, value }) => {
+  const renamed = (value: Record<string, unknown>) => {
+    if (subagent === undefined || value.Stop === undefined) return value;
     const { Stop: stop, ...others } = value;
-    return { path, value: stop === undefined ? others : { ...others, SubagentStop: stop } };
-  });
-  return hooks.with([...ofSkills, ...renamed]);
+    return { ...others, SubagentStop: stop };
+  };
+  return hooks.with([
+    ...ofSkills.map(({ path, value }) => ({ path, value: renamed(value), ofSkill: true })),
+    ...ofSubagent.map(({ path, value }) => ({ path, value: renamed(value), ofSkill: false })),
+  ]);
 }
 
 /** TaskCreated or TaskCompleted: why the list of tasks stays as it was. */

@@ -3,6 +3,7 @@ import { mayUse } from '../subagents/narrow.ts';
 import { type ParsedCall, parseCall } from '../tools/registry.ts';
 import type { ToolOutcome } from '../tools/tool.ts';
 import type { ToolUse } from './entry.ts';
+import { ranOnceRecord } from './hooks.ts';
 import type { InboxRecord } from './inbox-record.ts';
 import { scopeOf } from './scope.ts';
 import type { RoundContext } from './tool-round.ts';
@@ -49,7 +50,8 @@ async function askBefore(
     ...(updatedInput !== undefined && { input: updatedInput }),
     ...(stop !== undefined && { stop }),
   };
-  await round.host.health.insist(round.signal, () => round.logs.appendRecords(record));
+  const once = said.ranOnce.length === 0 ? [] : [ranOnceRecord(said.ranOnce)];
+  await round.host.health.insist(round.signal, () => round.logs.appendRecords(record, ...once));
   return record;
 }
 
