@@ -56,14 +56,21 @@ const output = z.looseObject({
 
 type Specific = Partial<NonNullable<z.infer<typeof output>['hookSpecificOutput']>>;
 
-const plainContext: readonly HookEvent[] = ['SessionStart', 'UserPromptSubmit', 'SubagentStart'];
+const plainContext: readonly HookEvent[] = [
+  'SessionStart',
+  'UserPromptSubmit',
+  'UserPromptExpansion',
+  'SubagentStart',
+];
 /** Where an exit with 2 refuses, or tells the model. */
 const blockable: readonly HookEvent[] = [
   'UserPromptSubmit',
+  'UserPromptExpansion',
   'PreToolUse',
   'PermissionRequest',
   'PostToolUse',
   'PostToolUseFailure',
+  'PostToolBatch',
   'Stop',
   'SubagentStop',
   'PreCompact',

@@ -82,6 +82,11 @@ export class SessionHooks {
     return new SessionHooks(hooks, this.problems, this.#setting);
   }
 
+  /** Whether an event has hooks at all: what they are told may be much. */
+  has(event: HookEvent): boolean {
+    return this.#hooks.some((hook) => hook.event === event);
+  }
+
   /**
    * Asks the hooks of an event side by side. `value` is what matchers are held against. Undefined: there is none. Rejects
    * only with the reason of the signal. What PreToolUse hooks said is written down by the caller, and with it which of them run once.

@@ -1,8 +1,10 @@
 import { posix } from 'node:path';
 import { hooksConfig } from '../../protocol/hooks.ts';
 import { paths } from '../../protocol/paths.ts';
+import { SkillFailure } from '../context/skills/render.ts';
 import { sourceOf } from '../context/source.ts';
 import { type HookSetting, SessionHooks } from '../hooks/session-hooks.ts';
+import type { ModelFailure } from '../model/failure.ts';
 import { decide } from '../permissions/decide.ts';
 import { readPluginHooks } from '../plugins/hooks.ts';
 import type { Plugins } from '../plugins/plugins.ts';
@@ -10,6 +12,7 @@ import type { LoadedSettings } from '../settings/load.ts';
 import type { SubagentRecord } from '../subagents/record.ts';
 import type { ListedTask } from '../tools/task-list/list.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
+import type { CommandCall, Expansion } from './command.ts';
 import { type TranscriptEntry, textOf, toolResultIdsOf } from './entry.ts';
 import type { InboxRecord } from './inbox-record.ts';
 import { schedulesOf } from './schedules.ts';
@@ -175,6 +178,38 @@ export async function beforePrompt(prompt: string, round: RoundContext): Promise
   opened.context.push(...(submit?.context ?? []));
   opened.messages.push(...(submit?.messages ?? []));
   return opened;
+}
+
+/** UserPromptExpansion, which adds to what the hooks before it said. Throws `SkillFailure` where the command is refused. */
+export async function beforeExpansion(
+  { name, args }: CommandCall,
+  { type, source }: Expansion,
+  prompt: string,
+  opened: Opened,
+  { hooks }: RoundContext,
+): Promise<void> {
+  const said = await hooks.fire('UserPromptExpansion', name, {
+    ...{ expansion_type: type, command_name: name, command_args: args, command_source: source, prompt },
+  });
+  if (said?.block !== undefined) throw new SkillFailure('BlockedByHook', said.block);
+  if (said?.stop !== undefined) throw new SkillFailure('StoppedByHook', said.stop);
+  opened.context.push(...(said?.context ?? []));
+  opened.messages.push(...(said?.messages ?? []));
+}
+
+/** StopFailure: the turn ends because the model refuses to answer. */
+export function tellOfFailure({ status, gateway, message }: ModelFailure, { hooks }: RoundContext): void {
+  const error =
+    gateway === 'TokenBudgetSpent' || gateway === 'CostBudgetSpent' || status === 402
+      ? 'billing_error'
+      : gateway === 'ModelNotAllowed' || status === 404
+        ? 'model_not_found'
+        : status === undefined
+          ? 'unknown'
+          : 'invalid_request';
+  hooks.notify('StopFailure', error, {
+    ...{ error, error_details: message, last_assistant_message: `API Error: ${message}` },
+  });
 }
 
 /**

@@ -79,6 +79,13 @@ export function tellOfQuestion(tool: string, round: RoundContext): void {
   });
 }
 
+/** CwdChanged: a command has left the working directory. */
+export function tellOfFolder({ cwd }: ToolOutcome, round: RoundContext): void {
+  const old = scopeOf(round).cwd;
+  if (cwd === undefined || cwd === old || round.host.subagent !== undefined) return;
+  round.hooks.notify('CwdChanged', '', { cwd, old_cwd: old, new_cwd: cwd });
+}
+
 /** PostToolUse or PostToolUseFailure, and what the hooks before the call had for the model. */
 export async function afterTool(
   call: ToolUse,
@@ -110,7 +117,7 @@ export async function afterTool(
 }
 
 /** What hooks of a tool call are told. A path is absolute, as hooks compare it with folders. */
-function aboutTool(call: ToolUse, name: string, round: RoundContext): Record<string, unknown> {
+export function aboutTool(call: ToolUse, name: string, round: RoundContext): Record<string, unknown> {
   const { cwd, home } = scopeOf(round);
   const input: Record<string, unknown> = { ...(call.input as object) };
   for (const field of ['file_path', 'notebook_path']) {

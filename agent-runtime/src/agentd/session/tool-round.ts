@@ -13,6 +13,7 @@ import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import { agentsFor, begunBy } from './agents.ts';
 import { askAside } from './aside.ts';
 import { askMeanwhile } from './ask-meanwhile.ts';
+import { afterBatch } from './batch-hooks.ts';
 import type { ContentBlock, ToolUse, TranscriptEntry } from './entry.ts';
 import { keepBefore } from './file-changes.ts';
 import { refusalOfTask } from './hooks.ts';
@@ -23,7 +24,14 @@ import { sendToWorkspace } from './mail.ts';
 import { schedulesOf } from './schedules.ts';
 import { scopeOf } from './scope.ts';
 import { startForModel } from './skills.ts';
-import { afterTool, beforeTool, insteadOfPerson, parseFor, tellOfQuestion } from './tool-hooks.ts';
+import {
+  afterTool,
+  beforeTool,
+  insteadOfPerson,
+  parseFor,
+  tellOfFolder,
+  tellOfQuestion,
+} from './tool-hooks.ts';
 import type { EntryWriter } from './write-entry.ts';
 
 type Runnable = { call: ToolUse } & Extract<ParsedCall, { tool: unknown }>;
@@ -75,6 +83,7 @@ export async function runToolRound(
   });
   await runInOrder(runnable, round);
   const undecided = judged.flatMap((it) => (it.kind === 'undecided' ? [it.call.id] : []));
+  if (undecided.length === 0) await afterBatch(round);
   return { written: answers.length + runnable.length, undecided };
 }
 
@@ -223,6 +232,7 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
 async function carryOut(runnable: Runnable, round: RoundContext): Promise<ToolOutcome> {
   const begun = performance.now();
   const outcome = await attempt(runnable, round);
+  tellOfFolder(outcome, round);
   return afterTool(runnable.call, runnable.tool.name, outcome, performance.now() - begun, round);
 }
 

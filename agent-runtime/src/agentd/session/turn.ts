@@ -17,7 +17,7 @@ import { Compactor } from './compactor.ts';
 import { type ContentBlock, isAnswer, type TranscriptEntry, textOf } from './entry.ts';
 import { seenFiles } from './file-changes.ts';
 import { rulesOf, settingsOf } from './file-rules.ts';
-import { beforeEnd, beforePrompt, openHooks, withOwnHooks } from './hooks.ts';
+import { beforeEnd, beforePrompt, openHooks, tellOfFailure, withOwnHooks } from './hooks.ts';
 import type { SessionHost } from './host.ts';
 import type { LedgerMessage } from './ledger.ts';
 import { limitReached } from './limit-reached.ts';
@@ -297,7 +297,7 @@ export class Turn {
     } catch (error) {
       if (!(error instanceof ModelRefused)) throw error;
       if (this.#compactor.avoidsBlock(error, this.#entries)) return undefined;
-      return this.#settle(turn, refused(error.failure));
+      return this.#fail(turn, error);
     }
   }
 
@@ -320,8 +320,13 @@ export class Turn {
       return this.#settle(turn, { reason: 'CommandFailed', message: `/compact changed nothing: ${why}.` });
     } catch (error) {
       if (!(error instanceof ModelRefused)) throw error;
-      return this.#settle(turn, refused(error.failure));
+      return this.#fail(turn, error);
     }
+  }
+
+  async #fail(turn: readonly TranscriptEntry[], { failure }: ModelRefused): Promise<TurnEnd> {
+    tellOfFailure(failure, await this.#round(turn));
+    return this.#settle(turn, refused(failure));
   }
 
   async #stopInterrupted(): Promise<TurnEnd> {
