@@ -27,6 +27,7 @@ export type HookEvent = (typeof hookEvents)[number];
 export type HookAction =
   | { type: 'command'; command: string }
   | { type: 'http'; url: string; headers: Record<string, string>; allowedEnvVars: string[] }
+  | { type: 'mcp_tool'; server: string; tool: string; input: Record<string, unknown> }
   | { type: 'prompt'; prompt: string; model?: string };
 
 /** One hook, ready to run. */

@@ -32,6 +32,13 @@ const definition = z.discriminatedUnion('type', [
     allowedEnvVars: z.array(z.string()).optional(),
     ...every,
   }),
+  z.looseObject({
+    type: z.literal('mcp_tool'),
+    server: text,
+    tool: text,
+    input: z.record(z.string(), z.unknown()).optional(),
+    ...every,
+  }),
   z.looseObject({ type: z.literal('prompt'), prompt: text, model: z.string().optional(), ...every }),
 ]);
 const group = z.looseObject({
@@ -128,6 +135,11 @@ function actionOf(given: z.infer<typeof definition>, { env }: HookFile): HookAct
   if (given.type === 'http') {
     const { type, url, headers = {}, allowedEnvVars = [] } = given;
     return { type, url, headers, allowedEnvVars };
+  }
+  if (given.type === 'mcp_tool') {
+    const { type, server, tool, input = {} } = given;
+    // As the reference calls those of plugins; here they are called as their tools are.
+    return { type, server: server.replace(/^plugin:([^:]+):/, 'plugin_$1_'), tool, input };
   }
   if (given.type === 'prompt') {
     const { type, prompt, model } = given;

@@ -1,6 +1,7 @@
 import { environmentResult } from '../../protocol/pipes.ts';
 import { workspaceFetch } from '../mcp/workspace-fetch.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
+import { filledIn } from './filled-in.ts';
 import type { Hook, HookAction } from './hook.ts';
 import { boundedText, postJson } from './post-json.ts';
 import { type HookResult, resultOf } from './result.ts';
@@ -13,6 +14,13 @@ export interface HookSurroundings {
   env: Readonly<Record<string, string>>;
   /** The way out for hooks of the class. */
   proxies: Readonly<Record<string, string | undefined>>;
+  /** Calls a tool of an MCP server that is connected. Rejects where it is not. */
+  callMcpTool(
+    server: string,
+    tool: string,
+    input: Record<string, unknown>,
+    signal: AbortSignal,
+  ): Promise<{ text: string; isError: boolean }>;
   /** Asks the model, and resolves with the text of its answer. */
   askModel(prompt: string, model: string | undefined, signal: AbortSignal): Promise<string>;
 }
@@ -32,6 +40,8 @@ export async function runHook(
     if (hook.action.type === 'command')
       return await runCommand(hook, hook.action.command, input, surroundings, signal);
     if (hook.action.type === 'http') return await post(hook, hook.action, input, surroundings, signal);
+    if (hook.action.type === 'mcp_tool')
+      return await callTool(hook, hook.action, input, surroundings, signal);
     return await askPrompt(hook, hook.action, input, surroundings, signal);
   } catch (error) {
     signal.throwIfAborted();
@@ -106,6 +116,27 @@ async function postFromWorkspace(
   } catch (error) {
     signal.throwIfAborted();
     if (limit.aborted) throw new Error(`${url} did not answer within ${timeoutMs} ms`, { cause: error });
+    throw error;
+  }
+}
+
+/** What the tool says is what a command would print. */
+async function callTool(
+  hook: Hook,
+  { server, tool, input }: Extract<HookAction, { type: 'mcp_tool' }>,
+  told: string,
+  { callMcpTool }: HookSurroundings,
+  signal: AbortSignal,
+): Promise<HookResult> {
+  const limit = AbortSignal.timeout(hook.timeoutMs);
+  try {
+    const filled = filledIn(input, JSON.parse(told)) as Record<string, unknown>;
+    const { text, isError } = await callMcpTool(server, tool, filled, AbortSignal.any([signal, limit]));
+    if (isError) return { failed: `the tool ${tool} of ${server} failed: ${text.slice(0, 1_000)}` };
+    return resultOf(hook.event, { code: 0, stdout: text, stderr: '' });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (limit.aborted) return { failed: `${tool} of ${server} did not answer within ${hook.timeoutMs} ms` };
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { HooksConfig } from '../../protocol/hooks.ts';
+import { toolName } from '../mcp/names.ts';
 import type { Access } from '../permissions/decide.ts';
 import type { PluginHooks } from '../plugins/hooks.ts';
 import type { LoadedSettings } from '../settings/load.ts';
@@ -21,8 +22,8 @@ export interface HookSetting extends HookSurroundings {
   takeOnce(name: string): boolean;
   /** They have run: resolves when that is on disk. */
   ranOnce(names: readonly string[]): Promise<void>;
-  /** Whether the workspace may run this command without asking anybody. */
-  permits(command: string): boolean;
+  /** Whether the workspace may do this without asking anybody. */
+  permits(access: Access): boolean;
   log: Logger;
   signal: AbortSignal;
 }
@@ -143,14 +144,25 @@ export class SessionHooks {
 
 /** A hook of a file does what its workspace could do by a tool: where that would be asked for, so must the class. */
 function held(hook: Hook, { config, permits }: HookSetting): Hook {
-  if (config.workspace === 'Run' || hook.action.type === 'prompt') return hook;
-  const command = hook.action.type === 'command' ? hook.action.command : `curl ${hook.action.url}`;
-  if (permits(command)) return hook;
-  const shown = command.length > 200 ? `${command.slice(0, 199)}…` : command;
+  if (config.workspace === 'Run') return hook;
+  const { access, shown } = actOf(hook.action);
+  if (access === undefined || permits(access)) return hook;
   return {
     ...hook,
-    refused: `no rule permits its command \`${shown}\`, and nobody is asked about hooks: allow it in the rules of the workspace's class`,
+    refused: `no rule permits its ${shown}, and nobody is asked about hooks: allow it in the rules of the workspace's class`,
   };
+}
+
+/** What a hook does, as rules speak of it. Undefined: nothing that they would speak of. */
+function actOf(action: Hook['action']): { access?: Access; shown: string } {
+  if (action.type === 'prompt') return { shown: 'prompt' };
+  if (action.type === 'mcp_tool') {
+    const tool = toolName(action.server, action.tool);
+    return { access: { kind: 'mcp', tool }, shown: `tool \`${tool}\`` };
+  }
+  const command = action.type === 'command' ? action.command : `curl ${action.url}`;
+  const shown = command.length > 200 ? `${command.slice(0, 199)}…` : command;
+  return { access: { kind: 'bash', command }, shown: `command \`${shown}\`` };
 }
 
 /** The same command in two files runs once. */

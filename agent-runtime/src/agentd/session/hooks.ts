@@ -71,7 +71,8 @@ export async function openHooks(
       return true;
     },
     ranOnce: (names) => host.health.insist(signal, () => logs.appendRecords(ranOnceRecord(names))),
-    permits: (command) => decide({ kind: 'bash', command }, round.permissions, scope).verdict === 'allow',
+    permits: (access) => decide(access, round.permissions, scope).verdict === 'allow',
+    callMcpTool: (...call) => host.mcp.callForHook(...call),
     async askModel(prompt, name, until) {
       const request = () => ({
         ...{ model: name ?? model.name, system: 'You judge what an agent is about to do.', tools: [] },
