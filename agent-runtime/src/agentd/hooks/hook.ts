@@ -28,7 +28,8 @@ export type HookAction =
   | { type: 'command'; command: string }
   | { type: 'http'; url: string; headers: Record<string, string>; allowedEnvVars: string[] }
   | { type: 'mcp_tool'; server: string; tool: string; input: Record<string, unknown> }
-  | { type: 'prompt'; prompt: string; model?: string };
+  | { type: 'prompt'; prompt: string; model?: string }
+  | { type: 'agent'; prompt: string; model?: string };
 
 /** One hook, ready to run. */
 export interface Hook {

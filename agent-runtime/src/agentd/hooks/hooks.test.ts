@@ -134,9 +134,22 @@ describe('hooks of a file', () => {
           ],
         },
       ],
+      UserPromptExpansion: [
+        {
+          hooks: ['prompt', 'agent', 'mcp_tool'].map((type) => ({
+            type,
+            prompt: 'p',
+            server: 's',
+            tool: 't',
+          })),
+        },
+      ],
     });
     expect(problems).toEqual([]);
-    expect(hooks.map(({ timeoutMs }) => timeoutMs)).toEqual([600_000, 30_000, 2_500]);
+    expect(hooks.map(({ timeoutMs }) => timeoutMs)).toEqual([
+      ...[600_000, 30_000, 2_500],
+      ...[30_000, 60_000, 600_000],
+    ]);
     expect(hooks[2]?.action).toEqual({ type: 'command', command: "exec 'p' 'it'\\''s' '/h/x'" });
   });
 

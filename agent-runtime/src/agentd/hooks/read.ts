@@ -8,6 +8,7 @@ const maxHooks = 200;
 const maxText = 64 * 1024;
 const defaultMs = 600_000;
 const shortMs = 30_000;
+const agentMs = 60_000;
 
 const text = z.string().min(1).max(maxText);
 const every = {
@@ -18,6 +19,7 @@ const every = {
   /** Ours: `closed` refuses what the hook guards when it fails. */
   onFailure: z.enum(['open', 'closed']).optional(),
 };
+const question = { prompt: text, model: z.string().optional() };
 const definition = z.discriminatedUnion('type', [
   z.looseObject({
     type: z.literal('command'),
@@ -39,7 +41,8 @@ const definition = z.discriminatedUnion('type', [
     input: z.record(z.string(), z.unknown()).optional(),
     ...every,
   }),
-  z.looseObject({ type: z.literal('prompt'), prompt: text, model: z.string().optional(), ...every }),
+  z.looseObject({ type: z.literal('prompt'), ...question, ...every }),
+  z.looseObject({ type: z.literal('agent'), ...question, ...every }),
 ]);
 const group = z.looseObject({
   matcher: z.string().max(2000).optional(),
@@ -110,12 +113,13 @@ function hookOf(
 ): Hook {
   const action = actionOf(given, file);
   const short = given.type === 'prompt' || event === 'UserPromptSubmit';
+  const usualMs = given.type === 'agent' ? agentMs : short ? shortMs : defaultMs;
   return {
     event,
     matcher,
     condition: given.if,
     action,
-    timeoutMs: given.timeout === undefined ? (short ? shortMs : defaultMs) : Math.ceil(given.timeout * 1000),
+    timeoutMs: given.timeout === undefined ? usualMs : Math.ceil(given.timeout * 1000),
     failClosed: file.failClosed || given.onFailure === 'closed',
     async: given.async === true && given.type === 'command',
     mayAllow: file.mayAllow,
@@ -141,7 +145,7 @@ function actionOf(given: z.infer<typeof definition>, { env }: HookFile): HookAct
     // As the reference calls those of plugins; here they are called as their tools are.
     return { type, server: server.replace(/^plugin:([^:]+):/, 'plugin_$1_'), tool, input };
   }
-  if (given.type === 'prompt') {
+  if (given.type === 'prompt' || given.type === 'agent') {
     const { type, prompt, model } = given;
     return { type, prompt, ...(model !== undefined && { model }) };
   }

@@ -23,6 +23,8 @@ export interface HookSurroundings {
   ): Promise<{ text: string; isError: boolean }>;
   /** Asks the model, and resolves with the text of its answer. */
   askModel(prompt: string, model: string | undefined, signal: AbortSignal): Promise<string>;
+  /** The same, where the model may look at files before it answers. */
+  askAgent(prompt: string, model: string | undefined, signal: AbortSignal): Promise<string>;
 }
 
 /** Characters that are kept of what a hook prints. */
@@ -146,9 +148,9 @@ const asked = 'Answer with JSON alone: {"ok": true}, or {"ok": false, "reason": 
 /** The model decides; what it is asked about stands for `$ARGUMENTS`, or behind the prompt. */
 async function askPrompt(
   hook: Hook,
-  { prompt, model }: Extract<HookAction, { type: 'prompt' }>,
+  { type, prompt, model }: Extract<HookAction, { prompt: string }>,
   input: string,
-  { askModel }: HookSurroundings,
+  { askModel, askAgent }: HookSurroundings,
   signal: AbortSignal,
 ): Promise<HookResult> {
   const limit = AbortSignal.timeout(hook.timeoutMs);
@@ -156,7 +158,8 @@ async function askPrompt(
     ? prompt.replaceAll('$ARGUMENTS', () => input)
     : `${prompt}\n\n${input}`;
   try {
-    const text = await askModel(
+    const ask = type === 'agent' ? askAgent : askModel;
+    const text = await ask(
       `${question}\n\n<answer>\n${asked}\n</answer>`,
       model,
       AbortSignal.any([signal, limit]),

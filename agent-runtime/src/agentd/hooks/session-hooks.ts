@@ -155,7 +155,7 @@ function held(hook: Hook, { config, permits }: HookSetting): Hook {
 
 /** What a hook does, as rules speak of it. Undefined: nothing that they would speak of. */
 function actOf(action: Hook['action']): { access?: Access; shown: string } {
-  if (action.type === 'prompt') return { shown: 'prompt' };
+  if (action.type === 'prompt' || action.type === 'agent') return { shown: action.type };
   if (action.type === 'mcp_tool') {
     const tool = toolName(action.server, action.tool);
     return { access: { kind: 'mcp', tool }, shown: `tool \`${tool}\`` };

@@ -14,6 +14,7 @@ import type { ListedTask } from '../tools/task-list/list.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import type { CommandCall, Expansion } from './command.ts';
 import { type TranscriptEntry, textOf, toolResultIdsOf } from './entry.ts';
+import { modelForHooks } from './hook-model.ts';
 import type { InboxRecord } from './inbox-record.ts';
 import { schedulesOf } from './schedules.ts';
 import { projectOf, scopeOf } from './scope.ts';
@@ -41,7 +42,7 @@ export async function openHooks(
   const scope = scopeOf(round);
   const project = projectOf(round);
   const { subagent } = host;
-  const { workspace, model } = host.config();
+  const { workspace } = host.config();
   return SessionHooks.load({
     config: hookRules(round),
     ...{
@@ -73,15 +74,7 @@ export async function openHooks(
     ranOnce: (names) => host.health.insist(signal, () => logs.appendRecords(ranOnceRecord(names))),
     permits: (access) => decide(access, round.permissions, scope).verdict === 'allow',
     callMcpTool: (...call) => host.mcp.callForHook(...call),
-    async askModel(prompt, name, until) {
-      const request = () => ({
-        ...{ model: name ?? model.name, system: 'You judge what an agent is about to do.', tools: [] },
-        messages: [{ role: 'user' as const, content: [{ type: 'text', text: prompt }] }],
-      });
-      const attempts = { signal: until, onText: () => undefined, onFailure: () => undefined };
-      const { content } = await host.model.answer(request, attempts);
-      return content.map((block) => (typeof block.text === 'string' ? block.text : '')).join('');
-    },
+    ...modelForHooks(round),
   });
 }
 
