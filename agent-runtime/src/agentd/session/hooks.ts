@@ -233,10 +233,12 @@ export async function beforeEnd(
       .list()
       .map(({ id, rhythm, prompt }) => ({ id, schedule: rhythm, prompt })),
   });
-  if (said?.block === undefined || said.stop !== undefined) return undefined;
-  const { messages } = said;
+  if (said === undefined || said.stop !== undefined) return undefined;
+  const { block, context, messages } = said;
+  const texts = [...(block === undefined ? [] : [block]), ...context];
+  if (texts.length === 0) return undefined;
   return {
-    message: { role: 'user', content: [said.block, ...said.context].join('\n\n').toWellFormed() },
+    message: { role: 'user', content: texts.join('\n\n').toWellFormed() },
     hooks: { keepsGoing: true, ...(messages.length > 0 && { messages }) },
   };
 }

@@ -1,3 +1,4 @@
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { command, HookedAgent } from '../testing/hooked-agent.ts';
@@ -134,5 +135,77 @@ describe('StopFailure', () => {
       last_assistant_message: expect.stringMatching(/^API Error: /),
     });
     expect((await agent.text('stopped')) + (await agent.text('limited'))).toBe('');
+  });
+});
+
+describe('PermissionRequest', () => {
+  const decides = (decision: object) => prints({ decision });
+  const start = (decision: object, permissions: object = {}) =>
+    HookedAgent.start(
+      { PermissionRequest: decides(decision) },
+      { permissions: { mode: 'default', ...permissions }, hooks: { workspace: 'Run', mayAllow: true } },
+    );
+  const allow = (line: string) => ({ behavior: 'allow', updatedInput: { command: line } });
+
+  it('may let another call through than the one that was asked about', async () => {
+    agent = await start(allow('echo harmless'));
+    await agent.send('run: touch made');
+    expect((await agent.results())[0].content).toMatch(/^harmless/);
+  });
+
+  it('lets nothing through that a rule forbids, or that a person is to be asked about', async () => {
+    agent = await start(allow('touch made'), { deny: ['Bash(touch *)'] });
+    await agent.send('run: mkdir sub');
+    expect((await agent.results())[0].content).toMatch(/^Not permitted/);
+    agent.workspace.config.permissions = { mode: 'default', allow: [], deny: [], ask: ['Bash(touch *)'] };
+    await agent.restart();
+    await agent.agent.send('m', 'run: mkdir sub');
+    const { approvals } = await agent.agent.stateWhen((state) => state.approvals.length === 1 && !state.busy);
+    expect(approvals[0]?.summary).toBe('touch made');
+    await agent.restart();
+    await agent.agent.call('POST', `/v1/approvals/${approvals[0]?.id}`, { decision: 'allow' });
+    await agent.agent.settled('m');
+    expect((await agent.results())[1].is_error).toBeUndefined();
+    expect(await exists('made')).toEqual([true, false]);
+  });
+
+  it('changes nothing of a call that a person alone may answer', async () => {
+    agent = await start(allow('echo harmless'), { ask: ['Bash(touch *)'] });
+    await agent.agent.send('m', 'run: touch made');
+    const { approvals } = await agent.agent.stateWhen((state) => state.approvals.length === 1 && !state.busy);
+    expect(approvals[0]?.summary).toBe('touch made');
+    await agent.agent.call('POST', `/v1/approvals/${approvals[0]?.id}`, { decision: 'allow' });
+    await agent.agent.settled('m');
+    expect(await exists('made')).toEqual([true, false]);
+  });
+
+  it('may end the turn with its refusal', async () => {
+    agent = await start({ behavior: 'deny', message: 'stop here', interrupt: true });
+    expect(await agent.send('run: touch made')).toMatchObject({
+      reason: 'StoppedByHook',
+      message: 'stop here',
+    });
+    expect((await agent.results())[0].content).toBe('A hook refused this call: stop here');
+  });
+
+  const exists = (...paths: string[]) =>
+    Promise.all(
+      [...paths, 'sub'].map((path) =>
+        access(join(agent.workspace.home, path)).then(
+          () => true,
+          () => false,
+        ),
+      ),
+    );
+});
+
+describe('Stop', () => {
+  it('goes on for what a hook adds to the context, within the limit of those in vain', async () => {
+    agent = await HookedAgent.start(
+      { Stop: prints({ additionalContext: 'say: what was added' }) },
+      { hooks: { stopBlocks: 2 } },
+    );
+    expect((await agent.send('say: begin')).reply?.text).toBe('what was added');
+    expect((await agent.agent.transcript()).filter((entry) => entry.hooks?.keepsGoing)).toHaveLength(2);
   });
 });

@@ -55,18 +55,40 @@ async function askBefore(
   return record;
 }
 
-/** PermissionRequest: what is said in place of a person. Undefined: a person is asked. */
+/** What hooks say in place of a person. */
+export interface Instead {
+  decision: 'allow' | 'deny';
+  reason?: string;
+  /** The turn ends, for this reason. */
+  stop?: string;
+  /** The call is another one now, and the rules have not seen it. */
+  changed?: { call: ToolUse; parsed: ParsedCall };
+}
+
+/** PermissionRequest. Undefined: a person is asked. `forPerson`: hooks may only refuse. A changed input is on disk before it counts, as what is said before a call is. */
 export async function insteadOfPerson(
   call: ToolUse,
   { tool, input }: Extract<ParsedCall, { tool: unknown }>,
+  { before, forPerson }: { before: HookedRecord | undefined; forPerson: boolean },
   round: RoundContext,
-): Promise<{ decision: 'allow' | 'deny'; reason?: string } | undefined> {
+): Promise<Instead | undefined> {
   const access = tool.access(input, scopeOf(round));
   const about = aboutTool(call, tool.name, round);
-  const permission = (await round.hooks.fire('PermissionRequest', tool.name, about, access))?.permission;
+  const said = await round.hooks.fire('PermissionRequest', tool.name, about, access);
+  const { permission, stop, updatedInput } = said ?? {};
+  const reason = permission?.reason === undefined ? {} : { reason: permission.reason };
+  if (stop !== undefined) return { decision: 'deny', ...reason, stop };
   if (permission === undefined || permission.decision === 'ask') return undefined;
-  const { decision, reason } = permission;
-  return { decision, ...(reason !== undefined && { reason }) };
+  if (permission.decision === 'allow' && forPerson) return undefined;
+  if (permission.decision === 'deny' || updatedInput === undefined)
+    return { decision: permission.decision, ...reason };
+  const record: HookedRecord = {
+    ...(before ?? { type: 'hooked', toolUseId: call.id, context: [], messages: [] }),
+    ...{ at: new Date().toISOString(), input: updatedInput },
+  };
+  await round.host.health.insist(round.signal, () => round.logs.appendRecords(record));
+  const parsed = parseFor(round, call.name, updatedInput);
+  return { decision: 'allow', changed: { call: { ...call, input: updatedInput }, parsed } };
 }
 
 /** Notification that a person is asked. */
