@@ -3,6 +3,7 @@ import { createContext, Script } from 'node:vm';
 /** Moments at which hooks run. */
 export const hookEvents = [
   'SessionStart',
+  'InstructionsLoaded',
   'UserPromptSubmit',
   'UserPromptExpansion',
   'PreToolUse',
