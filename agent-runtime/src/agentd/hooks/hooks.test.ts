@@ -106,6 +106,7 @@ describe('several hooks', () => {
     expect(combine('PreToolUse', [failed(false)]).permission).toBeUndefined();
     expect(combine('PreToolUse', [failed(true)]).permission).toMatchObject({ decision: 'deny' });
     expect(combine('UserPromptSubmit', [failed(true)]).block).toContain('it broke');
+    expect(combine('UserPromptExpansion', [failed(true)]).block).toContain('it broke');
     expect(combine('Stop', [failed(true)]).block).toBeUndefined();
   });
 });
