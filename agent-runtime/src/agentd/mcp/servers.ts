@@ -20,7 +20,7 @@ import { type Declared, digestOf } from './declared.ts';
 import { readServerFiles } from './files.ts';
 import { promptName } from './names.ts';
 import { noteOf } from './note.ts';
-import { textOfBlocks } from './result-text.ts';
+import { textOfBlocks, textOfResult } from './result-text.ts';
 import type { McpSignIns } from './sign-ins.ts';
 import { type Division, divide, toolSearch } from './tool-search.ts';
 import { isAlwaysLoaded, resourceTools, serverTool } from './tools.ts';
@@ -160,6 +160,22 @@ export class McpServers {
       ...{ tools: 0, state: 'waiting' as const, signedIn: false },
     }));
     return [...states, ...waiting];
+  }
+
+  /** Calls a tool for a hook. A server that is not connected is not waited for: the call rejects. */
+  async callForHook(
+    server: string,
+    tool: string,
+    input: Record<string, unknown>,
+    signal: AbortSignal,
+  ): Promise<{ text: string; isError: boolean }> {
+    const connection = this.#connections.get(server);
+    if (connection === undefined) throw new Error(this.#missing(server));
+    if (connection.state.kind !== 'connected') throw new Error(`the MCP server ${server} is not connected`);
+    if (!connection.offer.tools.some(({ name }) => name === tool))
+      throw new Error(`the MCP server ${server} has no tool ${tool}`);
+    const result = await connection.call(tool, input, { signal, progress: () => undefined });
+    return { text: textOfResult(result), isError: result.isError === true };
   }
 
   /** The connection to a server of this name that may be used; undefined where there is none. */

@@ -12,7 +12,10 @@ const strictness = { allow: 0, ask: 1, deny: 2 } as const;
  * What the rules say about a tool call, and about the file that it really touches where links lead elsewhere: the stricter
  * counts. A link that is changed after this look is not noticed; nor does an older `workspaced` follow any.
  */
-export async function decideThroughLinks(access: Access, round: RoundContext): Promise<Permission> {
+export async function decideThroughLinks(
+  access: Access,
+  round: Pick<RoundContext, 'host' | 'logs' | 'signal' | 'permissions'>,
+): Promise<Permission> {
   const scope = scopeOf(round);
   const named = decide(access, round.permissions, scope);
   if (named.verdict === 'deny' || (access.kind !== 'read' && access.kind !== 'edit')) return named;
@@ -23,7 +26,10 @@ export async function decideThroughLinks(access: Access, round: RoundContext): P
   return strictness[behind.verdict] > strictness[named.verdict] ? behind : named;
 }
 
-async function realPath(path: string, { host, signal }: RoundContext): Promise<string> {
+async function realPath(
+  path: string,
+  { host, signal }: Pick<RoundContext, 'host' | 'signal'>,
+): Promise<string> {
   const { home, client } = host;
   try {
     const body = { paths: [path, home] };

@@ -71,6 +71,9 @@ export interface ToolContext {
   taskList: () => TaskList;
 }
 
+/** What a tool that only reads works with. */
+export type ReadingContext = Pick<ToolContext, 'client' | 'cwd' | 'home' | 'signal' | 'hidden'>;
+
 /** A piece of work for a subagent. */
 export interface Delegation {
   agentType: string;
@@ -142,6 +145,11 @@ export interface Tool<Input> {
   /** What else a person needs to see, where the call is itself a question. */
   asks?(input: Input): Pick<ApprovalRequest, 'questions' | 'plan'>;
   run(input: Input, context: ToolContext): Promise<ToolOutcome>;
+}
+
+/** One that also somebody else than a session can use: it changes nothing, and leaves nothing behind. */
+export interface ReadingTool<Input> extends Tool<Input> {
+  run(input: Input, context: ReadingContext): Promise<ToolOutcome>;
 }
 
 export function succeeded(content: string, more: Omit<ToolOutcome, 'content' | 'isError'> = {}): ToolOutcome {

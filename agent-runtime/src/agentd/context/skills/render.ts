@@ -12,7 +12,7 @@ const limits = { fileBytes: 256 * 1024, text: 200_000, attached: 40_000, files: 
 /** A skill or a command that came to nothing. The message says why, and what to do. */
 export class SkillFailure extends Error {
   override readonly name = 'SkillFailure';
-  readonly reason: 'UnknownCommand' | 'CommandFailed';
+  readonly reason: 'UnknownCommand' | 'CommandFailed' | 'BlockedByHook' | 'StoppedByHook';
 
   constructor(reason: SkillFailure['reason'], message: string) {
     super(message);
