@@ -142,6 +142,7 @@ async function recordFor(
     return failed(
       `Subagent ${agent.name} would have no tool: none of ${tools?.join(', ')} is one that subagents have. Mend tools in ${agent.path}.`,
     );
+  const effort = delegation.effort ?? agent.effort;
   try {
     const { cwd, home } = scopeOf(round);
     const worktree =
@@ -166,6 +167,7 @@ async function recordFor(
       at: new Date().toISOString(),
       ...(tools !== undefined && { tools }),
       ...definedOf({ model: delegation.model ?? agent.model, permissionMode: agent.permissionMode }),
+      ...(effort !== undefined && { effort }),
       ...(agent.maxTurns !== undefined && { maxTurns: agent.maxTurns }),
       ...(agent.color !== undefined && { color: agent.color }),
       ...(worktree !== undefined && { worktree }),
@@ -190,7 +192,8 @@ async function promptOf(agent: AgentDefinition, round: RoundContext, context: To
         `Subagent ${agent.name} was not started: it begins with the skill ${name}, which ${skill === undefined ? 'there is not' : 'only a person may start'}. Mend skills in ${agent.path}.`,
       );
     }
-    const { text } = await startSkill(skill, '', 'model', round, context);
+    const asIts = { ...round, effort: agent.effort };
+    const { text } = await startSkill(skill, '', 'model', asIts, context);
     parts.push(`Instructions of the skill ${name}, whose folder is ${skill.folder}:\n\n${text}`);
   }
   return parts.join('\n\n');

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { effort } from '../model/effort.ts';
 import { ownHooks, usedSkill } from '../session/entry.ts';
 
 /**
@@ -26,6 +27,7 @@ export const subagentRecord = z.object({
   tools: z.array(z.string()).optional(),
   disallowedTools: z.array(z.string()),
   model: z.string().optional(),
+  effort: effort.optional(),
   permissionMode: z.string().optional(),
   maxTurns: z.int().min(1).optional(),
   color: z.string().optional(),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Effort, effort } from '../../model/effort.ts';
 import { splitFrontmatter } from '../frontmatter.ts';
 import { frontmatterHooks } from '../frontmatter-hooks.ts';
 import type { CollectedFile } from '../source.ts';
@@ -16,6 +17,8 @@ export interface AgentDefinition {
   disallowedTools: readonly string[];
   /** A model's name; absent: that of the workspace. */
   model?: string;
+  /** Absent: the model's usual one. */
+  effort?: Effort;
   permissionMode?: string;
   maxTurns?: number;
   /** Skills whose text it is told at its beginning. */
@@ -46,6 +49,7 @@ const fields = {
   tools: names,
   disallowedTools: names,
   model: text,
+  effort,
   permissionMode: text,
   maxTurns: z.int().min(1),
   skills: names,
@@ -100,6 +104,7 @@ export async function parseAgent({ path, content }: CollectedFile): Promise<Pars
     path,
     ...(known.tools !== undefined && { tools: known.tools }),
     ...(known.model !== undefined && known.model !== 'inherit' && { model: known.model }),
+    ...(known.effort !== undefined && { effort: known.effort }),
     ...(known.permissionMode !== undefined && { permissionMode: known.permissionMode }),
     ...(known.maxTurns !== undefined && { maxTurns: known.maxTurns }),
     ...(known.color !== undefined && { color: known.color }),

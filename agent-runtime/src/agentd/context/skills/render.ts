@@ -25,7 +25,7 @@ export interface Setting {
   source: ContextSource;
   /** The session's working directory, which files are named from. */
   cwd: string;
-  /** `CLAUDE_SESSION_ID` and `CLAUDE_PROJECT_DIR`. */
+  /** `CLAUDE_SESSION_ID`, `CLAUDE_PROJECT_DIR` and, unless it is the model's usual one, `CLAUDE_EFFORT`. */
   variables: Readonly<Record<string, string>>;
   /** Resolves with what a command printed. Throws `SkillFailure` where it may not run or fails. */
   run(command: string, skill: Skill): Promise<string>;
@@ -46,7 +46,12 @@ export async function renderSkill(listed: Skill, args: string, setting: Setting)
   const to = {
     args,
     argumentNames: skill.argumentNames,
-    variables: { ...setting.variables, ...skill.variables, CLAUDE_SKILL_DIR: skill.folder },
+    variables: {
+      ...setting.variables,
+      ...skill.variables,
+      ...(skill.effort !== undefined && { CLAUDE_EFFORT: skill.effort }),
+      CLAUDE_SKILL_DIR: skill.folder,
+    },
   };
   const pieces: string[] = [];
   const named: string[] = [];
