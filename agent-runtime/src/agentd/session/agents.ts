@@ -18,6 +18,7 @@ import {
   type ToolContext,
   type ToolOutcome,
 } from '../tools/tool.ts';
+import { memoryOfNew } from './auto-memory.ts';
 import { scopeOf } from './scope.ts';
 import { catalogueOf, startSkill } from './skills.ts';
 import type { RoundContext } from './tool-round.ts';
@@ -145,6 +146,7 @@ async function recordFor(
   const effort = delegation.effort ?? agent.effort;
   try {
     const { cwd, home } = scopeOf(round);
+    const memory = await memoryOfNew(agent, round, round.signal);
     const worktree =
       delegation.worktree || agent.worktree
         ? await makeWorktree(host.client, { id, cwd, home }, round.signal)
@@ -169,6 +171,7 @@ async function recordFor(
       ...definedOf({ model: delegation.model ?? agent.model, permissionMode: agent.permissionMode }),
       ...(effort !== undefined && { effort }),
       ...(agent.maxTurns !== undefined && { maxTurns: agent.maxTurns }),
+      ...(memory !== undefined && { memory }),
       ...(agent.color !== undefined && { color: agent.color }),
       ...(worktree !== undefined && { worktree }),
       ...(agent.hooks !== undefined && { hooks: { path: agent.path ?? agent.name, value: agent.hooks } }),

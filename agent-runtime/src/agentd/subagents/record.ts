@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { ownMemory } from '../context/memory/agent-memory.ts';
 import { effort } from '../model/effort.ts';
 import { ownHooks, usedSkill } from '../session/entry.ts';
 
@@ -31,6 +32,7 @@ export const subagentRecord = z.object({
   permissionMode: z.string().optional(),
   maxTurns: z.int().min(1).optional(),
   color: z.string().optional(),
+  memory: ownMemory.optional(),
   /** Those of its file. */
   hooks: ownHooks.optional(),
   /** The skill that its task is, with the rules that it brings. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type Effort, effort } from '../../model/effort.ts';
 import { splitFrontmatter } from '../frontmatter.ts';
 import { frontmatterHooks } from '../frontmatter-hooks.ts';
+import { type MemoryScope, memoryScope } from '../memory/agent-memory.ts';
 import type { CollectedFile } from '../source.ts';
 
 /** What a subagent is: a file of the workspace, or one of those that come with the runtime. */
@@ -25,6 +26,8 @@ export interface AgentDefinition {
   skills: readonly string[];
   background: boolean;
   worktree: boolean;
+  /** Whose notes it keeps. */
+  memory?: MemoryScope;
   color?: string;
   /** Hooks that have their say while it is at work. */
   hooks?: Record<string, unknown>;
@@ -55,6 +58,7 @@ const fields = {
   skills: names,
   background: z.boolean(),
   isolation: z.enum(['worktree']),
+  memory: memoryScope,
   color: text,
   hooks: frontmatterHooks,
 };
@@ -107,6 +111,7 @@ export async function parseAgent({ path, content }: CollectedFile): Promise<Pars
     ...(known.effort !== undefined && { effort: known.effort }),
     ...(known.permissionMode !== undefined && { permissionMode: known.permissionMode }),
     ...(known.maxTurns !== undefined && { maxTurns: known.maxTurns }),
+    ...(known.memory !== undefined && { memory: known.memory }),
     ...(known.color !== undefined && { color: known.color }),
     ...(known.hooks !== undefined && { hooks: known.hooks }),
   };
