@@ -139,7 +139,9 @@ async function recordFor(
   const disallowedTools = [...agent.disallowedTools];
   const tools = agent.tools && [...agent.tools];
   const there = [...toolNames, ...host.mcp.tools().map((tool) => tool.name)];
-  if (!there.some(mayUse({ disallowedTools, depth, ...(tools && { tools }) })))
+  const { mcpServers } = agent;
+  const some = there.some(mayUse({ disallowedTools, depth, ...(tools && { tools }) }));
+  if (!some && mcpServers === undefined)
     return failed(
       `Subagent ${agent.name} would have no tool: none of ${tools?.join(', ')} is one that subagents have. Mend tools in ${agent.path}.`,
     );
@@ -174,6 +176,7 @@ async function recordFor(
       ...(memory !== undefined && { memory }),
       ...(agent.color !== undefined && { color: agent.color }),
       ...(worktree !== undefined && { worktree }),
+      ...(mcpServers !== undefined && { mcpServers }),
       ...(agent.hooks !== undefined && { hooks: { path: agent.path ?? agent.name, value: agent.hooks } }),
       ...(delegation.skill !== undefined && { skill: delegation.skill }),
     };

@@ -1,5 +1,6 @@
 import { type RuntimeConfig, runtimeConfig } from '../../protocol/config.ts';
 import { withGrants } from '../context/skills/grants.ts';
+import { toolsOf } from '../mcp/own-servers.ts';
 import { namedModel } from '../model/named-model.ts';
 import type { Access, PermissionScope } from '../permissions/access.ts';
 import { isInside, resolvePath } from '../permissions/path-pattern.ts';
@@ -13,14 +14,17 @@ const never: ReadonlySet<string> = new Set([
   ...['AskUserQuestion', 'EnterPlanMode', 'ExitPlanMode', 'ScheduleWakeup', 'TaskOutput', 'Workflow'],
 ]);
 
+/** What it takes to come by the tools of a server: to have it let in, and to look for them where there are many. */
+const forServers = ['ConnectMcpServer', 'ToolSearch'];
 /** Tools that a subagent with a memory has in any case, for its folder alone. */
 const forMemory: ReadonlySet<string> = new Set(['Read', 'Write', 'Edit']);
 
-type Tools = Pick<SubagentRecord, 'tools' | 'disallowedTools' | 'depth' | 'memory'>;
+type Tools = Pick<SubagentRecord, 'tools' | 'disallowedTools' | 'depth' | 'memory' | 'mcpServers'>;
 
 /** Whether a subagent may use the tool of this name. */
 export function mayUse(record: Tools): (tool: string) => boolean {
-  const listed = record.tools?.map(nameOf);
+  const ofServers = record.mcpServers && [...toolsOf(record.mcpServers), ...forServers];
+  const listed = record.tools && [...record.tools.map(nameOf), ...(ofServers ?? [])];
   const removed = record.disallowedTools.map(nameOf);
   return (tool) => {
     if (never.has(tool) || (tool === 'Agent' && record.depth >= subagentLimits.depth)) return false;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type OwnServers, ownServerEntry, parseOwnServers } from '../../mcp/own-servers.ts';
 import { type Effort, effort } from '../../model/effort.ts';
 import { splitFrontmatter } from '../frontmatter.ts';
 import { frontmatterHooks } from '../frontmatter-hooks.ts';
@@ -29,6 +30,8 @@ export interface AgentDefinition {
   /** Whose notes it keeps. */
   memory?: MemoryScope;
   color?: string;
+  /** Servers that it has in any case, or alone. */
+  mcpServers?: OwnServers;
   /** Hooks that have their say while it is at work. */
   hooks?: Record<string, unknown>;
   /** Absent for those that come with the runtime. */
@@ -60,6 +63,7 @@ const fields = {
   isolation: z.enum(['worktree']),
   memory: memoryScope,
   color: text,
+  mcpServers: z.array(ownServerEntry).max(32),
   hooks: frontmatterHooks,
 };
 type Fields = { [Name in keyof typeof fields]?: z.infer<(typeof fields)[Name]> };
@@ -97,6 +101,9 @@ export async function parseAgent({ path, content }: CollectedFile): Promise<Pars
     };
   }
   const { name = '', description = '' } = known;
+  const own = known.mcpServers && parseOwnServers(path, known.mcpServers);
+  for (const { name, message } of own?.problems ?? [])
+    problems.push(`${path}:${lineOfEntry(content, 'mcpServers', name)}: ${message}`);
   const agent: AgentDefinition = {
     name,
     description: description.replace(/\s+/g, ' '),
@@ -113,6 +120,7 @@ export async function parseAgent({ path, content }: CollectedFile): Promise<Pars
     ...(known.maxTurns !== undefined && { maxTurns: known.maxTurns }),
     ...(known.memory !== undefined && { memory: known.memory }),
     ...(known.color !== undefined && { color: known.color }),
+    ...(own !== undefined && { mcpServers: own.servers }),
     ...(known.hooks !== undefined && { hooks: known.hooks }),
   };
   return { agent, problems };
@@ -135,6 +143,14 @@ function checked(given: Record<string, unknown>): {
 
 function lineOf(content: string, field: string): number {
   return content.split('\n').findIndex((line) => line.startsWith(`${field}:`)) + 1;
+}
+
+/** The line of `ENTRY:` below a field; that of the field where there is none of its own. */
+function lineOfEntry(content: string, field: string, entry: string): number {
+  const first = lineOf(content, field);
+  const isEntry = (line: string) => /^[\s-]*(["']?)(.*?)\1\s*:/.exec(line)?.[2] === entry;
+  const below = content.split('\n').slice(first).findIndex(isEntry);
+  return below === -1 ? first : first + below + 1;
 }
 
 /** Splits at commas outside of brackets. */
