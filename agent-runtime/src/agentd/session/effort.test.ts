@@ -123,6 +123,10 @@ describe('an effort that the model does not know', () => {
     expect(effortsOf('careful')).toEqual(['max', undefined, undefined, undefined]);
     expect(asked.filter(({ status }) => status === 400)).toHaveLength(1);
     expect((await agent.state()).modelProblem).toBeUndefined();
+    // Another provider may know it.
+    await agent.call('PUT', '/v1/config', { config: workspace.config });
+    await send(call('careful', 'say: x'));
+    expect(effortsOf('careful').slice(4)).toEqual(['max', undefined]);
   });
 
   it('says nothing of another one, or of another model', async () => {

@@ -4,7 +4,7 @@ import { namedModel } from '../../model/named-model.ts';
 import { parseRule } from '../../permissions/rule.ts';
 import type { TranscriptEntry } from '../../session/entry.ts';
 import { substitute } from './arguments.ts';
-import type { Skill } from './skill.ts';
+import { type Skill, variablesIn } from './skill.ts';
 
 type Permissions = RuntimeConfig['permissions'];
 export type SkillUse = NonNullable<TranscriptEntry['skill']>;
@@ -21,7 +21,7 @@ export function skillUse(
   const to = {
     args: '',
     argumentNames: [],
-    variables: { ...variables, ...skill.variables, CLAUDE_SKILL_DIR: skill.folder },
+    variables: variablesIn(skill, variables),
   };
   const rules = (texts: readonly string[]) =>
     texts

@@ -4,7 +4,7 @@ import { reminder } from '../reminder.ts';
 import type { ContextSource } from '../source.ts';
 import { substitute } from './arguments.ts';
 import { partsOf } from './commands-inside.ts';
-import { parseSkill, type Skill } from './skill.ts';
+import { parseSkill, type Skill, variablesIn } from './skill.ts';
 
 /** Bytes of a skill's file, and characters of what becomes of it and of each file that it names. */
 const limits = { fileBytes: 256 * 1024, text: 200_000, attached: 40_000, files: 20 };
@@ -46,12 +46,7 @@ export async function renderSkill(listed: Skill, args: string, setting: Setting)
   const to = {
     args,
     argumentNames: skill.argumentNames,
-    variables: {
-      ...setting.variables,
-      ...skill.variables,
-      ...(skill.effort !== undefined && { CLAUDE_EFFORT: skill.effort }),
-      CLAUDE_SKILL_DIR: skill.folder,
-    },
+    variables: variablesIn(skill, setting.variables),
   };
   const pieces: string[] = [];
   const named: string[] = [];

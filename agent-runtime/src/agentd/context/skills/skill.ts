@@ -119,6 +119,15 @@ export async function parseSkill(
   };
 }
 
+/** What stands for `${NAME}` in a skill, with what does so in every one. */
+export function variablesIn(
+  { variables, effort, folder }: Skill,
+  everywhere: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const own = { ...variables, CLAUDE_SKILL_DIR: folder };
+  return { ...everywhere, ...own, ...(effort !== undefined && { CLAUDE_EFFORT: effort }) };
+}
+
 function checked(given: Record<string, unknown>): { known: Fields; wrong: string[] } {
   const known: Record<string, unknown> = {};
   const wrong: string[] = [];
