@@ -39,8 +39,7 @@ export class McpServers {
   /** As a subagent has them: with the servers of its file, which are nobody else's. `end` ends these when it has done its work. */
   forSubagent(own: OwnServers): { servers: McpServers; end: () => Promise<void> } {
     const knows = (name: string) =>
-      this.#connections().has(name) ||
-      this.#waiting().some(({ declared: { server } }) => server.name === name);
+      this.#connections.has(name) || this.#waiting.some(({ declared: { server } }) => server.name === name);
     const set = new ServerSet(this.#parts, ownDeclarations(own, knows));
     return { servers: new McpServers(this.#parts, [...this.#sets, set]), end: () => set.close() };
   }
@@ -48,7 +47,7 @@ export class McpServers {
   /** Reads what is declared, and connects to what may be. Never rejects but with the signal's reason. */
   async prepare(signal: AbortSignal): Promise<void> {
     for (const set of this.#sets) await set.lookUp(signal);
-    const opening = Promise.all([...this.#connections().values()].map((each) => each.open()));
+    const opening = Promise.all([...this.#connections.values()].map((each) => each.open()));
     await atMost(opening, patienceMs, signal);
   }
 
@@ -68,8 +67,8 @@ export class McpServers {
   /** What the model is told of them; see `noteOf`. */
   note(): string | undefined {
     return noteOf({
-      connections: [...this.#connections().values()],
-      waiting: this.#waiting(),
+      connections: [...this.#connections.values()],
+      waiting: this.#waiting,
       deferred: this.#divided().deferred,
       problems: this.#sets.flatMap((set) => set.problems),
     });
@@ -82,7 +81,7 @@ export class McpServers {
   async prompt(name: string, args: string, signal: AbortSignal): Promise<string | undefined> {
     if (!name.startsWith('mcp__')) return undefined;
     await this.prepare(signal);
-    const prompts = [...this.#connections().values()].flatMap((connection) =>
+    const prompts = [...this.#connections.values()].flatMap((connection) =>
       connection.offer.prompts.map((prompt) => ({
         ...{ connection, prompt },
         name: promptName(connection.server.name, prompt.name),
@@ -132,12 +131,12 @@ export class McpServers {
       name,
       address: url ?? [command, ...args].join(' '),
     });
-    const states = [...this.#connections().values()].map(({ server, state, offer }) => ({
+    const states = [...this.#connections.values()].map(({ server, state, offer }) => ({
       ...about(server),
       ...{ tools: offer.tools.length, state: state.kind, signedIn: this.#parts.signIns.has(server) },
       ...(state.kind === 'failed' && { why: state.why }),
     }));
-    const waiting = this.#waiting().map(({ declared: { server } }) => ({
+    const waiting = this.#waiting.map(({ declared: { server } }) => ({
       ...about(server),
       ...{ tools: 0, state: 'waiting' as const, signedIn: false },
     }));
@@ -147,7 +146,7 @@ export class McpServers {
   /** The connection to a server of this name that may be used; undefined where there is none. */
   async find(name: string, signal: AbortSignal): Promise<McpConnection | undefined> {
     await this.prepare(signal);
-    return this.#connections().get(name);
+    return this.#connections.get(name);
   }
 
   async close(): Promise<void> {
@@ -156,7 +155,7 @@ export class McpServers {
 
   /** Made anew only when a server offers something else: it is asked for with each call of a tool. */
   #divided(): Division {
-    const offers = [...this.#connections().values()].map(({ offer }) => offer);
+    const offers = [...this.#connections.values()].map(({ offer }) => offer);
     const known = this.#division;
     if (known?.offers.length === offers.length && offers.every((each, at) => each === known.offers[at]))
       return known.division;
@@ -168,7 +167,7 @@ export class McpServers {
   #divide(): Division {
     const always = new Set<string>();
     const tools = new Map<string, AnyTool>();
-    for (const connection of this.#connections().values()) {
+    for (const connection of this.#connections.values()) {
       for (const offered of connection.offer.tools) {
         const tool = serverTool(connection, offered);
         // Of two that are called alike the first is the one.
@@ -181,13 +180,13 @@ export class McpServers {
 
   /** The tools for servers as such, where there is something for them to do. */
   #own(deferred: readonly AnyTool[]): AnyTool[] {
-    const connections = [...this.#connections().values()];
+    const connections = [...this.#connections.values()];
     const resources = connections.some(({ offer }) => offer.resources.length > 0);
     return [
       ...(this.#sets.some((set) => set.asks)
         ? [
             connectTool(
-              () => this.#waiting(),
+              () => this.#waiting,
               (...call) => this.#letIn(...call),
             ),
           ]
@@ -195,7 +194,7 @@ export class McpServers {
       ...(resources
         ? resourceTools(
             () => connections,
-            (name) => this.#connections().get(name) ?? this.#missing(name),
+            (name) => this.#connections.get(name) ?? this.#missing(name),
           )
         : []),
       ...(deferred.length > 0 ? [toolSearch(() => this.#divided().deferred)] : []),
@@ -203,11 +202,11 @@ export class McpServers {
   }
 
   #missing(name: string): string {
-    const names = [...this.#connections().keys()].join(', ') || 'none';
+    const names = [...this.#connections.keys()].join(', ') || 'none';
     return `There is no MCP server ${name}. There are: ${names}.`;
   }
 
-  #connections(): ReadonlyMap<string, McpConnection> {
+  get #connections(): ReadonlyMap<string, McpConnection> {
     const [only] = this.#sets;
     if (this.#sets.length === 1 && only !== undefined) return only.connections;
     const all = new Map<string, McpConnection>();
@@ -216,7 +215,7 @@ export class McpServers {
     return all;
   }
 
-  #waiting(): readonly Waiting[] {
+  get #waiting(): readonly Waiting[] {
     return this.#sets.flatMap((set) => set.waiting);
   }
 
