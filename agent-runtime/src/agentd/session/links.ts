@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { resolveResult } from '../../protocol/tools-api.ts';
 import { type Access, decide, type Permission } from '../permissions/decide.ts';
 import { isInside, resolvePath } from '../permissions/path-pattern.ts';
+import { refusalBesidesMemory } from '../subagents/narrow.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import { scopeOf } from './scope.ts';
 import type { RoundContext } from './tool-round.ts';
@@ -17,12 +18,17 @@ export async function decideThroughLinks(
   round: Pick<RoundContext, 'host' | 'logs' | 'signal' | 'permissions'>,
 ): Promise<Permission> {
   const scope = scopeOf(round);
-  const named = decide(access, round.permissions, scope);
+  const said = (asked: Access): Permission => {
+    const { subagent } = round.host;
+    const reason = subagent && refusalBesidesMemory(subagent, asked, scope);
+    return reason === undefined ? decide(asked, round.permissions, scope) : { verdict: 'deny', reason };
+  };
+  const named = said(access);
   if (named.verdict === 'deny' || (access.kind !== 'read' && access.kind !== 'edit')) return named;
   const path = resolvePath(access.path, scope.cwd, scope.home);
   const real = await realPath(path, round);
   if (real === path) return named;
-  const behind = decide({ ...access, path: real }, round.permissions, scope);
+  const behind = said({ ...access, path: real });
   return strictness[behind.verdict] > strictness[named.verdict] ? behind : named;
 }
 

@@ -3,6 +3,7 @@ import type { RuntimeConfig } from '../../protocol/config.ts';
 import type { ApprovalRequest } from '../../protocol/messages.ts';
 import { reminder } from '../context/reminder.ts';
 import type { SessionHooks } from '../hooks/session-hooks.ts';
+import type { Effort } from '../model/effort.ts';
 import { ModelRefused } from '../model/patient-model.ts';
 import { isReadDenied } from '../permissions/decide.ts';
 import { StorageError } from '../storage/health.ts';
@@ -51,6 +52,8 @@ export interface RoundContext {
   entries: readonly TranscriptEntry[];
   /** The rules of the workspace, with what skills of this turn add to them. */
   permissions: RuntimeConfig['permissions'];
+  /** The effort of the model, where a skill of this turn or the subagent's file names one. */
+  effort: Effort | undefined;
   /** Files as the session last saw them. */
   seen: Map<string, string>;
   /** Tool calls under way; those of a round are added and taken away. */

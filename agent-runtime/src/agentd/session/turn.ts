@@ -1,6 +1,6 @@
 import { type AutoMemory, memoryRules } from '../context/memory/auto-memory.ts';
 import { SessionContext } from '../context/session-context.ts';
-import { withGrants } from '../context/skills/grants.ts';
+import { effortFor, withGrants } from '../context/skills/grants.ts';
 import { SkillFailure } from '../context/skills/render.ts';
 import { sourceOf } from '../context/source.ts';
 import type { SessionHooks } from '../hooks/session-hooks.ts';
@@ -241,6 +241,7 @@ export class Turn {
       signal: this.#signal,
       entries: this.#entries,
       permissions: withGrants(permissions, turn),
+      effort: effortFor(turn, this.#host.subagent?.effort),
       seen: seenFiles(this.#entries),
       calls: this.#calls,
     };

@@ -4,6 +4,7 @@ import type { PermissionMode } from '../../protocol/config.ts';
 import type { ApprovalRequest, AskedQuestion, TokenUsage } from '../../protocol/messages.ts';
 import type { ScheduleState } from '../../protocol/state.ts';
 import type { BackgroundTasks } from '../background/background-tasks.ts';
+import type { Effort } from '../model/effort.ts';
 import type { Access } from '../permissions/decide.ts';
 import type { Schedule } from '../schedule/schedule.ts';
 import type { ContentBlock, TranscriptEntry } from '../session/entry.ts';
@@ -80,6 +81,7 @@ export interface Delegation {
   description: string;
   task: string;
   model?: string;
+  effort?: Effort;
   background: boolean;
   ignorable: boolean;
   worktree: boolean;
