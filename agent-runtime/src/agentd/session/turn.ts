@@ -150,12 +150,13 @@ export class Turn {
       const woke = hasPast ? this.#host.wakeNote.known(this.#signal) : undefined;
       woke?.catch(ignored);
       const begins = !this.#host.begunSessions.has(this.#session);
-      const opened = await beforePrompt(request.text, await this.#round([]));
+      const round = await this.#round([]);
+      const opened = await beforePrompt(request.text, round);
       if (opened.refused !== undefined) return opened.refused;
-      if (begins) await tellOfOpening(this.#openContext(), 'session_start', await this.#round([]));
+      if (begins) await tellOfOpening(this.#openContext(), 'session_start', round);
       await woke;
       const wake = hasPast ? this.#host.wakeNote.for(this.#session) : undefined;
-      await this.#write(await promptEntry(request, { ended, wake }, opened, await this.#round([])));
+      await this.#write(await promptEntry(request, { ended, wake }, opened, round));
       if (wake !== undefined || !hasPast) this.#host.wakeNote.told(this.#session);
       return undefined;
     } catch (error) {
