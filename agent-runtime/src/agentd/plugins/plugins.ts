@@ -4,7 +4,7 @@ import { join, posix } from 'node:path';
 import type { Logger } from 'pino';
 import type { RuntimeConfig } from '../../protocol/config.ts';
 import type { PluginConfig, PluginState } from '../../protocol/plugins.ts';
-import { type CollectResult, collectResult, globResult } from '../../protocol/tools-api.ts';
+import { globResult } from '../../protocol/tools-api.ts';
 import { workspaceFetch } from '../mcp/workspace-fetch.ts';
 import { resolvePath } from '../permissions/path-pattern.ts';
 import { OneAfterAnother } from '../storage/one-after-another.ts';
@@ -13,13 +13,13 @@ import { readArchive } from './archive.ts';
 import { fetchGit } from './fetch-git.ts';
 import { fetchOci } from './fetch-oci.ts';
 import { optionsOf, type PluginManifest, parseManifest, placesOf } from './manifest.ts';
+import { ManifestTexts } from './manifest-texts.ts';
 import type { Plugin } from './plugin.ts';
 import { PluginStore } from './store.ts';
 import { PluginError, type PluginTree } from './tree.ts';
 
 /** After a fetch that failed, so long none is tried (milliseconds). */
 const restMs = 30_000;
-const maxManifestBytes = 256 * 1024;
 
 export interface PluginParts {
   client: ToolsClient;
@@ -47,10 +47,17 @@ export class Plugins {
   readonly #installations = new OneAfterAnother();
   /** The places of what lies there, once that was looked at. */
   #kept: string | undefined;
+  readonly #manifests: ManifestTexts;
+  /** By the signal of a turn: what it has found, so that all of its parts go by the same. */
+  readonly #found = new WeakMap<
+    AbortSignal,
+    { declared: readonly PluginConfig[]; loading: Promise<Plugin[]> }
+  >();
 
   constructor(parts: PluginParts) {
     this.#parts = parts;
     this.#store = new PluginStore(parts.folder.here);
+    this.#manifests = new ManifestTexts(parts.client);
   }
 
   states(): PluginState[] {
@@ -66,10 +73,28 @@ export class Plugins {
     );
   }
 
-  /** Those that can be had now, as their manifests say it now. Rejects only with the signal's reason. */
+  /**
+   * Those that can be had now, as their manifests say it now; while the signal is the same, as they said it when all were there. Rejects
+   * only with the signal's reason.
+   */
   async load(signal: AbortSignal): Promise<Plugin[]> {
     const declared = this.#declared;
     if (declared.length === 0 && this.#kept === '[]') return [];
+    const found = this.#found.get(signal);
+    if (found?.declared === declared) return found.loading;
+    const loading = this.#load(declared, signal);
+    this.#found.set(signal, { declared, loading });
+    const forget = () => {
+      if (this.#found.get(signal)?.loading === loading) this.#found.delete(signal);
+    };
+    loading.then((plugins) => {
+      // Where one is missing, or the tools were away, the next step may have more luck.
+      if (plugins.length < declared.length) forget();
+    }, forget);
+    return loading;
+  }
+
+  async #load(declared: readonly PluginConfig[], signal: AbortSignal): Promise<Plugin[]> {
     await this.#installations.run(() => this.#install(declared, signal));
     const there = declared.filter(({ source, name }) => source.kind === 'path' || !this.#missing.has(name));
     if (there.length === 0) return [];
@@ -100,6 +125,7 @@ export class Plugins {
     const kept = JSON.stringify(pinned.map((plugin) => this.#store.place(plugin)));
     if (kept === this.#kept || this.#missing.size > 0) return;
     await this.#store.keepOnly(pinned);
+    this.#manifests.keepOnly(pinned.map((plugin) => manifestOf(this.#root(plugin))));
     this.#kept = kept;
   }
 
@@ -133,40 +159,25 @@ export class Plugins {
     }
   }
 
-  /** Reads the manifests, all of them in one round trip. */
+  /** Its folder, as the container `workspace` sees it. */
+  #root(plugin: PluginConfig): string {
+    const { home, folder } = this.#parts;
+    return plugin.source.kind === 'path'
+      ? resolvePath(plugin.source.path, home, home)
+      : posix.join(folder.workspace, this.#store.place(plugin));
+  }
+
   async #read(declared: readonly PluginConfig[], signal: AbortSignal): Promise<Plugin[]> {
-    const { client, home, folder } = this.#parts;
-    const roots = declared.map((plugin) => ({
-      plugin,
-      root:
-        plugin.source.kind === 'path'
-          ? resolvePath(plugin.source.path, home, home)
-          : posix.join(folder.workspace, this.#store.place(plugin)),
+    const wanted = declared.map((plugin) => ({
+      path: manifestOf(this.#root(plugin)),
+      pinned: plugin.source.kind !== 'path',
     }));
-    const request = {
-      files: roots.map(({ root }) => manifestOf(root)),
-      // A folder that is not there has no manifest either.
-      folders: [],
-      maxFileBytes: maxManifestBytes,
-    };
-    let found: CollectResult;
-    try {
-      found = await client.call('POST', '/files/collect', request, collectResult, { signal });
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!(error instanceof ToolRefused || error instanceof ToolsUnavailable)) throw error;
-      for (const { name } of declared)
-        this.#note({ name, status: 'Failed', problems: [`its files cannot be read: ${error.message}.`] });
-      return [];
-    }
+    const texts = await this.#manifests.read(wanted, signal);
     const plugins: Plugin[] = [];
-    for (const { plugin, root } of roots) {
-      const file = found.files.find(({ path }) => path === manifestOf(root));
-      const refused = found.problems.find(({ path }) => path === manifestOf(root));
+    for (const [index, plugin] of declared.entries()) {
+      const found = texts[index] ?? { text: undefined };
       const loaded =
-        refused === undefined
-          ? await this.#pluginOf(plugin, root, file?.content, signal)
-          : { problem: `${refused.path}: ${refused.message}.` };
+        'problem' in found ? found : await this.#pluginOf(plugin, this.#root(plugin), found.text, signal);
       if ('problem' in loaded)
         this.#note({ name: plugin.name, status: 'Failed', problems: [loaded.problem] });
       else {
