@@ -43,3 +43,18 @@ export const pluginState = z.object({
   problems: z.array(z.string()).default([]),
 });
 export type PluginState = z.infer<typeof pluginState>;
+
+/** What a plugin that is loaded brings, by the names that its components are called by. */
+export const pluginComponents = z.object({
+  skills: z.array(z.string()),
+  commands: z.array(z.string()),
+  agents: z.array(z.string()),
+  /** The event of each hook. */
+  hooks: z.array(z.string()),
+  mcpServers: z.array(z.string()),
+});
+export type PluginComponents = z.infer<typeof pluginComponents>;
+
+/** A plugin of `GET /v1/plugins`; `problems` also says what is wrong with its components. */
+export const pluginDetail = pluginState.extend({ components: pluginComponents.optional() });
+export type PluginDetail = z.infer<typeof pluginDetail>;

@@ -175,6 +175,35 @@ describe('a plugin', () => {
     expect(await installed('review')).toEqual([]);
   });
 
+  it('is described with what it brings, and with what is wrong in it', async () => {
+    await prepare();
+    await writeFiles(join(workspace.home, 'mine'), {
+      ...review,
+      'hooks/hooks.json':
+        '{"hooks": {\n"Stop": [{"hooks": [{"type": "command", "command": "true"}]}],\n"Never": []\n}}',
+    });
+    await start(
+      { name: 'review', source: { kind: 'path', path: '~/mine' } },
+      { name: 'gone', source: { kind: 'path', path: '~/gone' } },
+    );
+    const { status, body } = await agent.call('GET', '/v1/plugins');
+    expect(status).toBe(200);
+    expect(body).toEqual([
+      {
+        ...{ name: 'review', status: 'Loaded', version: '1.2.0' },
+        problems: [expect.stringMatching(/mine\/hooks\/hooks\.json:3: there is no event Never here/)],
+        components: {
+          skills: ['review:check'],
+          commands: ['review:front:page'],
+          agents: ['review:reader'],
+          hooks: ['Stop'],
+          mcpServers: ['plugin_review_none'],
+        },
+      },
+      { name: 'gone', status: 'Failed', problems: [expect.stringContaining('there is no such folder')] },
+    ]);
+  });
+
   it('has a manifest that is read once, where it is pinned, and once in a turn, where it is not', async () => {
     await prepare();
     const files = { 'skills/check/SKILL.md': '---\ndescription: Checks.\n---\nCHECK' };

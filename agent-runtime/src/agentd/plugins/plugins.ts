@@ -3,13 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { Logger } from 'pino';
 import type { RuntimeConfig } from '../../protocol/config.ts';
-import type { PluginConfig, PluginState } from '../../protocol/plugins.ts';
+import type { PluginConfig, PluginDetail, PluginState } from '../../protocol/plugins.ts';
 import { globResult } from '../../protocol/tools-api.ts';
+import { sourceOf } from '../context/source.ts';
 import { workspaceFetch } from '../mcp/workspace-fetch.ts';
 import { resolvePath } from '../permissions/path-pattern.ts';
 import { OneAfterAnother } from '../storage/one-after-another.ts';
 import { ToolRefused, type ToolsClient, ToolsUnavailable } from '../tools/tools-client.ts';
 import { readArchive } from './archive.ts';
+import { componentsOf } from './components.ts';
 import { fetchGit } from './fetch-git.ts';
 import { fetchOci } from './fetch-oci.ts';
 import { optionsOf, type PluginManifest, parseManifest, placesOf } from './manifest.ts';
@@ -29,6 +31,8 @@ export interface PluginParts {
   /** Where archives of ConfigMaps are mounted: `NAME/plugin.tar.gz`. */
   archives: string;
   home: string;
+  /** Folders that tools may read beside it. */
+  readable: readonly string[];
   config: () => RuntimeConfig;
   /** The state of one changed. */
   changed: () => void;
@@ -99,6 +103,21 @@ export class Plugins {
     const there = declared.filter(({ source, name }) => source.kind === 'path' || !this.#missing.has(name));
     if (there.length === 0) return [];
     return this.#read(there, signal);
+  }
+
+  /** All that are declared, and what each brings, for a person. */
+  async describe(signal: AbortSignal): Promise<PluginDetail[]> {
+    const { client, config, home, readable } = this.#parts;
+    const loaded = await this.load(signal);
+    const source = sourceOf(client, config().permissions, { cwd: home, home, readable }, signal);
+    return Promise.all(
+      this.states().map(async (state) => {
+        const plugin = loaded.find(({ name }) => name === state.name);
+        if (plugin === undefined) return state;
+        const { components, problems } = await componentsOf(plugin, source);
+        return { ...state, components, problems: [...state.problems, ...problems] };
+      }),
+    );
   }
 
   get #declared(): readonly PluginConfig[] {
