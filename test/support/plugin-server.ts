@@ -7,14 +7,17 @@ import type { Pod } from './workspaces.ts';
 /** A git repository over HTTP and a registry over TLS, both in one pod, with the same plugin. */
 export interface PluginServer {
   host: string;
-  ports: { git: number; registry: number };
+  ports: { git: number; privateGit: number; registry: number };
   git: { url: string; commit: string };
+  /** Another repository, for who shows `authorization`. */
+  privateGit: { url: string; commit: string };
   oci: { reference: string; digest: string };
   /** Who trusts it believes the registry. */
   certificate: string;
 }
 
-const ports = { git: 8000, registry: 8443 };
+const ports = { git: 8000, privateGit: 8001, registry: 8443 };
+export const authorization = `Basic ${Buffer.from('reader:a-password').toString('base64')}`;
 const sources = new URL('../../agent-runtime/src/agentd/testing/plugin-sources.ts', import.meta.url);
 
 /** What the pod runs, with the module of the unit tests beside it. */
@@ -28,12 +31,16 @@ const program = `
   const certificate = '-x509 -newkey rsa:2048 -nodes -days 1 -keyout key.pem -out cert.pem -subj /CN=plugins';
   execFileSync('openssl', ['req', ...certificate.split(' '), '-addext', 'subjectAltName=DNS:' + host]);
   const [key, cert] = ['key.pem', 'cert.pem'].map((name) => readFileSync(name, 'utf8'));
-  const git = await gitServer('/tmp/git', 'sha1', { address: '0.0.0.0', port: ${ports.git}, host });
+  const at = (port) => ({ address: '0.0.0.0', port, host });
+  const git = await gitServer('/tmp/git', 'sha1', { at: at(${ports.git}) });
   const commit = await git.commit(files);
+  const hidden = await gitServer('/tmp/private', 'sha256', {
+    at: at(${ports.privateGit}), authorization: '${authorization}',
+  });
+  const privateGit = { url: hidden.url, commit: await hidden.commit(files) };
   const { bytes } = await archiveOf(files);
-  const at = { address: '0.0.0.0', port: ${ports.registry}, host };
-  const { reference, digest } = await registry(bytes, { at, tls: { key, cert } });
-  const made = { git: { url: git.url, commit }, oci: { reference, digest }, certificate: cert };
+  const { reference, digest } = await registry(bytes, { at: at(${ports.registry}), tls: { key, cert } });
+  const made = { git: { url: git.url, commit }, privateGit, oci: { reference, digest }, certificate: cert };
   writeFileSync('made.json', JSON.stringify(made));`;
 
 /** Serves a plugin in a pod under no policy; its Service has the name of a host. */
@@ -54,7 +61,7 @@ export async function servePlugin(cluster: Cluster, namespace: string, files: Fi
     spec: {
       clusterIP: 'None',
       selector: { app: name },
-      ports: Object.entries(ports).map(([each, port]) => ({ name: each, port })),
+      ports: Object.entries(ports).map(([each, port]) => ({ name: each.toLowerCase(), port })),
     },
   } as KubernetesObject);
   const pod = reference('v1', 'Pod', name, namespace);

@@ -196,6 +196,7 @@ export class Agent {
       archives: options.plugins.archives,
       home: options.home,
       readable: options.readable,
+      gatewayToken: options.gatewayToken,
       config: () => this.#config,
       changed: touch,
     });

@@ -1,5 +1,11 @@
 import { z } from 'zod';
 
+/** The gateway fetches it, with headers that only the gateway knows. */
+const byGateway = z.literal(true).optional();
+
+/** Where the gateway fetches plugins for a workspace, at the port for models. `NAME/pack`, `NAME/manifests/DIGEST` or `NAME/blobs/DIGEST` follow. */
+export const pluginRelayPath = '/v1/plugins/';
+
 /** Where the files of a plugin come from. All but `path` are pinned: what is loaded is exactly what was named. */
 export const pluginSource = z.discriminatedUnion('kind', [
   /** An archive `plugin.tar.gz` in a ConfigMap that the pod mounts; `digest` is the SHA-256 of the archive, hex. */
@@ -10,12 +16,14 @@ export const pluginSource = z.discriminatedUnion('kind', [
     url: z.string().min(1),
     commit: z.string().regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/),
     path: z.string().optional(),
+    byGateway,
   }),
   /** `reference` without the digest: `ghcr.io/acme/review`. */
   z.object({
     kind: z.literal('oci'),
     reference: z.string().min(1),
     digest: z.string().regex(/^[0-9a-f]{64}$/),
+    byGateway,
   }),
   /** A folder of the home. */
   z.object({ kind: z.literal('path'), path: z.string().min(1) }),

@@ -3,17 +3,23 @@ import { readFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { Logger } from 'pino';
 import type { RuntimeConfig } from '../../protocol/config.ts';
-import type { PluginConfig, PluginDetail, PluginState } from '../../protocol/plugins.ts';
+import {
+  type PluginConfig,
+  type PluginDetail,
+  type PluginState,
+  pluginRelayPath,
+} from '../../protocol/plugins.ts';
 import { globResult } from '../../protocol/tools-api.ts';
 import { sourceOf } from '../context/source.ts';
-import { workspaceFetch } from '../mcp/workspace-fetch.ts';
+import { relayFetch, workspaceFetch } from '../mcp/workspace-fetch.ts';
+import type { Bearer } from '../model/model-client.ts';
 import { resolvePath } from '../permissions/path-pattern.ts';
 import { OneAfterAnother } from '../storage/one-after-another.ts';
 import { ToolRefused, type ToolsClient, ToolsUnavailable } from '../tools/tools-client.ts';
 import { readArchive } from './archive.ts';
 import { componentsOf } from './components.ts';
 import { fetchGit } from './fetch-git.ts';
-import { fetchOci } from './fetch-oci.ts';
+import { fetchOci, type Relay } from './fetch-oci.ts';
 import { optionsOf, type PluginManifest, parseManifest, placesOf } from './manifest.ts';
 import { ManifestTexts } from './manifest-texts.ts';
 import type { Plugin } from './plugin.ts';
@@ -33,6 +39,8 @@ export interface PluginParts {
   home: string;
   /** Folders that tools may read beside it. */
   readable: readonly string[];
+  /** Who this is to the gateway, which fetches those that only some may read. */
+  gatewayToken: Bearer;
   config: () => RuntimeConfig;
   /** The state of one changed. */
   changed: () => void;
@@ -168,14 +176,24 @@ export class Plugins {
     const { client, archives } = this.#parts;
     switch (source.kind) {
       case 'git':
-        return fetchGit(source, client, signal);
+        return fetchGit(source, client, signal, source.byGateway && this.#relay(name));
       case 'oci':
-        return fetchOci(source, workspaceFetch(client), signal);
+        return fetchOci(source, workspaceFetch(client), signal, source.byGateway && this.#relay(name));
       case 'configMap':
         return mounted(join(archives, name, 'plugin.tar.gz'), source.digest);
       case 'path':
         throw new PluginError('a folder of the home is not fetched');
     }
+  }
+
+  #relay(name: string): Relay {
+    const { config, gatewayToken } = this.#parts;
+    return (part, signal) =>
+      relayFetch(
+        `${pluginRelayPath}${name}/${part}`,
+        () => config().model.baseUrl,
+        gatewayToken,
+      )('', { signal });
   }
 
   /** Its folder, as the container `workspace` sees it. */

@@ -46,8 +46,12 @@ export interface Listening {
 }
 const loopback: Listening = { address: '127.0.0.1', port: 0, host: '127.0.0.1' };
 
-/** A git repository behind the real `git http-backend`. `commit` adds a commit with these files and answers it. */
-export async function gitServer(folder: string, format: 'sha1' | 'sha256' = 'sha1', at = loopback) {
+/** A git repository behind the real `git http-backend`. `commit` adds a commit with these files and answers it. With `authorization` only for who shows that. */
+export async function gitServer(
+  folder: string,
+  format: 'sha1' | 'sha256' = 'sha1',
+  { at = loopback, authorization }: { at?: Listening; authorization?: string } = {},
+) {
   const work = join(folder, 'work');
   await mkdir(work, { recursive: true });
   const git = async (...args: string[]) => {
@@ -57,6 +61,10 @@ export async function gitServer(folder: string, format: 'sha1' | 'sha256' = 'sha
   await git('init', '-q', `--object-format=${format}`, '.');
   const { stdout: execPath } = await run('git', ['--exec-path']);
   const server = createServer((request, response) => {
+    if (authorization !== undefined && request.headers.authorization !== authorization) {
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
+      return;
+    }
     const url = new URL(request.url ?? '/', 'http://localhost');
     const backend = spawn(join(execPath.trim(), 'git-http-backend'), {
       env: {
@@ -115,6 +123,8 @@ export async function registry(
     served?: Buffer;
     at?: Listening;
     tls?: { key: string | Buffer; cert: string | Buffer };
+    /** What its authorization server wants to see; without, anybody gets a token. */
+    authorization?: string;
   } = {},
 ) {
   const manifest = JSON.stringify(
@@ -132,17 +142,19 @@ export async function registry(
       ],
     },
   );
+  const token = change.authorization === undefined ? 'for-anybody' : 'for-some';
   const answer: RequestListener = (request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
     const base = `${change.tls === undefined ? 'http' : 'https'}://${request.headers.host}`;
     if (pathname === '/token') {
       const right =
         searchParams.get('scope') === 'repository:plugins/review:pull' &&
-        searchParams.get('service') === 'test';
-      response.writeHead(right ? 200 : 403).end(JSON.stringify({ token: 'for-anybody' }));
+        searchParams.get('service') === 'test' &&
+        request.headers.authorization === change.authorization;
+      response.writeHead(right ? 200 : 403).end(JSON.stringify({ token }));
     } else if (pathname === '/storage') {
       response.writeHead(request.headers.authorization === undefined ? 200 : 400).end(change.served ?? layer);
-    } else if (request.headers.authorization !== 'Bearer for-anybody') {
+    } else if (request.headers.authorization !== `Bearer ${token}`) {
       const challenge = `Bearer realm="${base}/token",service="test",scope="repository:plugins/review:pull"`;
       response.writeHead(401, { 'www-authenticate': challenge }).end('{"errors":[{"code":"UNAUTHORIZED"}]}');
     } else if (pathname === `/v2/plugins/review/manifests/sha256:${digestOf(manifest)}`) {
