@@ -46,8 +46,10 @@ export function askOver({
     method,
     path: url.pathname + url.search,
     headers: {
-      ...{ host: url.host, connection: 'close', 'user-agent': 'dormouse' },
+      'user-agent': 'dormouse',
       ...headers,
+      // Whoever else is at that address must not be the one who gets them.
+      ...{ host: url.host, connection: 'close' },
       ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }),
     },
     signal,
