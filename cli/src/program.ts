@@ -17,6 +17,7 @@ import { lsCommand } from './commands/ls.ts';
 import { mcpCommand } from './commands/mcp.ts';
 import { messagesCommand } from './commands/messages.ts';
 import { newCommand } from './commands/new.ts';
+import { pluginsCommand } from './commands/plugins.ts';
 import { portForwardCommand } from './commands/port-forward.ts';
 import { rewindCommand } from './commands/rewind.ts';
 import { schedulesCommand } from './commands/schedules.ts';
@@ -44,6 +45,7 @@ const commands: ((around: Surroundings) => Command)[] = [
   transcriptCommand,
   schedulesCommand,
   mcpCommand,
+  pluginsCommand,
   forkCommand,
   shellCommand,
   portForwardCommand,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { archivePlaces, archiveSnapshots, repositoryPath } from './agent-checkpoint.ts';
+import { headersFrom } from './headers-from.ts';
 import { plugin } from './plugin.ts';
 import type { CustomObject, KindDefinition } from './resource.ts';
 import {
@@ -139,35 +140,9 @@ export const mcpServer = z.object({
       'x-kubernetes-list-type': 'map',
       'x-kubernetes-list-map-keys': ['name'],
     }),
-  headersFrom: z
-    .array(
-      z.object({
-        name: z
-          .string()
-          .min(1)
-          .max(128)
-          .regex(/^[A-Za-z0-9-]+$/)
-          .meta({
-            description: 'The header.',
-            patternMessage: 'must be the name of a header: letters, digits and "-"',
-          }),
-        secretKeyRef: z
-          .object({
-            name: objectName.meta({ description: 'A Secret of the namespace of the workspace.' }),
-            key: z.string().min(1).max(253).meta({ description: 'Which of its values.' }),
-          })
-          .meta({ description: 'Where its value is.' }),
-      }),
-    )
-    .min(1)
-    .max(8)
-    .optional()
-    .meta({
-      description:
-        'Headers whose values are in Secrets. The gateway adds them and asks the server in place of the workspace, which never sees them. It needs the right to get the Secret, whose annotation dormouse.dev/sent-to must name the origin of the server: see docs/concepts/mcp.md.',
-      'x-kubernetes-list-type': 'map',
-      'x-kubernetes-list-map-keys': ['name'],
-    }),
+  headersFrom: headersFrom(
+    'Headers whose values are in Secrets. The gateway adds them and asks the server in place of the workspace, which never sees them. It needs the right to get the Secret, whose annotation dormouse.dev/sent-to must name the origin of the server: see docs/concepts/mcp.md.',
+  ),
   headersHelper: z.string().min(1).max(4096).optional().meta({
     description:
       'A command line of the workspace that prints more headers as a JSON object, for each connection afresh.',
@@ -377,6 +352,10 @@ export const agentWorkspaceSpec = z.object({
         {
           rule: 'self.all(each, (has(each.configMap) ? 1 : 0) + (has(each.git) ? 1 : 0) + (has(each.oci) ? 1 : 0) + (has(each.path) ? 1 : 0) == 1)',
           message: 'each plugin takes one of configMap, git, oci and path',
+        },
+        {
+          rule: 'self.all(each, !has(each.headersFrom) || has(each.git) || has(each.oci))',
+          message: 'headersFrom is for plugins with git or oci: the gateway fetches those',
         },
       ],
     }),

@@ -4,7 +4,7 @@ export const workspaceLabel = 'dormouse.dev/workspace';
 /** On an AgentMessage that a workspace sent: that workspace's name. */
 export const senderLabel = 'dormouse.dev/sender';
 
-/** On a Secret: the origins that its values may be sent to as headers, such as `https://mcp.example.com`, with commas between them. */
+/** On a Secret: where its values may be sent to as headers: origins such as `https://mcp.example.com`, or URLs for what lies at or below them, with commas between them. */
 export const sentToAnnotation = 'dormouse.dev/sent-to';
 
 /** Holds a workspace until what it owned is gone. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { headersFrom } from './headers-from.ts';
 
 const sha256 = z
   .string()
@@ -40,7 +41,7 @@ export const plugin = z.object({
         .regex(/^https?:\/\/[^\s@]+$/)
         .meta({
           description:
-            'The repository; anybody must be able to read it, and egress.allow of the class must list its host.',
+            'The repository. Anybody must be able to read it, or headersFrom says as whom; egress.allow of the class must list its host.',
           patternMessage: 'must be a URL that begins with https:// or http://, without credentials',
         }),
       commit: z
@@ -71,10 +72,13 @@ export const plugin = z.object({
     .optional()
     .meta({
       description:
-        'An artifact of a registry by its digest, with one layer, a .tar.gz of the folder of the plugin; anybody must be able to read it, and egress.allow of the class must list its host.',
+        'An artifact of a registry by its digest, with one layer, a .tar.gz of the folder of the plugin. Anybody must be able to read it, or headersFrom says as whom; egress.allow of the class must list its host.',
       patternMessage:
         'must be a reference with a digest, such as registry.example.com/plugins/review@sha256:…',
     }),
+  headersFrom: headersFrom(
+    'Headers whose values are in Secrets, such as Authorization, for a repository or a registry that only some may read. The gateway adds them and fetches the plugin in place of the workspace, which never sees them. It needs the right to get the Secret, whose annotation dormouse.dev/sent-to must name where its values may go: see docs/concepts/plugins.md.',
+  ),
   path: z.string().min(1).max(512).optional().meta({
     description:
       'A folder of the home. It is not pinned: whatever the agent can write there has no more rights than files in .claude have.',

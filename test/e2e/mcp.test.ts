@@ -4,7 +4,7 @@ import { apiVersion } from '@dormouse/crds';
 import { describe, expect, it } from 'vitest';
 import { classLikeDefault, defaultClass } from '../support/classes.ts';
 import { type KubernetesObject, reference } from '../support/cluster.ts';
-import { GatewayForward, tokenWith } from '../support/gateway.ts';
+import { GatewayForward, putSecretFor, tokenWith } from '../support/gateway.ts';
 import { suite } from '../support/suite.ts';
 import type { Pod } from '../support/workspaces.ts';
 
@@ -113,8 +113,10 @@ describe('MCP servers of a workspace', () => {
     ]);
     expect(await workspaces.ask('network', echo('site', 'hello'))).toBe('hello from /home/agent');
     // With a header that only the gateway may read, from a Secret that says where it may go.
-    await putKey('nearly', `http://other.${namespace}.svc.cluster.local:8000`);
-    await putKey('ours', `http://${host}:8000`);
+    await putSecretFor(cluster, namespace, 'nearly', `http://other.${namespace}.svc.cluster.local:8000`, {
+      from: 'the gateway',
+    });
+    await putSecretFor(cluster, namespace, 'ours', `http://${host}:8000`, { from: 'the gateway' });
     const headersFrom = (secret: string) => [{ name: 'x-from', secretKeyRef: { name: secret, key: 'from' } }];
     await cluster.patch(workspaces.reference('network'), {
       spec: {
@@ -178,28 +180,6 @@ describe('a workspace as an MCP server', () => {
     expect(nobody.status).toBe(401);
   });
 });
-
-/** A Secret that the gateway may get, for servers of one origin. */
-async function putKey(name: string, origin: string): Promise<void> {
-  const { cluster, workspaces } = here;
-  const { namespace } = workspaces;
-  const rbac = 'rbac.authorization.k8s.io';
-  const secret = reference('v1', 'Secret', name, namespace);
-  await cluster.create({
-    ...secret,
-    metadata: { ...secret.metadata, annotations: { 'dormouse.dev/sent-to': origin } },
-    stringData: { from: 'the gateway' },
-  } as KubernetesObject);
-  await cluster.create({
-    ...reference(`${rbac}/v1`, 'Role', `gateway-gets-${name}`, namespace),
-    rules: [{ apiGroups: [''], resources: ['secrets'], resourceNames: [name], verbs: ['get'] }],
-  } as KubernetesObject);
-  await cluster.create({
-    ...reference(`${rbac}/v1`, 'RoleBinding', `gateway-gets-${name}`, namespace),
-    roleRef: { apiGroup: rbac, kind: 'Role', name: `gateway-gets-${name}` },
-    subjects: [{ kind: 'ServiceAccount', name: 'dormouse-gateway', namespace: 'dormouse-system' }],
-  } as KubernetesObject);
-}
 
 /** A server under no policy, which answers each request with one JSON document. */
 async function serveMcp(): Promise<void> {

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Cluster } from './cluster.ts';
+import { sentToAnnotation } from '@dormouse/crds';
+import { type Cluster, type KubernetesObject, reference } from './cluster.ts';
 import { operatorNamespace } from './operator.ts';
 import { PortForward } from './port-forward.ts';
 import type { Pod } from './workspaces.ts';
@@ -85,4 +86,30 @@ export async function tokenWith(
     },
   )) as { status: { token: string } };
   return answer.status.token;
+}
+
+/** A Secret that the gateway may get, whose values may be sent to `sentTo`. */
+export async function putSecretFor(
+  cluster: Cluster,
+  namespace: string,
+  name: string,
+  sentTo: string,
+  stringData: Record<string, string>,
+): Promise<void> {
+  const rbac = 'rbac.authorization.k8s.io';
+  const secret = reference('v1', 'Secret', name, namespace);
+  await cluster.create({
+    ...secret,
+    metadata: { ...secret.metadata, annotations: { [sentToAnnotation]: sentTo } },
+    stringData,
+  } as KubernetesObject);
+  await cluster.create({
+    ...reference(`${rbac}/v1`, 'Role', `gateway-gets-${name}`, namespace),
+    rules: [{ apiGroups: [''], resources: ['secrets'], resourceNames: [name], verbs: ['get'] }],
+  } as KubernetesObject);
+  await cluster.create({
+    ...reference(`${rbac}/v1`, 'RoleBinding', `gateway-gets-${name}`, namespace),
+    roleRef: { apiGroup: rbac, kind: 'Role', name: `gateway-gets-${name}` },
+    subjects: [{ kind: 'ServiceAccount', name: 'dormouse-gateway', namespace: operatorNamespace }],
+  } as KubernetesObject);
 }

@@ -86,7 +86,7 @@ export class Agent {
   readonly #background: BackgroundTasks;
   readonly #monitors: Monitors;
   readonly mcp: McpServers;
-  readonly #plugins: Plugins;
+  readonly plugins: Plugins;
   readonly #watch: ToolsWatch;
   readonly #stopped = new AbortController();
   readonly #scheduler: Scheduler;
@@ -189,18 +189,20 @@ export class Agent {
       now: Date.now,
       log: options.log,
     });
-    this.#plugins = new Plugins({
+    this.plugins = new Plugins({
       client: this.#client,
       log: options.log,
       folder: { here: layout.plugins, workspace: options.plugins.folder },
       archives: options.plugins.archives,
       home: options.home,
+      readable: options.readable,
+      gatewayToken: options.gatewayToken,
       config: () => this.#config,
       changed: touch,
     });
     this.mcp = new McpServers({
       tools: this.#client,
-      plugins: this.#plugins,
+      plugins: this.plugins,
       ...mcp,
       home: options.home,
       readable: options.readable,
@@ -217,7 +219,7 @@ export class Agent {
       monitors: this.#monitors,
       mail: new WorkspaceMail(() => this.#config.model.baseUrl, options.gatewayToken),
       mcp: this.mcp,
-      plugins: this.#plugins,
+      plugins: this.plugins,
       dailyUsage: recovered.usage,
       slots: new Slots(parallelTurns),
       wakeNote: this.#wakeNote,
@@ -347,7 +349,7 @@ export class Agent {
         }),
       ...(nextWakeAt !== undefined && { nextWakeAt }),
       services: this.#watch.services(),
-      plugins: this.#plugins.states(),
+      plugins: this.plugins.states(),
       tools: this.#watch.ready ? 'ready' : 'unavailable',
       ...(modelProblem !== undefined && { modelProblem }),
       ...(storageProblem !== undefined && { storageProblem }),
@@ -392,7 +394,7 @@ export class Agent {
 
   /** Before anybody asks for them, so that their states are known. What goes wrong is their state. */
   #loadPlugins(): void {
-    this.#plugins.load(this.#stopped.signal).catch((error: unknown) => {
+    this.plugins.load(this.#stopped.signal).catch((error: unknown) => {
       if (!this.#stopping) this.#fault(error);
     });
   }

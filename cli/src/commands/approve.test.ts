@@ -1,20 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { GatewayStandIn, refuse } from '../testing/gateway-stand-in.ts';
-import { collections, Person } from '../testing/person.ts';
-
-let person: Person;
-let gateway: GatewayStandIn;
-beforeEach(async () => {
-  person = await Person.atKeyboard();
-  gateway = await GatewayStandIn.open();
-  person.env = { DORMOUSE_GATEWAY: gateway.url };
-  person.token = 'good';
-  person.workspace('ada', { status: { phase: 'Suspended', approvals: asks('q1') } });
-});
-afterEach(async () => {
-  await gateway[Symbol.asyncDispose]();
-  await person[Symbol.asyncDispose]();
-});
+import { describe, expect, it } from 'vitest';
+import { refuse } from '../testing/gateway-stand-in.ts';
+import { collections } from '../testing/person.ts';
+import { withGatewayStandIn } from '../testing/with-gateway.ts';
 
 const asks = (...ids: string[]) => ({
   waiting: ids.length,
@@ -26,27 +13,30 @@ const asks = (...ids: string[]) => ({
     since: '2029-12-31T23:55:00.000Z',
   })),
 });
-const status = (status: object) => person.status(collections.workspaces, 'ada', status);
+const here = withGatewayStandIn({ status: { phase: 'Suspended', approvals: asks('q1') } });
+const status = (status: object) => here.person.status(collections.workspaces, 'ada', status);
 const answers = () =>
-  gateway.asked.filter(({ method }) => method === 'POST').map(({ path, body }) => [path, JSON.parse(body)]);
+  here.gateway.asked
+    .filter(({ method }) => method === 'POST')
+    .map(({ path, body }) => [path, JSON.parse(body)]);
 
 describe('approve', () => {
   it('lists what waits, and neutralises what it says', async () => {
-    const { out } = await person.run('approve', 'ada');
+    const { out } = await here.person.run('approve', 'ada');
     expect(out).toMatch(/^ID +SESSION +AGE +TOOL +WHAT\nq1 +default +5m +Bash +rm -r x\P{Cc}+\n$/u);
-    expect(JSON.parse((await person.run('approve', 'ada', '-o', 'json')).out)[0].id).toBe('q1');
+    expect(JSON.parse((await here.person.run('approve', 'ada', '-o', 'json')).out)[0].id).toBe('q1');
     status({ phase: 'Suspended' });
-    expect(await person.run('approve', 'ada')).toMatchObject({
+    expect(await here.person.run('approve', 'ada')).toMatchObject({
       out: '',
       err: 'nothing of ada waits for an answer\n',
     });
-    expect(gateway.asked).toEqual([]);
+    expect(here.gateway.asked).toEqual([]);
   });
 
   it('takes the only one that waits, and no guess where several do', async () => {
-    expect((await person.run('approve', 'ada', '--deny')).out).toContain('denied: Bash');
+    expect((await here.person.run('approve', 'ada', '--deny')).out).toContain('denied: Bash');
     status({ phase: 'Suspended', approvals: asks('q1', 'q2') });
-    expect(await person.run('approve', 'ada', '--allow')).toMatchObject({
+    expect(await here.person.run('approve', 'ada', '--allow')).toMatchObject({
       code: 2,
       err: expect.stringContaining('which one is meant'),
     });
@@ -61,32 +51,32 @@ describe('approve', () => {
       { ...request, id: 'q2', plan: '# Plan\nWrite it.' },
     ];
     status({ phase: 'Suspended', approvals: { waiting: 2, requests } });
-    const { out } = await person.run('approve', 'ada');
+    const { out } = await here.person.run('approve', 'ada');
     expect(out).toMatch(/\nq1:\n {2}Which colour\?\P{Cc}+\n {4}- Ochre\n {4}- Umber\n/u);
     expect(out).toContain('\nq2:\n  # Plan\n  Write it.\n');
-    expect(await person.run('approve', 'ada', 'q1')).toMatchObject({
+    expect(await here.person.run('approve', 'ada', 'q1')).toMatchObject({
       code: 2,
       err: expect.stringContaining('Ochre | Umber'),
     });
-    expect((await person.run('approve', 'ada', 'q2', '--answer', 'x')).code).toBe(2);
+    expect((await here.person.run('approve', 'ada', 'q2', '--answer', 'x')).code).toBe(2);
     expect(answers()).toEqual([]);
-    expect((await person.run('approve', 'ada', 'q1', '--answer', 'Umber')).code).toBe(0);
+    expect((await here.person.run('approve', 'ada', 'q1', '--answer', 'Umber')).code).toBe(0);
     expect(answers()).toMatchObject([['agent/approvals/q1', { decision: 'allow', answers: ['Umber'] }]]);
   });
 
   it('asks a workspace that runs for what its status does not tell yet', async () => {
     status({ phase: 'Running' });
     const question = { id: 'q2', session: 'default', toolUseId: 't', tool: 'Bash', summary: 'make' };
-    gateway.approvals.push({ ...question, requestedAt: '2029-12-31T23:55:00.000Z' });
-    expect((await person.run('approve', 'ada', 'q2')).out).toBe('allowed: Bash make\n');
+    here.gateway.approvals.push({ ...question, requestedAt: '2029-12-31T23:55:00.000Z' });
+    expect((await here.person.run('approve', 'ada', 'q2')).out).toBe('allowed: Bash make\n');
   });
 
   it('allows, and denies with a reason', async () => {
-    expect(await person.run('approve', 'ada', 'q1')).toMatchObject({
+    expect(await here.person.run('approve', 'ada', 'q1')).toMatchObject({
       code: 0,
       out: expect.stringMatching(/^allowed: Bash rm -r x\P{Cc}+\n$/u),
     });
-    const denied = await person.run('approve', 'ada', 'q1', '--deny', '--reason', 'too dangerous');
+    const denied = await here.person.run('approve', 'ada', 'q1', '--deny', '--reason', 'too dangerous');
     expect(denied.out).toContain('denied: Bash');
     expect(answers()).toEqual([
       ['agent/approvals/q1', { decision: 'allow', key: expect.stringMatching(/^cli-/) }],
@@ -99,16 +89,16 @@ describe('approve', () => {
 
   it('delivers the answer once the workspace takes it', async () => {
     let refused = 0;
-    gateway.intercept = ({ method }, response) => {
+    here.gateway.intercept = ({ method }, response) => {
       if (method !== 'POST' || refused === 2) return false;
       refused += 1;
       refuse(response, 409, 'checkpointing', 'A checkpoint is being taken or held.');
       return true;
     };
-    const running = person.start('approve', 'ada', 'q1');
+    const running = here.person.start('approve', 'ada', 'q1');
     await expect
       .poll(async () => {
-        await person.clock.advance(1_000);
+        await here.person.clock.advance(1_000);
         return running.out();
       })
       .toContain('allowed');
@@ -116,17 +106,17 @@ describe('approve', () => {
   });
 
   it('says what waits no longer', async () => {
-    expect(await person.run('approve', 'ada', 'q9')).toMatchObject({
+    expect(await here.person.run('approve', 'ada', 'q9')).toMatchObject({
       code: 3,
       err: expect.stringContaining('dormouse approve ada --namespace team'),
     });
-    expect(gateway.asked).toEqual([]);
-    gateway.intercept = ({ method }, response) => {
+    expect(here.gateway.asked).toEqual([]);
+    here.gateway.intercept = ({ method }, response) => {
       if (method !== 'POST') return false;
       refuse(response, 409, 'conflict', 'This question has been answered.');
       return true;
     };
-    expect(await person.run('approve', 'ada', 'q1')).toMatchObject({
+    expect(await here.person.run('approve', 'ada', 'q1')).toMatchObject({
       code: 7,
       err: expect.stringContaining('question "q1" has been answered already'),
     });
@@ -136,10 +126,10 @@ describe('approve', () => {
     [['q1', '--reason', 'x'], 'add --deny'],
     [['q1', '-o', 'json'], '-o is for the list'],
   ])('takes no half an answer: %s', async (args, sentence) => {
-    expect(await person.run('approve', 'ada', ...args)).toMatchObject({
+    expect(await here.person.run('approve', 'ada', ...args)).toMatchObject({
       code: 2,
       err: expect.stringContaining(sentence),
     });
-    expect(gateway.asked).toEqual([]);
+    expect(here.gateway.asked).toEqual([]);
   });
 });

@@ -1,19 +1,12 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { GatewayStandIn, refuse } from '../testing/gateway-stand-in.ts';
-import { Person, type Running } from '../testing/person.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { refuse } from '../testing/gateway-stand-in.ts';
+import type { Running } from '../testing/person.ts';
+import { withGatewayStandIn } from '../testing/with-gateway.ts';
 
-let person: Person;
-let gateway: GatewayStandIn;
-beforeEach(async () => {
-  person = await Person.atKeyboard();
-  gateway = await GatewayStandIn.open();
-  person.env = { DORMOUSE_GATEWAY: gateway.url, NO_COLOR: '1', HOME: '/home/person' };
-  person.token = 'good';
-  person.workspace('ada', { status: { phase: 'Running' } });
-});
-afterEach(async () => {
-  await gateway[Symbol.asyncDispose]();
-  await person[Symbol.asyncDispose]();
+const here = withGatewayStandIn();
+beforeEach(() => {
+  here.person.env.NO_COLOR = '1';
+  here.person.env.HOME = '/home/person';
 });
 
 const position = '/home/person/.local/state/dormouse/attached';
@@ -33,10 +26,10 @@ function rows(output: string): string[] {
 }
 
 async function attached(...args: string[]): Promise<Running> {
-  person.terminal = { in: true, out: true, err: true };
-  const before = gateway.watched;
-  const running = person.start('attach', 'ada', ...args);
-  await expect.poll(() => gateway.watched).toBe(before + 1);
+  here.person.terminal = { in: true, out: true, err: true };
+  const before = here.gateway.watched;
+  const running = here.person.start('attach', 'ada', ...args);
+  await expect.poll(() => here.gateway.watched).toBe(before + 1);
   await expect.poll(() => running.out()).toContain('ada › ');
   return running;
 }
@@ -44,23 +37,23 @@ async function attached(...args: string[]): Promise<Running> {
 async function detached(running: Running): Promise<string[]> {
   running.type('\x04');
   expect((await running.ended).code).toBe(0);
-  expect(person.raw).toBe(false);
+  expect(here.person.raw).toBe(false);
   return rows(running.out());
 }
 
 describe('attach, at a terminal', () => {
   it('shows the end of the conversation, and then what is written as it is written', async () => {
-    gateway.entry('user', 'how are you?', 'k0');
-    gateway.entry('assistant', [{ type: 'text', text: 'Well.' }]);
+    here.gateway.entry('user', 'how are you?', 'k0');
+    here.gateway.entry('assistant', [{ type: 'text', text: 'Well.' }]);
     const running = await attached();
-    expect(person.raw).toBe(true);
+    expect(here.person.raw).toBe(true);
     await expect.poll(() => rows(running.out())).toEqual(['› how are you?', 'Well.', 'ada › ']);
-    gateway.delta('I look ');
+    here.gateway.delta('I look ');
     await expect.poll(() => rows(running.out())).toContain('I look ');
-    gateway.delta('around.');
+    here.gateway.delta('around.');
     const call = { type: 'tool_use', id: 't', name: 'Bash', input: { command: 'ls\n-la' } };
-    gateway.entry('assistant', [{ type: 'text', text: 'I look around.' }, call]);
-    gateway.entry('user', [{ type: 'tool_result', tool_use_id: 't', content: 'a.txt\nb.txt' }]);
+    here.gateway.entry('assistant', [{ type: 'text', text: 'I look around.' }, call]);
+    here.gateway.entry('user', [{ type: 'tool_result', tool_use_id: 't', content: 'a.txt\nb.txt' }]);
     await expect.poll(() => rows(running.out())).toContain('  b.txt');
     expect(await detached(running)).toEqual([
       '› how are you?',
@@ -73,15 +66,15 @@ describe('attach, at a terminal', () => {
   });
 
   it('sends with Enter what was typed, and shows it once', async () => {
-    gateway.onMessage = ({ key, text }) => {
-      gateway.entry('user', text, key);
-      gateway.entry('assistant', [{ type: 'text', text: 'Done.' }]);
-      gateway.message({ key });
+    here.gateway.onMessage = ({ key, text }) => {
+      here.gateway.entry('user', text, key);
+      here.gateway.entry('assistant', [{ type: 'text', text: 'Done.' }]);
+      here.gateway.message({ key });
     };
     const running = await attached();
     running.type('make itt\x7f so\r');
     await expect.poll(() => rows(running.out())).toContain('Done.');
-    const sent = gateway.asked.filter(({ method }) => method === 'POST');
+    const sent = here.gateway.asked.filter(({ method }) => method === 'POST');
     expect(sent.map(({ path, body }) => [path, JSON.parse(body)])).toEqual([
       ['agent/messages', { key: expect.stringMatching(/^attach-/), session: 'default', text: 'make it so' }],
     ]);
@@ -90,19 +83,19 @@ describe('attach, at a terminal', () => {
 
   it('neutralises what the model and its tools send to the terminal', async () => {
     const running = await attached();
-    gateway.delta('\x1b]0;owned\x07');
-    gateway.entry('assistant', [
+    here.gateway.delta('\x1b]0;owned\x07');
+    here.gateway.entry('assistant', [
       { type: 'text', text: '\x1b]0;owned\x07' },
       { type: 'tool_use', id: 't', name: 'Ba\x1bsh', input: { command: 'echo \x9b2J' } },
     ]);
-    gateway.entry('user', [{ type: 'tool_result', tool_use_id: 't', content: 'x\x1b[2Jy' }]);
+    here.gateway.entry('user', [{ type: 'tool_result', tool_use_id: 't', content: 'x\x1b[2Jy' }]);
     await expect.poll(() => running.out()).toContain('y');
     await detached(running);
     for (const bad of ['\x1b]', '\x07', '\x1bs', '\x9b', '\x1b[2J']) expect(running.out()).not.toContain(bad);
   });
 
   it('shows questions, and sends the answer', async () => {
-    gateway.entry('user', 'delete it', 'k0');
+    here.gateway.entry('user', 'delete it', 'k0');
     const question = {
       id: 'q1',
       session: 'default',
@@ -111,21 +104,21 @@ describe('attach, at a terminal', () => {
       summary: 'rm -r x',
       requestedAt: '2030-01-01T00:00:00Z',
     };
-    gateway.approvals.push(question);
-    gateway.status = 'waiting';
-    const running = person.start('attach', 'ada');
+    here.gateway.approvals.push(question);
+    here.gateway.status = 'waiting';
+    const running = here.person.start('attach', 'ada');
     expect(await running.ended).toMatchObject({ code: 0 });
-    person.terminal = { in: true, out: true, err: true };
-    const at = person.start('attach', 'ada');
+    here.person.terminal = { in: true, out: true, err: true };
+    const at = here.person.start('attach', 'ada');
     await expect.poll(() => rows(at.out())).toContain('· waits for approval: Bash rm -r x');
     await expect.poll(() => rows(at.out()).at(-1)).toBe('ada (waiting) › ');
     at.type('/deny too dangerous\r');
-    await expect.poll(() => gateway.asked.at(-1)?.path).toBe('agent/approvals/q1');
-    expect(JSON.parse(gateway.asked.at(-1)?.body ?? '')).toEqual({
+    await expect.poll(() => here.gateway.asked.at(-1)?.path).toBe('agent/approvals/q1');
+    expect(JSON.parse(here.gateway.asked.at(-1)?.body ?? '')).toEqual({
       decision: 'deny',
       reason: 'too dangerous',
     });
-    gateway.emit({ type: 'approval', data: { id: 'q1', session: 'default', decision: 'deny' } });
+    here.gateway.emit({ type: 'approval', data: { id: 'q1', session: 'default', decision: 'deny' } });
     await expect.poll(() => rows(at.out())).toContain('· denied: Bash rm -r x');
     await detached(at);
   });
@@ -133,15 +126,15 @@ describe('attach, at a terminal', () => {
   it('stops the turn with Esc, and says where there is none or no right', async () => {
     const running = await attached();
     running.type('\x1b');
-    await expect.poll(() => gateway.asked.at(-1)?.path).toBe('agent/sessions/default/interrupt');
-    gateway.intercept = ({ path }, response) => {
+    await expect.poll(() => here.gateway.asked.at(-1)?.path).toBe('agent/sessions/default/interrupt');
+    here.gateway.intercept = ({ path }, response) => {
       if (!path.endsWith('/interrupt')) return false;
       refuse(response, 409, 'conflict', 'Session default has no turn to stop.');
       return true;
     };
     running.type('\x1b');
     await expect.poll(() => rows(running.out())).toContain('· there is no turn to stop');
-    gateway.intercept = (_asked, response) => {
+    here.gateway.intercept = (_asked, response) => {
       refuse(response, 403, 'forbidden', 'You may not approve here.');
       return true;
     };
@@ -161,18 +154,18 @@ describe('attach, at a terminal', () => {
     running.type('\x03');
     expect((await running.ended).code).toBe(0);
     expect(running.err()).toContain('detached from ada; its work goes on');
-    expect(gateway.asked.filter(({ method }) => method === 'POST')).toEqual([]);
+    expect(here.gateway.asked.filter(({ method }) => method === 'POST')).toEqual([]);
   });
 
   it('marks what was missed since the last time, and nothing of another workspace of that name', async () => {
-    for (const text of ['one', 'two']) gateway.entry('user', text, text);
+    for (const text of ['one', 'two']) here.gateway.entry('user', text, text);
     const first = await attached();
     await expect.poll(() => rows(first.out())).toContain('› two');
     await detached(first);
-    const file = `${position}/${new URL(person.url).host.replace(':', '%3A')}/team/ada/default.json`;
-    expect(JSON.parse(person.files[file] ?? '')).toEqual({ uid: 'uid-of-ada', cursor: 2, entries: 2 });
-    gateway.entry('assistant', [{ type: 'text', text: 'three' }]);
-    gateway.message({ key: 'two', phase: 'Failed', reason: 'MaxTurns', message: 'it took too long' });
+    const file = `${position}/${new URL(here.person.url).host.replace(':', '%3A')}/team/ada/default.json`;
+    expect(JSON.parse(here.person.files[file] ?? '')).toEqual({ uid: 'uid-of-ada', cursor: 2, entries: 2 });
+    here.gateway.entry('assistant', [{ type: 'text', text: 'three' }]);
+    here.gateway.message({ key: 'two', phase: 'Failed', reason: 'MaxTurns', message: 'it took too long' });
     const again = await attached();
     await expect.poll(() => rows(again.out())).toContain('! MaxTurns: it took too long');
     const shown = await detached(again);
@@ -183,26 +176,26 @@ describe('attach, at a terminal', () => {
       'three',
       '! MaxTurns: it took too long',
     ]);
-    person.files[file] = JSON.stringify({ uid: 'another', cursor: 1, entries: 1 });
+    here.person.files[file] = JSON.stringify({ uid: 'another', cursor: 1, entries: 1 });
     expect(await detached(await attached())).not.toContain('· while you were away:');
   });
 
   it('goes on after a gateway that restarted, with nothing lost and nothing twice', async () => {
     const running = await attached();
-    gateway.entry('assistant', [{ type: 'text', text: 'before' }]);
+    here.gateway.entry('assistant', [{ type: 'text', text: 'before' }]);
     await expect.poll(() => rows(running.out())).toContain('before');
-    await gateway.close();
+    await here.gateway.close();
     await expect.poll(() => rows(running.out()).join()).toContain('not connected');
-    gateway.entry('assistant', [{ type: 'text', text: 'meanwhile' }]);
-    await person.clock.advance(1_000);
-    await gateway.listen();
+    here.gateway.entry('assistant', [{ type: 'text', text: 'meanwhile' }]);
+    await here.person.clock.advance(1_000);
+    await here.gateway.listen();
     await expect
       .poll(async () => {
-        await person.clock.advance(1_000);
-        return gateway.watched;
+        await here.person.clock.advance(1_000);
+        return here.gateway.watched;
       })
       .toBe(1);
-    gateway.entry('assistant', [{ type: 'text', text: 'after' }]);
+    here.gateway.entry('assistant', [{ type: 'text', text: 'after' }]);
     await expect.poll(() => rows(running.out())).toContain('after');
     const shown = await detached(running);
     expect(shown.filter((row) => !row.includes('not connected'))).toEqual([
@@ -215,33 +208,33 @@ describe('attach, at a terminal', () => {
 
   it('does not wake a workspace that fell asleep by connecting again, and says that it sleeps', async () => {
     const running = await attached();
-    person.workspace('ada', { status: { phase: 'Suspended' } });
+    here.person.workspace('ada', { status: { phase: 'Suspended' } });
     await expect.poll(() => rows(running.out())).toContain('· ada sleeps; a message wakes it');
-    const asked = gateway.asked.length;
-    gateway.cut();
+    const asked = here.gateway.asked.length;
+    here.gateway.cut();
     await expect.poll(() => rows(running.out()).join()).toContain('not connected');
-    await person.clock.advance(60_000);
-    expect(gateway.asked.length).toBe(asked);
-    person.workspace('ada', { status: { phase: 'Running' } });
-    await expect.poll(() => gateway.watched).toBe(1);
+    await here.person.clock.advance(60_000);
+    expect(here.gateway.asked.length).toBe(asked);
+    here.person.workspace('ada', { status: { phase: 'Running' } });
+    await expect.poll(() => here.gateway.watched).toBe(1);
     await detached(running);
   });
 
   it('delivers a message once the workspace takes it', async () => {
     const running = await attached();
     let refused = 0;
-    gateway.intercept = ({ path }, response) => {
+    here.gateway.intercept = ({ path }, response) => {
       if (path !== 'agent/messages' || refused === 2) return false;
       refused += 1;
       refuse(response, 503, 'unavailable', 'It does not answer now.');
       return true;
     };
     const taken: string[] = [];
-    gateway.onMessage = ({ text }) => taken.push(text);
+    here.gateway.onMessage = ({ text }) => taken.push(text);
     running.type('hello\r');
     await expect
       .poll(async () => {
-        await person.clock.advance(1_000);
+        await here.person.clock.advance(1_000);
         return taken;
       })
       .toEqual(['hello']);
@@ -252,76 +245,76 @@ describe('attach, at a terminal', () => {
 
   it('ends, and leaves the terminal as it was, when the workspace is gone', async () => {
     const running = await attached();
-    gateway.intercept = (_asked, response) => {
+    here.gateway.intercept = (_asked, response) => {
       refuse(response, 404, 'not_found', 'There is no AgentWorkspace team/ada.');
       return true;
     };
-    gateway.cut();
+    here.gateway.cut();
     await expect.poll(() => running.out()).toContain('not connected');
-    await person.clock.advance(1_000);
+    await here.person.clock.advance(1_000);
     const { code, err } = await running.ended;
     expect(code).toBe(3);
     expect(err).toContain('error: There is no AgentWorkspace team/ada');
-    expect(person.raw).toBe(false);
+    expect(here.person.raw).toBe(false);
   });
 });
 
 describe('attach, without a terminal', () => {
   it('sends each line and prints the replies alone', async () => {
-    gateway.onMessage = ({ key, text }) => {
-      gateway.entry('user', text, key);
+    here.gateway.onMessage = ({ key, text }) => {
+      here.gateway.entry('user', text, key);
       const call = { type: 'tool_use', id: 't', name: 'Bash', input: { command: 'date' } };
-      gateway.entry('assistant', [{ type: 'text', text: `You said ${text}.` }, call]);
-      gateway.message({ key });
+      here.gateway.entry('assistant', [{ type: 'text', text: `You said ${text}.` }, call]);
+      here.gateway.message({ key });
     };
-    gateway.entry('user', 'of the past', 'k0');
-    person.input = 'one\n\ntwo\n';
-    const { code, out, err } = await person.run('attach', 'ada');
+    here.gateway.entry('user', 'of the past', 'k0');
+    here.person.input = 'one\n\ntwo\n';
+    const { code, out, err } = await here.person.run('attach', 'ada');
     expect({ code, out }).toEqual({ code: 0, out: 'You said one.\nYou said two.\n' });
     expect(err).toContain('→ Bash date');
   });
 
   it('shows nothing twice of an answer that is written down before its text has come', async () => {
     const told = (uuid: string, role: string) =>
-      gateway.emit({ type: 'entry', data: { session: 'default', uuid, role, summary: '' } });
-    gateway.onMessage = ({ key, text }) => {
-      gateway.entries.set('default', [
+      here.gateway.emit({ type: 'entry', data: { session: 'default', uuid, role, summary: '' } });
+    here.gateway.onMessage = ({ key, text }) => {
+      here.gateway.entries.set('default', [
         { uuid: 'u', messageKey: key, message: { role: 'user', content: text } },
         { uuid: 'a', message: { role: 'assistant', content: [{ type: 'text', text: 'Quick.' }] } },
       ]);
       told('u', 'user');
-      gateway.delta('Quick.');
+      here.gateway.delta('Quick.');
       told('a', 'assistant');
-      gateway.message({ key });
+      here.gateway.message({ key });
     };
-    person.input = 'go\n';
-    expect(await person.run('attach', 'ada')).toMatchObject({ code: 0, out: 'Quick.\n' });
+    here.person.input = 'go\n';
+    expect(await here.person.run('attach', 'ada')).toMatchObject({ code: 0, out: 'Quick.\n' });
   });
 
   it('ends with 1 where a message failed', async () => {
-    gateway.onMessage = ({ key }) =>
-      gateway.message({ key, phase: 'Failed', reason: 'MaxTurns', message: 'too many' });
-    person.input = 'go\n';
-    const { code, err } = await person.run('attach', 'ada');
+    here.gateway.onMessage = ({ key }) =>
+      here.gateway.message({ key, phase: 'Failed', reason: 'MaxTurns', message: 'too many' });
+    here.person.input = 'go\n';
+    const { code, err } = await here.person.run('attach', 'ada');
     expect(code).toBe(1);
     expect(err).toContain('! MaxTurns: too many');
     expect(err).toContain('error: 1 of 1 messages failed');
   });
 
   it('says what stands in the way', async () => {
-    person.token = 'bad';
-    expect(await person.run('attach', 'ada')).toMatchObject({
+    here.person.token = 'bad';
+    expect(await here.person.run('attach', 'ada')).toMatchObject({
       code: 4,
       err: expect.stringContaining('The token is not accepted'),
     });
-    person.workspace('ada', { spec: { runPolicy: 'Suspended' }, status: { phase: 'Suspended' } });
-    expect(await person.run('attach', 'ada')).toMatchObject({
+    here.person.workspace('ada', { spec: { runPolicy: 'Suspended' }, status: { phase: 'Suspended' } });
+    expect(await here.person.run('attach', 'ada')).toMatchObject({
       code: 1,
       err: expect.stringContaining('dormouse wake ada'),
     });
-    await gateway.close();
-    person.workspace('ada', { status: { phase: 'Running' } });
-    expect(await person.run('attach', 'ada')).toMatchObject({
+    await here.gateway.close();
+    here.person.workspace('ada', { status: { phase: 'Running' } });
+    expect(await here.person.run('attach', 'ada')).toMatchObject({
       code: 6,
       err: expect.stringMatching(/the gateway .*does not answer.*\n.*dormouse doctor/),
     });

@@ -1,20 +1,8 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
-import { answer, GatewayStandIn, refuse } from '../testing/gateway-stand-in.ts';
-import { Person } from '../testing/person.ts';
+import { expect, it } from 'vitest';
+import { answer, refuse } from '../testing/gateway-stand-in.ts';
+import { withGatewayStandIn } from '../testing/with-gateway.ts';
 
-let person: Person;
-let gateway: GatewayStandIn;
-beforeEach(async () => {
-  person = await Person.atKeyboard();
-  gateway = await GatewayStandIn.open();
-  person.env = { DORMOUSE_GATEWAY: gateway.url };
-  person.token = 'good';
-  person.workspace('ada', { status: { phase: 'Running' } });
-});
-afterEach(async () => {
-  await gateway[Symbol.asyncDispose]();
-  await person[Symbol.asyncDispose]();
-});
+const here = withGatewayStandIn();
 
 const issues = {
   name: 'issues',
@@ -25,7 +13,7 @@ const issues = {
 };
 
 it('lists the servers, and says why one is not connected', async () => {
-  gateway.intercept = ({ path }, response) => {
+  here.gateway.intercept = ({ path }, response) => {
     if (path !== 'agent/mcp/servers') return false;
     answer(response, 200, [
       issues,
@@ -33,7 +21,7 @@ it('lists the servers, and says why one is not connected', async () => {
     ]);
     return true;
   };
-  const { out } = await person.run('mcp', 'ada');
+  const { out } = await here.person.run('mcp', 'ada');
   expect(out).toMatch(/^issues +connected +4 +yes +https:\/\/mcp\.example\.com/m);
   expect(out).toMatch(/^other +failed .*it is away/m);
 });
@@ -41,7 +29,7 @@ it('lists the servers, and says why one is not connected', async () => {
 /** Answers a sign-in, and does what a browser does with the address: it comes back with this. */
 function signingIn(query: (state: string) => string): { pages: string[] } {
   const pages: string[] = [];
-  gateway.intercept = ({ path, body }, response) => {
+  here.gateway.intercept = ({ path, body }, response) => {
     if (path === 'agent/mcp/servers/issues/sign-in/complete') answer(response, 200, [issues]);
     else if (path === 'agent/mcp/servers/issues/sign-in') {
       const { redirectUrl } = JSON.parse(body);
@@ -59,10 +47,10 @@ function signingIn(query: (state: string) => string): { pages: string[] } {
 
 it('signs in with a browser that comes back to this machine, and takes nothing from anybody else', async () => {
   const { pages } = signingIn((state) => `code=c1&state=${state}&iss=https%3A%2F%2Fsign.example.com`);
-  const { code, out, err } = await person.run('mcp', 'ada', '--sign-in', 'issues');
+  const { code, out, err } = await here.person.run('mcp', 'ada', '--sign-in', 'issues');
   expect({ code, out }).toEqual({ code: 0, out: 'ada is signed in to issues\n' });
   expect(err).toContain('https://sign.example.com/in');
-  expect(JSON.parse(gateway.asked.at(-1)?.body ?? '')).toEqual({
+  expect(JSON.parse(here.gateway.asked.at(-1)?.body ?? '')).toEqual({
     code: 'c1',
     state: 's1',
     issuer: 'https://sign.example.com',
@@ -74,15 +62,15 @@ it('signs in with a browser that comes back to this machine, and takes nothing f
 
 it('says why a sign-in came to nothing', async () => {
   signingIn((state) => `error=access_denied&error_description=You+may+not&state=${state}`);
-  expect(await person.run('mcp', 'ada', '--sign-in', 'issues')).toMatchObject({
+  expect(await here.person.run('mcp', 'ada', '--sign-in', 'issues')).toMatchObject({
     code: 1,
     err: expect.stringContaining('the sign-in failed: You may not'),
   });
-  gateway.intercept = ({ path }, response) => {
+  here.gateway.intercept = ({ path }, response) => {
     if (path !== 'agent/mcp/servers/issues/sign-in') return false;
     refuse(response, 404, 'not_found', 'There is no MCP server issues that this workspace may use.');
     return true;
   };
-  expect((await person.run('mcp', 'ada', '--sign-in', 'issues')).err).toContain('no MCP server issues');
-  expect((await person.run('mcp', 'ada', '--sign-in', 'a', '--sign-out', 'a')).code).toBe(2);
+  expect((await here.person.run('mcp', 'ada', '--sign-in', 'issues')).err).toContain('no MCP server issues');
+  expect((await here.person.run('mcp', 'ada', '--sign-in', 'a', '--sign-out', 'a')).code).toBe(2);
 });

@@ -1,36 +1,26 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { GatewayStandIn } from '../testing/gateway-stand-in.ts';
-import { Person, type Running } from '../testing/person.ts';
+import type { Running } from '../testing/person.ts';
+import { withGatewayStandIn } from '../testing/with-gateway.ts';
 
-let person: Person;
-let gateway: GatewayStandIn;
+const services = [
+  { name: 'web', command: ['web'], port: 0, restart: 'Always' },
+  { name: 'cron', command: ['cron'], restart: 'Always' },
+];
+const here = withGatewayStandIn({ spec: { services }, status: { phase: 'Suspended' } });
 let running: Running | undefined;
-beforeEach(async () => {
-  person = await Person.atKeyboard();
-  gateway = await GatewayStandIn.open();
-  person.env = { DORMOUSE_GATEWAY: gateway.url };
-  person.token = 'good';
-  const services = [
-    { name: 'web', command: ['web'], port: 0, restart: 'Always' },
-    { name: 'cron', command: ['cron'], restart: 'Always' },
-  ];
-  person.workspace('ada', { spec: { services }, status: { phase: 'Suspended' } });
-});
 afterEach(async () => {
   running?.interrupt();
   await running?.ended;
   running = undefined;
-  await gateway[Symbol.asyncDispose]();
-  await person[Symbol.asyncDispose]();
 });
 
 const prefix = '/v1/namespaces/team/workspaces/ada/ports/web';
 
 async function forwarded(...args: string[]): Promise<string> {
-  running = person.start('port-forward', 'ada', ...args);
+  running = here.person.start('port-forward', 'ada', ...args);
   await expect.poll(() => running?.err()).toContain('Ctrl-C');
   return /http:\/\/\S+/.exec(running.out())?.[0] ?? '';
 }
@@ -38,7 +28,7 @@ async function forwarded(...args: string[]): Promise<string> {
 describe('port-forward', () => {
   it('passes requests on with the token, and answers back', async () => {
     const url = await forwarded('web');
-    gateway.intercept = ({ body }, response) => {
+    here.gateway.intercept = ({ body }, response) => {
       response.writeHead(201, { 'x-own': 'yes', 'content-type': 'text/plain' }).end(`got ${body}`);
       return true;
     };
@@ -52,7 +42,7 @@ describe('port-forward', () => {
       'yes',
       'got a body',
     ]);
-    const [asked] = gateway.asked;
+    const [asked] = here.gateway.asked;
     expect(asked).toMatchObject({ method: 'POST', path: 'ports/web/a/b?c=d', body: 'a body' });
     expect(asked?.headers).toMatchObject({ authorization: 'Bearer good', 'x-mine': '1' });
     expect(asked?.headers).not.toHaveProperty('cookie');
@@ -61,21 +51,21 @@ describe('port-forward', () => {
 
   it('has the paths of the service as its own, in redirects and in links that know the prefix', async () => {
     const url = await forwarded('web');
-    gateway.intercept = (_asked, response) => {
+    here.gateway.intercept = (_asked, response) => {
       response.writeHead(302, { location: `${prefix}/login` }).end();
       return true;
     };
     const moved = await fetch(`${url}/`, { redirect: 'manual' });
     expect(moved.headers.get('location')).toBe('/login');
     await fetch(`${url}${prefix}/style.css`, { redirect: 'manual' });
-    expect(gateway.asked.map(({ path }) => path)).toEqual(['ports/web/', 'ports/web/style.css']);
+    expect(here.gateway.asked.map(({ path }) => path)).toEqual(['ports/web/', 'ports/web/style.css']);
   });
 
   it('joins WebSockets', async () => {
     const url = await forwarded('web');
     const server = new WebSocketServer({ noServer: true });
     const tokens: unknown[] = [];
-    gateway.upgrade = (request, socket, head) => {
+    here.gateway.upgrade = (request, socket, head) => {
       tokens.push(request.headers.authorization, request.url);
       server.handleUpgrade(request, socket, head, (client) => {
         client.on('message', (data) => client.send(`echo ${data}`));
@@ -103,12 +93,12 @@ describe('port-forward', () => {
     expect(said).toMatch(/^HTTP\/1.1 403 /);
     const upgrade = new WebSocket(url.replace('http', 'ws'), { origin: 'https://evil.example' });
     expect(String((await once(upgrade, 'error'))[0])).toContain('403');
-    expect(gateway.asked).toEqual([]);
+    expect(here.gateway.asked).toEqual([]);
   });
 
   it('says in the answer what stands in the way', async () => {
     const url = await forwarded('web');
-    await gateway.close();
+    await here.gateway.close();
     const answer = await fetch(url);
     expect([answer.status, await answer.text()]).toEqual([502, expect.stringContaining('ECONNREFUSED')]);
   });
@@ -117,7 +107,7 @@ describe('port-forward', () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     const { port } = taken.address() as { port: number };
-    const { code, err } = await person.run('port-forward', 'ada', `${port}:web`);
+    const { code, err } = await here.person.run('port-forward', 'ada', `${port}:web`);
     expect(code).toBe(1);
     expect(err).toContain(`port ${port} of this machine cannot be used`);
     taken.close();
@@ -129,10 +119,10 @@ describe('port-forward', () => {
     await forwarded('web');
     running?.interrupt();
     expect((await running?.ended)?.code).toBe(0);
-    expect(await person.run('port-forward', 'ada', 'cron')).toMatchObject({
+    expect(await here.person.run('port-forward', 'ada', 'cron')).toMatchObject({
       code: 3,
       err: expect.stringContaining('has no service "cron" with a port; it has: web'),
     });
-    expect(await person.run('port-forward', 'ada', '1:2:web')).toMatchObject({ code: 2 });
+    expect(await here.person.run('port-forward', 'ada', '1:2:web')).toMatchObject({ code: 2 });
   });
 });

@@ -1,20 +1,8 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
-import { answer, GatewayStandIn, refuse } from '../testing/gateway-stand-in.ts';
-import { Person } from '../testing/person.ts';
+import { expect, it } from 'vitest';
+import { answer, refuse } from '../testing/gateway-stand-in.ts';
+import { withGatewayStandIn } from '../testing/with-gateway.ts';
 
-let person: Person;
-let gateway: GatewayStandIn;
-beforeEach(async () => {
-  person = await Person.atKeyboard();
-  gateway = await GatewayStandIn.open();
-  person.env = { DORMOUSE_GATEWAY: gateway.url };
-  person.token = 'good';
-  person.workspace('ada', { status: { phase: 'Running' } });
-});
-afterEach(async () => {
-  await gateway[Symbol.asyncDispose]();
-  await person[Symbol.asyncDispose]();
-});
+const here = withGatewayStandIn();
 
 const session = {
   id: 'review',
@@ -27,7 +15,7 @@ const session = {
 };
 
 function answering(path: string, body: unknown): void {
-  gateway.intercept = (asked, response) => {
+  here.gateway.intercept = (asked, response) => {
     if (asked.path !== path) return false;
     answer(response, 200, body);
     return true;
@@ -36,7 +24,7 @@ function answering(path: string, body: unknown): void {
 
 it('lists sessions with how full their context is, and what the cache had of it', async () => {
   answering('agent/sessions', [session]);
-  const { out } = await person.run('sessions', 'ada', '-o', 'wide');
+  const { out } = await here.person.run('sessions', 'ada', '-o', 'wide');
   const [head, row] = out.split('\n');
   expect(head?.split(/ {2,}/)).toEqual([
     'SESSION',
@@ -66,39 +54,39 @@ it('lists sessions with how full their context is, and what the cache had of it'
 
 it('names one, and takes messages back', async () => {
   answering('agent/sessions/review', session);
-  expect(await person.run('sessions', 'ada', 'review', '--title', 'the release')).toMatchObject({
+  expect(await here.person.run('sessions', 'ada', 'review', '--title', 'the release')).toMatchObject({
     code: 0,
     out: 'session review is called "the release"\n',
   });
-  expect(gateway.asked.at(-1)).toMatchObject({ method: 'PATCH', body: '{"title":"the release"}' });
+  expect(here.gateway.asked.at(-1)).toMatchObject({ method: 'PATCH', body: '{"title":"the release"}' });
   answering('agent/sessions/review/rewind', session);
-  expect(await person.run('sessions', 'ada', 'review', '--rewind', 'm2')).toMatchObject({
+  expect(await here.person.run('sessions', 'ada', 'review', '--rewind', 'm2')).toMatchObject({
     code: 0,
     out: 'session review goes on from before message m2\n',
   });
-  expect(gateway.asked.at(-1)).toMatchObject({ method: 'POST', body: '{"message":"m2","files":false}' });
+  expect(here.gateway.asked.at(-1)).toMatchObject({ method: 'POST', body: '{"message":"m2","files":false}' });
 });
 
 it('puts files back where that is asked for, and says which', async () => {
   const left = [{ path: '/home/agent/c', reason: 'something else has changed it since' }];
   const files = { restored: ['/home/agent/a'], removed: ['/home/agent/b'], left };
   answering('agent/sessions/review/rewind', { ...session, files });
-  expect(await person.run('sessions', 'ada', 'review', '--rewind', 'm2', '--files')).toMatchObject({
+  expect(await here.person.run('sessions', 'ada', 'review', '--rewind', 'm2', '--files')).toMatchObject({
     code: 0,
     out:
       'session review goes on from before message m2\nput back: /home/agent/a\nremoved: /home/agent/b\n' +
       'left as it is: /home/agent/c: something else has changed it since\n',
   });
-  expect(gateway.asked.at(-1)).toMatchObject({ method: 'POST', body: '{"message":"m2","files":true}' });
+  expect(here.gateway.asked.at(-1)).toMatchObject({ method: 'POST', body: '{"message":"m2","files":true}' });
 });
 
 it('says why not, and what is missing', async () => {
-  gateway.intercept = ({ method }, response) => {
+  here.gateway.intercept = ({ method }, response) => {
     if (method !== 'POST') return false;
     refuse(response, 409, 'conflict', 'Session review works on a message: stop it, or wait for its end.');
     return true;
   };
-  const { code, err } = await person.run('sessions', 'ada', 'review', '--rewind', 'm2');
+  const { code, err } = await here.person.run('sessions', 'ada', 'review', '--rewind', 'm2');
   expect({ code, err }).toEqual({
     code: 7,
     err: 'error: Session review works on a message: stop it, or wait for its end\n',
@@ -109,5 +97,5 @@ it('says why not, and what is missing', async () => {
     ['review', '--files'],
     ['review', '--title', 'x', '--rewind', 'm'],
   ])
-    expect((await person.run('sessions', 'ada', ...args)).code).toBe(2);
+    expect((await here.person.run('sessions', 'ada', ...args)).code).toBe(2);
 });

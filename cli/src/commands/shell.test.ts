@@ -1,38 +1,30 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { GatewayStandIn, refuse } from '../testing/gateway-stand-in.ts';
-import { collections, Person, type Running } from '../testing/person.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { refuse } from '../testing/gateway-stand-in.ts';
+import { collections, type Running } from '../testing/person.ts';
 import { TerminalStandIn } from '../testing/terminal-stand-in.ts';
+import { withGatewayStandIn } from '../testing/with-gateway.ts';
 
-let person: Person;
-let gateway: GatewayStandIn;
+const here = withGatewayStandIn();
 let terminal: TerminalStandIn;
-beforeEach(async () => {
-  person = await Person.atKeyboard();
-  gateway = await GatewayStandIn.open();
-  terminal = new TerminalStandIn(gateway);
-  person.env = { DORMOUSE_GATEWAY: gateway.url, TERM: 'xterm' };
-  person.token = 'good';
-  person.workspace('ada', { status: { phase: 'Running' } });
-});
-afterEach(async () => {
-  await gateway[Symbol.asyncDispose]();
-  await person[Symbol.asyncDispose]();
+beforeEach(() => {
+  here.person.env.TERM = 'xterm';
+  terminal = new TerminalStandIn(here.gateway);
 });
 
 async function opened(...args: string[]): Promise<Running> {
-  person.terminal = { in: true, out: true, err: true };
-  const running = person.start('shell', 'ada', ...args);
+  here.person.terminal = { in: true, out: true, err: true };
+  const running = here.person.start('shell', 'ada', ...args);
   await expect.poll(() => terminal.sizes.length).toBe(1);
   return running;
 }
 
 it('lists nothing of a workspace that sleeps, and does not wake it', async () => {
-  person.status(collections.workspaces, 'ada', { phase: 'Suspended' });
-  expect(await person.run('shell', 'ada', '--list')).toMatchObject({
+  here.person.status(collections.workspaces, 'ada', { phase: 'Suspended' });
+  expect(await here.person.run('shell', 'ada', '--list')).toMatchObject({
     code: 0,
     err: expect.stringContaining('it sleeps'),
   });
-  expect(gateway.asked).toEqual([]);
+  expect(here.gateway.asked).toEqual([]);
 });
 
 describe('shell, at a terminal', () => {
@@ -41,19 +33,19 @@ describe('shell, at a terminal', () => {
     expect(terminal.opened).toEqual([
       { columns: 100, rows: 30, term: 'xterm', command: ['make', '-j', 'test'], name: 'main' },
     ]);
-    expect(person.raw).toBe(true);
+    expect(here.person.raw).toBe(true);
     terminal.show('\x1b[1mready\x1b[0m ');
     await expect.poll(running.out).toBe('\x1b[1mready\x1b[0m ');
     running.type('l\x03s\r');
     await expect.poll(() => terminal.typed).toBe('l\x03s\r');
     terminal.exit({ code: 7 });
     expect((await running.ended).code).toBe(7);
-    expect(person.raw).toBe(false);
+    expect(here.person.raw).toBe(false);
   });
 
   it('tells the workspace when the window gets another size', async () => {
     const running = await opened();
-    person.resize(132, 50);
+    here.person.resize(132, 50);
     await expect.poll(() => terminal.sizes).toEqual(['100x30', '132x50']);
     terminal.exit({ code: 0 });
     expect((await running.ended).code).toBe(0);
@@ -76,7 +68,7 @@ describe('shell, at a terminal', () => {
     expect(code).toBe(0);
     expect(out).toContain('\x1b[?1049l');
     expect(err).toContain('Join it again:  dormouse shell ada --attach t1 --namespace team');
-    expect(person.raw).toBe(false);
+    expect(here.person.raw).toBe(false);
     await expect.poll(() => terminal.typed).toBe('vi\r');
     await expect.poll(() => terminal.clients).toBe(0);
     expect(terminal.open).toBe(true);
@@ -89,7 +81,7 @@ describe('shell, at a terminal', () => {
     await terminal.cut();
     terminal.show('two ');
     await expect.poll(running.err).toContain('not connected');
-    await person.clock.advance(1_000);
+    await here.person.clock.advance(1_000);
     await expect.poll(running.out).toBe('one \x1b[H\x1b[2Jone two ');
     expect(terminal.sizes).toEqual(['100x30', '100x30']);
     running.type('x');
@@ -107,7 +99,7 @@ describe('shell, at a terminal', () => {
     expect(terminal.clients).toBe(0);
     running.type(' ');
     const rejoined = async () => {
-      await person.clock.advance(1_000);
+      await here.person.clock.advance(1_000);
       return terminal.sizes.length;
     };
     await expect.poll(rejoined).toBe(2);
@@ -122,11 +114,11 @@ describe('shell, at a terminal', () => {
   it('can be left while it is not connected', async () => {
     const running = await opened();
     await terminal.cut();
-    await gateway.close();
+    await here.gateway.close();
     await expect.poll(running.err).toContain('not connected');
     running.type('\r~.');
     expect((await running.ended).code).toBe(0);
-    expect(person.raw).toBe(false);
+    expect(here.person.raw).toBe(false);
   });
 
   it('ends when the terminal is gone', async () => {
@@ -134,66 +126,66 @@ describe('shell, at a terminal', () => {
     terminal.open = false;
     await terminal.cut();
     await expect.poll(running.err).toContain('not connected');
-    await person.clock.advance(1_000);
+    await here.person.clock.advance(1_000);
     expect(await running.ended).toMatchObject({
       code: 1,
       err: expect.stringMatching(/terminal t1 has ended[\s\S]*workspace starts again/),
     });
-    expect(person.raw).toBe(false);
+    expect(here.person.raw).toBe(false);
   });
 
   it('ends at a signal with the terminal as it was', async () => {
     const running = await opened();
     running.interrupt();
     expect((await running.ended).code).toBe(130);
-    expect(person.raw).toBe(false);
+    expect(here.person.raw).toBe(false);
   });
 });
 
 describe('shell, in a script', () => {
   it('types what is on standard input, then its end', async () => {
-    person.input = 'echo ~.\n';
+    here.person.input = 'echo ~.\n';
     terminal.onTyped = (text) => {
       if (!text.includes('\x04')) return;
       terminal.show('done\r\n');
       terminal.exit({ code: 0 });
     };
-    expect(await person.run('shell', 'ada')).toMatchObject({ code: 0, out: 'done\r\n' });
+    expect(await here.person.run('shell', 'ada')).toMatchObject({ code: 0, out: 'done\r\n' });
     expect(terminal.typed).toBe('echo ~.\n\x04');
   });
 
   it('ends a line that has no end, for the end of input counts at the beginning of one only', async () => {
-    person.input = 'echo no end';
+    here.person.input = 'echo no end';
     terminal.onTyped = (text) => text.includes('\x04') && terminal.exit({ code: 0 });
-    expect((await person.run('shell', 'ada')).code).toBe(0);
+    expect((await here.person.run('shell', 'ada')).code).toBe(0);
     expect(terminal.typed).toBe('echo no end\n\x04');
   });
 
   it('opens its terminal once a checkpoint is over, and asks once where it is not known whether one was opened', async () => {
-    const { intercept } = gateway;
+    const { intercept } = here.gateway;
     const refusals: [number, string][] = [
       [409, 'checkpointing'],
       [502, 'bad_gateway'],
     ];
-    gateway.intercept = (asked, response) => {
+    here.gateway.intercept = (asked, response) => {
       const [status, code] = (asked.method === 'POST' && refusals.shift()) || [];
       if (status === undefined) return intercept(asked, response);
       refuse(response, status, code ?? '', 'Not now.');
       return true;
     };
-    const running = person.start('shell', 'ada');
+    const running = here.person.start('shell', 'ada');
     await expect
       .poll(async () => {
-        await person.clock.advance(1_000);
+        await here.person.clock.advance(1_000);
         return running.err();
       })
       .toContain('error: Not now');
     expect((await running.ended).code).toBe(6);
-    expect(gateway.asked.filter(({ method }) => method === 'POST')).toHaveLength(2);
+    expect(here.gateway.asked.filter(({ method }) => method === 'POST')).toHaveLength(2);
   });
 
   it('does not show twice what it has shown: it ends when the connection is lost', async () => {
-    const running = person.start('shell', 'ada');
+    const running = here.person.start('shell', 'ada');
     await expect.poll(() => terminal.sizes.length).toBe(1);
     await terminal.cut();
     expect(await running.ended).toMatchObject({
@@ -203,17 +195,17 @@ describe('shell, in a script', () => {
   });
 
   it('ends when the terminal falls asleep, and says how to join it again', async () => {
-    const running = person.start('shell', 'ada', '--', 'make');
+    const running = here.person.start('shell', 'ada', '--', 'make');
     await expect.poll(() => terminal.clients).toBe(1);
     terminal.sleep();
     expect(await running.ended).toMatchObject({ code: 6, err: expect.stringContaining('--attach t1') });
   });
 
   it('lists terminals, and says which is not there', async () => {
-    const { out } = await person.run('shell', 'ada', '--list');
+    const { out } = await here.person.run('shell', 'ada', '--list');
     expect(out).toMatch(/^ID +NAME +COMMAND +SIZE +CLIENTS +AGE\nt1 +- +bash -l +80x24 +0 +0s\n$/);
     terminal.open = false;
-    expect(await person.run('shell', 'ada', '--attach', 't1')).toMatchObject({
+    expect(await here.person.run('shell', 'ada', '--attach', 't1')).toMatchObject({
       code: 3,
       err: expect.stringContaining('has no terminal "t1"'),
     });

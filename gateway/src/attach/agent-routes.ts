@@ -24,6 +24,7 @@ const agentRoutes: readonly AgentRoute[] = [
   { method: 'GET', path: '/v1/messages/:key', right: 'attach' },
   { method: 'GET', path: '/v1/files', right: 'attach' },
   { method: 'POST', path: '/v1/messages', right: 'message' },
+  { method: 'GET', path: '/v1/plugins', right: 'attach' },
   { method: 'GET', path: '/v1/mcp/servers', right: 'attach' },
   { method: 'POST', path: '/v1/mcp/servers/:name/sign-in', right: 'approve' },
   { method: 'POST', path: '/v1/mcp/servers/:name/sign-in/complete', right: 'approve' },

@@ -22,13 +22,18 @@ function projectPod({ metadata, status }: Pod): Pod {
   };
 }
 
-/** Of a workspace: its services, the MCP servers that the gateway asks for it, its class, its limit, where it stands, what it came from, and what it is said to have used. System prompts and environments stay out of memory. */
+/** Of a workspace: its services, the MCP servers that the gateway asks and the plugins that it fetches for it, its class, its limit, where it stands, what it came from, and what it is said to have used. System prompts and environments stay out of memory. */
 function projectWorkspace({ apiVersion, kind, metadata, spec, status }: AgentWorkspace): AgentWorkspace {
   const { runPolicy, services, classRef } = spec;
   const servers = spec.mcpServers?.flatMap(({ name, url, headers, headersFrom }) =>
     headersFrom === undefined || url === undefined
       ? []
       : [{ name, url, headersFrom, ...(headers === undefined ? {} : { headers }) }],
+  );
+  const plugins = spec.plugins?.flatMap(({ name, git, oci, headersFrom }) =>
+    headersFrom === undefined
+      ? []
+      : [{ name, headersFrom, ...(git === undefined ? {} : { git }), ...(oci === undefined ? {} : { oci }) }],
   );
   const maxTokensPerDay = spec.agent?.maxTokensPerDay;
   const ready = status?.conditions?.filter(({ type }) => type === 'Ready');
@@ -42,6 +47,7 @@ function projectWorkspace({ apiVersion, kind, metadata, spec, status }: AgentWor
       ...(services === undefined ? {} : { services }),
       ...(classRef === undefined ? {} : { classRef }),
       ...(servers === undefined || servers.length === 0 ? {} : { mcpServers: servers }),
+      ...(plugins === undefined || plugins.length === 0 ? {} : { plugins }),
       agent: maxTokensPerDay === undefined ? {} : { maxTokensPerDay },
     } as AgentWorkspace['spec'],
     status: {

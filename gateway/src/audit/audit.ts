@@ -3,6 +3,7 @@ import type { EgressRecord } from '../egress/index.ts';
 import type { MailRecord } from '../mail/mail.ts';
 import type { McpRelayRecord } from '../mcp-relay/mcp-relay.ts';
 import type { CredentialUse } from '../model-proxy/telemetry/credential-use.ts';
+import type { PluginRelayRecord } from '../plugin-relay/plugin-relay.ts';
 
 /** Who did what to which workspace, and what came of it. No token, no path parameter, no body. */
 export interface AuditRecord {
@@ -25,6 +26,8 @@ export interface AuditRecord {
 /** Writes audit records as log lines that a collector can select by `audit: true`. */
 export function auditTo(log: {
   info(fields: object, message: string): void;
-}): (record: AuditRecord | CredentialUse | EgressRecord | MailRecord | McpRelayRecord) => void {
+}): (
+  record: AuditRecord | CredentialUse | EgressRecord | MailRecord | McpRelayRecord | PluginRelayRecord,
+) => void {
   return (record) => log.info({ audit: true, ...record }, record.action);
 }

@@ -4,6 +4,10 @@ import { ModelWorld } from '../model-proxy/testing/model-world.ts';
 
 const own = 'apis/dormouse.dev/v1alpha1';
 const url = 'http://mcp.example.com:8000/mcp?tenant=a';
+const headers = [
+  { name: 'x-tenant', value: 'b' },
+  { name: 'Host', value: 'other.example' },
+];
 const headersFrom = [{ name: 'Authorization', secretKeyRef: { name: 'tickets', key: 'header' } }];
 let here: ModelWorld;
 
@@ -11,7 +15,7 @@ beforeEach(async () => {
   here = await ModelWorld.open();
   here.world.names.set('mcp.example.com', ['93.184.216.34']);
   putSecret({ [sentToAnnotation]: 'https://other.example, http://mcp.example.com:8000' });
-  await putServers([{ name: 'tickets', url, headersFrom, headers: [{ name: 'x-tenant', value: 'b' }] }]);
+  await putServers([{ name: 'tickets', url, headersFrom, headers }]);
   await allow([{ host: 'mcp.example.com', ports: [8000] }]);
 });
 afterEach(() => here[Symbol.asyncDispose]());

@@ -1,20 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { mcpRelayPath, reasonHeader } from '@dormouse/agent-runtime/protocol';
+import { mcpRelayPath } from '@dormouse/agent-runtime/protocol';
 import type { AgentWorkspace } from '@dormouse/crds';
-import { type Clock, ForbiddenError, KubeError } from '@dormouse/operator/kube';
+import type { Clock } from '@dormouse/operator/kube';
 import type { Logger } from '@dormouse/operator/telemetry';
 import { parseRequestPath, type Workspaces } from '../attach/index.ts';
 import { bearerToken, type WorkspaceAuthenticator, type WorkspaceIdentity } from '../auth/index.ts';
-import { requestDestination } from '../egress/destination.ts';
-import type { Dialer } from '../egress/dialer.ts';
-import type { Gate } from '../egress/gate.ts';
-import { answerRefusal } from '../http/answer.ts';
-import { ClientLeft } from '../http/client-left.ts';
-import { Refusal, refusalOf } from '../http/refusal.ts';
+import { Refusal } from '../http/refusal.ts';
 import { passAnswer } from '../model-proxy/answer.ts';
 import type { BodyMemory } from '../model-proxy/body.ts';
+import { relayed } from '../relay/relayed.ts';
+import type { SecretHeaders } from '../relay/secret-headers.ts';
+import { goingOut, type WayOut } from '../relay/way-out.ts';
 import { askServer } from './ask-server.ts';
-import type { SecretHeaders } from './secret-headers.ts';
 
 type Server = NonNullable<AgentWorkspace['spec']['mcpServers']>[number];
 
@@ -33,11 +30,9 @@ export interface McpRelayRecord {
   milliseconds: number;
 }
 
-export interface McpRelayOptions {
+export interface McpRelayOptions extends WayOut {
   authenticator: Pick<WorkspaceAuthenticator, 'identify'>;
   workspaces: Pick<Workspaces, 'fetch'>;
-  gate: Pick<Gate, 'admit'>;
-  dialer: Pick<Dialer, 'dial'>;
   secrets: Pick<SecretHeaders, 'read'>;
   memory: BodyMemory;
   clock: Clock;
@@ -62,18 +57,7 @@ export class McpRelay {
     const { clock, log, audit } = this.#options;
     const since = clock.monotonic();
     const seen: { workspace?: WorkspaceIdentity; server?: string } = {};
-    let outcome = 'answered';
-    try {
-      await this.#relay(request, response, signal, seen);
-    } catch (error) {
-      if (signal.aborted && signal.reason instanceof ClientLeft) outcome = 'left';
-      else {
-        const refusal = refusalOfRelay(error);
-        if (refusal.code === 'internal') log.error({ err: error }, 'an MCP server could not be asked');
-        outcome = refusal.code;
-        answerRefusal(response, refusal);
-      }
-    }
+    const outcome = await relayed(() => this.#relay(request, response, signal, seen), response, signal, log);
     const { workspace, server } = seen;
     if (workspace === undefined || server === undefined) return;
     audit({
@@ -105,23 +89,20 @@ export class McpRelay {
         `AgentWorkspace ${workspace.name} has no MCP server ${name} with headersFrom in spec.mcpServers.`,
       );
     seen.server = name;
-    const url = new URL(server.url);
-    const to = { ...requestDestination(plain(url)), port: portOf(url) };
-    const leave = gate.admit(object, to);
-    try {
-      const headers = await secrets.read(workspace.namespace, url.origin, server.headersFrom);
-      for (const { name: header, value } of server.headers ?? []) headers.push([header, value]);
+    const { headersFrom, url: address, headers: plain = [] } = server;
+    const url = new URL(address);
+    await goingOut({ gate, dialer }, object, url, signal, async (connect) => {
+      const headers = await secrets.read(workspace.namespace, url, headersFrom);
+      for (const { name: header, value } of plain) headers.push([header, value]);
       const { body, release } = await memory.read(request, longestBody, signal);
       try {
-        const socket = await dialer.dial(to, signal);
+        const socket = await connect();
         const answer = await askServer({ url, socket, request, headers, body, signal });
         await passAnswer(answer, response, { signal, clock, idle }, undefined);
       } finally {
         release();
       }
-    } finally {
-      leave();
-    }
+    });
   }
 }
 
@@ -136,27 +117,4 @@ function serverOf({ method = '', url }: IncomingMessage): string {
       allow: 'POST, GET, DELETE',
     });
   return name;
-}
-
-/** As the check of destinations reads it, whatever the scheme. */
-function plain(url: URL): string {
-  const copy = new URL(url);
-  copy.hash = '';
-  return copy.href.replace(/^https:/, 'http:');
-}
-
-function portOf({ port, protocol }: URL): number {
-  return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
-}
-
-/** What the API server could not answer is no fault of the caller. */
-function refusalOfRelay(error: unknown): Refusal {
-  const refusal =
-    error instanceof KubeError && !(error instanceof ForbiddenError)
-      ? new Refusal('unavailable', `The API server does not answer now: ${error.message}`, {
-          'retry-after': '2',
-        })
-      : refusalOf(error);
-  refusal.headers[reasonHeader] ??= 'Refused';
-  return refusal;
 }

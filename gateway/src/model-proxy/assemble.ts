@@ -13,7 +13,8 @@ import { ConnectionLimits } from '../limits/index.ts';
 import { Mail } from '../mail/mail.ts';
 import { MessageStore } from '../mail/message-store.ts';
 import { McpRelay } from '../mcp-relay/mcp-relay.ts';
-import { SecretHeaders } from '../mcp-relay/secret-headers.ts';
+import { PluginRelay } from '../plugin-relay/plugin-relay.ts';
+import { SecretHeaders } from '../relay/secret-headers.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import { BodyMemory } from './body.ts';
@@ -92,11 +93,13 @@ export function assembleModelProxy({
   };
   const choice = new ProviderChoice({ keys, clock, asked: (...how) => own.asked(...how) });
   const audit = auditTo(log);
+  const secrets = new SecretHeaders(kube, clock);
   const shared = { authenticator, workspaces, memory, clock, log, audit };
   const gateway = new ModelGateway({
     besides: [
       new Mail({ store: new MessageStore(kube), ...shared, classes }),
-      new McpRelay({ ...wayOut, ...shared, secrets: new SecretHeaders(kube, clock) }),
+      new McpRelay({ ...wayOut, ...shared, secrets }),
+      new PluginRelay({ ...wayOut, ...shared, secrets }),
     ],
     door: new ModelDoor({
       authenticator,

@@ -13,7 +13,8 @@ export function pluginsOf({ spec: { plugins = [] } }: AgentWorkspace): RuntimeCo
   }));
 }
 
-function sourceOf({ configMap, git, oci, path = '' }: Plugin): PluginSource {
+function sourceOf({ configMap, git, oci, path = '', headersFrom }: Plugin): PluginSource {
+  const byGateway = headersFrom === undefined ? {} : { byGateway: true as const };
   if (configMap !== undefined) return { kind: 'configMap', digest: hex(configMap.digest) };
   if (git !== undefined)
     return {
@@ -21,10 +22,11 @@ function sourceOf({ configMap, git, oci, path = '' }: Plugin): PluginSource {
       url: git.url,
       commit: git.commit,
       ...(git.path !== undefined && { path: git.path }),
+      ...byGateway,
     };
   if (oci !== undefined) {
     const [reference = '', digest = ''] = oci.split('@');
-    return { kind: 'oci', reference, digest: hex(digest) };
+    return { kind: 'oci', reference, digest: hex(digest), ...byGateway };
   }
   return { kind: 'path', path };
 }

@@ -22,6 +22,7 @@ import { streamEvents } from './event-stream.ts';
 import { fileRoutes, wholeNumber } from './file-routes.ts';
 import { mcpRoutes } from './mcp-routes.ts';
 import { openApiDocument } from './openapi.ts';
+import { pluginRoutes } from './plugin-routes.ts';
 import { type Route, route } from './route.ts';
 import { terminalRoutes } from './terminal-routes.ts';
 import { sendTranscript } from './transcript.ts';
@@ -42,6 +43,7 @@ export function routesOf(agent: Agent): Route[] {
     ...conversation(agent),
     ...fileRoutes(agent),
     ...mcpRoutes(agent),
+    ...pluginRoutes(agent),
     ...schedules(agent),
     ...terminalRoutes(agent),
     ...checkpoints(agent),

@@ -1,8 +1,8 @@
 import { posix } from 'node:path';
+import type { CollectResult } from '../../protocol/tools-api.ts';
 import type { ContextSource } from '../context/source.ts';
 import type { Plugin } from '../plugins/plugin.ts';
 import {
-  type Declared,
   type Parsed,
   parsePluginFile,
   parsePluginServers,
@@ -21,7 +21,7 @@ export async function readServerFiles(
   project: string,
   source: ContextSource,
   plugins: readonly Plugin[] = [],
-): Promise<{ servers: Declared[]; problems: string[] }> {
+): Promise<Parsed> {
   const projectFile = posix.join(project, '.mcp.json');
   const userFile = posix.join(source.home, '.claude.json');
   const ofPlugins = plugins.flatMap(({ places }) => places.mcp);
@@ -30,14 +30,7 @@ export async function readServerFiles(
     folders: [],
     maxFileBytes: maxBytes,
   });
-  const file = (path: string) => found.files.find((each) => each.path === path);
-  const problems = found.files
-    .filter(({ truncated }) => truncated)
-    .map(({ path }) => `${path} is larger than ${maxBytes} bytes: its MCP servers are not read.`);
-  const usable = (path: string) => {
-    const { content, truncated } = file(path) ?? { content: '', truncated: true };
-    return truncated ? undefined : content;
-  };
+  const usable: TextOf = (path) => textOf(found, path);
   const user = usable(userFile);
   const own = usable(projectFile);
   const [local, everywhere] = user === undefined ? [] : parseUserFile(userFile, user, project);
@@ -46,16 +39,44 @@ export async function readServerFiles(
     own === undefined ? undefined : parseProjectFile(projectFile, own),
     everywhere,
   ];
-  for (const plugin of plugins) {
-    for (const path of plugin.places.mcp) {
-      const text = usable(path);
-      if (text !== undefined) parts.push(parsePluginFile(plugin, path, text));
-    }
-    const { path, mcpServers } = plugin.inline;
-    if (mcpServers !== undefined) parts.push(parsePluginServers(plugin, path, mcpServers));
+  parts.push(...plugins.flatMap((plugin) => ofPlugin(plugin, usable)));
+  return together(found, parts);
+}
+
+/** The servers of one plugin. Rejects as `ContextSource.collect` does. */
+export async function readPluginServers(plugin: Plugin, source: ContextSource): Promise<Parsed> {
+  const found = await source.collect({ files: plugin.places.mcp, folders: [], maxFileBytes: maxBytes });
+  return together(
+    found,
+    ofPlugin(plugin, (path) => textOf(found, path)),
+  );
+}
+
+type TextOf = (path: string) => string | undefined;
+
+/** Undefined where the file is not there, or is too large. */
+function textOf({ files }: CollectResult, path: string): string | undefined {
+  const file = files.find((each) => each.path === path);
+  return file?.truncated === false ? file.content : undefined;
+}
+
+function ofPlugin(plugin: Plugin, usable: TextOf): Parsed[] {
+  const parts: Parsed[] = [];
+  for (const path of plugin.places.mcp) {
+    const text = usable(path);
+    if (text !== undefined) parts.push(parsePluginFile(plugin, path, text));
   }
+  const { path, mcpServers } = plugin.inline;
+  if (mcpServers !== undefined) parts.push(parsePluginServers(plugin, path, mcpServers));
+  return parts;
+}
+
+function together({ files }: CollectResult, parts: readonly (Parsed | undefined)[]): Parsed {
+  const tooLarge = files
+    .filter(({ truncated }) => truncated)
+    .map(({ path }) => `${path} is larger than ${maxBytes} bytes: its MCP servers are not read.`);
   return {
     servers: parts.flatMap((part) => part?.servers ?? []),
-    problems: [...problems, ...parts.flatMap((part) => part?.problems ?? [])],
+    problems: [...tooLarge, ...parts.flatMap((part) => part?.problems ?? [])],
   };
 }

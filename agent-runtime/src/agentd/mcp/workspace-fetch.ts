@@ -39,11 +39,15 @@ export function workspaceFetch(client: ToolsClient): Fetch {
 
 /** The same, carried out by the gateway for the MCP server of that name: with headers that only the gateway knows. */
 export function gatewayFetch(server: string, baseUrl: () => string, bearer: Bearer): Fetch {
+  return relayFetch(`${mcpRelayPath}${encodeURIComponent(server)}`, baseUrl, bearer);
+}
+
+/** `fetch` of a path of the gateway, whatever the URL: it knows what is asked for. Rejects with its own words, where it gives some. */
+export function relayFetch(path: string, baseUrl: () => string, bearer: Bearer): Fetch {
   return async (_url, init = {}) => {
     const headers = new Headers(init.headers ?? {});
     headers.set('authorization', `Bearer ${await bearer.read()}`);
-    const url = new URL(`${mcpRelayPath}${encodeURIComponent(server)}`, baseUrl());
-    const answer = await fetch(url, { ...init, headers, redirect: 'manual' });
+    const answer = await fetch(new URL(path, baseUrl()), { ...init, headers, redirect: 'manual' });
     if (answer.headers.get(reasonHeader) === null) return answer;
     // The gateway's own words, and not the server's: nobody is to sign in, or come back later, because of them.
     const { error } = (await answer.json()) as { error?: { message?: string } };

@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { readArchive } from './archive.ts';
+import { boundedBytes } from './bounded-bytes.ts';
 import { PluginError, type PluginTree, pluginLimits } from './tree.ts';
 
 type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
+/** Asks the gateway for a part of a plugin: it knows where it lies, and as whom it may be read. */
+export type Relay = (part: string, signal: AbortSignal) => Promise<Response>;
 
 const timeoutMs = 60_000;
 const maxManifestBytes = 4 * 1024 * 1024;
@@ -19,13 +22,14 @@ const tokenSchema = z.object({ token: z.string().optional(), access_token: z.str
 
 /**
  * An OCI artifact whose one layer is a `.tar.gz` of the plugin's folder, by the registry's HTTP API. Manifest and layer are held
- * against their digests, so the way there need not be trusted. Where the registry wants a token, one for anybody is asked for.
- * Throws `PluginError`.
+ * against their digests, so the way there need not be trusted. Where the registry wants a token, one for anybody is asked for; with
+ * `relay` the gateway asks for it. Throws `PluginError`.
  */
 export async function fetchOci(
   { reference, digest }: { reference: string; digest: string },
   fetch: Fetch,
   signal: AbortSignal,
+  relay?: Relay,
 ): Promise<PluginTree> {
   const [, host, repository] = /^([^/\s]+)\/([a-z0-9._/-]+)$/.exec(reference) ?? [];
   if (host === undefined || repository === undefined)
@@ -36,6 +40,7 @@ export async function fetchOci(
     repository,
     fetch,
     AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+    relay,
   );
   try {
     const manifest = await registry.get(`manifests/sha256:${digest}`, digest, maxManifestBytes, accepted);
@@ -61,19 +66,22 @@ class Registry {
   readonly #repository: string;
   readonly #fetch: Fetch;
   readonly #signal: AbortSignal;
+  readonly #relay: Relay | undefined;
   #token: string | undefined;
 
-  constructor(base: string, repository: string, fetch: Fetch, signal: AbortSignal) {
+  constructor(base: string, repository: string, fetch: Fetch, signal: AbortSignal, relay: Relay | undefined) {
     this.#base = base;
     this.#repository = repository;
     this.#fetch = fetch;
     this.#signal = signal;
+    this.#relay = relay;
   }
 
   async get(path: string, sha256: string, maxBytes: number, accept: readonly string[]): Promise<Buffer> {
     const url = `${this.#base}/v2/${this.#repository}/${path}`;
-    let response = await this.#ask(url, accept);
-    const challenge = response.headers.get('www-authenticate');
+    let response =
+      this.#relay === undefined ? await this.#ask(url, accept) : await this.#relay(path, this.#signal);
+    const challenge = this.#relay === undefined ? response.headers.get('www-authenticate') : null;
     if (response.status === 401 && challenge !== null && this.#token === undefined) {
       await response.body?.cancel();
       this.#token = await this.#tokenFor(challenge);
@@ -81,14 +89,14 @@ class Registry {
     }
     // Large registries keep blobs elsewhere. Who gets there needs no token, and must not be shown one.
     for (let hops = 0; [301, 302, 303, 307, 308].includes(response.status) && hops < 5; hops += 1) {
-      const next = new URL(response.headers.get('location') ?? '', response.url || url);
+      const from = this.#relay === undefined || hops > 0 ? response.url || url : url;
+      const next = new URL(response.headers.get('location') ?? '', from);
       await response.body?.cancel();
       response = await this.#fetch(next.href, { signal: this.#signal });
     }
     if (response.status !== 200) {
       await response.body?.cancel();
-      const why = response.status === 401 ? ' (artifacts that only some may read are not supported)' : '';
-      throw new PluginError(`${url} answered ${response.status}${why}`);
+      throw new PluginError(`${url} answered ${response.status}${adviceOn(response.status, this.#relay)}`);
     }
     const bytes = await boundedBytes(response, maxBytes);
     const found = createHash('sha256').update(bytes).digest('hex');
@@ -124,21 +132,18 @@ class Registry {
   }
 }
 
+/** What to do where somebody may not read something. */
+export function adviceOn(status: number, relay: Relay | undefined): string {
+  if (status !== 401 && status !== 403) return '';
+  return relay === undefined
+    ? ' (where only some may read it, headersFrom of the plugin says as whom)'
+    : ' (see the Secret that headersFrom of the plugin names)';
+}
+
 function manifestOf(bytes: Buffer): z.infer<typeof manifestSchema> {
   try {
     return manifestSchema.parse(JSON.parse(bytes.toString('utf8')));
   } catch {
     throw new PluginError('the digest is that of no artifact with one layer (an index has none itself)');
   }
-}
-
-async function boundedBytes(response: Response, maxBytes: number): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.length;
-    if (bytes > maxBytes) throw new PluginError(`${response.url} answers with more than ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { PluginConfig, PluginSource, PluginState } from '../../protocol/plugins.ts';
 import {
   archiveOf,
@@ -14,6 +14,7 @@ import {
 import { startRealTools } from '../testing/real-tools.ts';
 import { RecordingModel } from '../testing/recording-model.ts';
 import { type RunningAgent, TestWorkspace } from '../testing/workspace.ts';
+import { ToolsClient } from '../tools/tools-client.ts';
 
 let workspace: TestWorkspace;
 let endTools: Awaited<ReturnType<typeof startRealTools>>;
@@ -31,6 +32,7 @@ async function start(...plugins: (Omit<PluginConfig, 'config'> & Partial<PluginC
   agent = await workspace.start(model);
 }
 afterEach(async () => {
+  vi.restoreAllMocks();
   for (const server of servers.splice(0)) await server.close();
   await endTools();
   await workspace.close();
@@ -171,6 +173,70 @@ describe('a plugin', () => {
     });
     expect(await tell(useSkill('review:check'))).toContain('NEW');
     expect(await installed('review')).toEqual([]);
+  });
+
+  it('is described with what it brings, and with what is wrong in it', async () => {
+    await prepare();
+    await writeFiles(join(workspace.home, 'mine'), {
+      ...review,
+      'hooks/hooks.json':
+        '{"hooks": {\n"Stop": [{"hooks": [{"type": "command", "command": "true"}]}],\n"Never": []\n}}',
+    });
+    await start(
+      { name: 'review', source: { kind: 'path', path: '~/mine' } },
+      { name: 'gone', source: { kind: 'path', path: '~/gone' } },
+    );
+    const { status, body } = await agent.call('GET', '/v1/plugins');
+    expect(status).toBe(200);
+    expect(body).toEqual([
+      {
+        ...{ name: 'review', status: 'Loaded', version: '1.2.0' },
+        problems: [expect.stringMatching(/mine\/hooks\/hooks\.json:3: there is no event Never here/)],
+        components: {
+          skills: ['review:check'],
+          commands: ['review:front:page'],
+          agents: ['review:reader'],
+          hooks: ['Stop'],
+          mcpServers: ['plugin_review_none'],
+        },
+      },
+      { name: 'gone', status: 'Failed', problems: [expect.stringContaining('there is no such folder')] },
+    ]);
+  });
+
+  it('has a manifest that is read once, where it is pinned, and once in a turn, where it is not', async () => {
+    await prepare();
+    const files = { 'skills/check/SKILL.md': '---\ndescription: Checks.\n---\nCHECK' };
+    const manifest = (name: string, version: string) => JSON.stringify({ name, version });
+    const server = await gitServer(join(workspace.folder, 'repository'));
+    servers.push(server);
+    const commit = await server.commit({ '.claude-plugin/plugin.json': manifest('pinned', '1'), ...files });
+    const ofHome = (version: string) =>
+      writeFiles(join(workspace.home, 'mine'), {
+        '.claude-plugin/plugin.json': manifest('mine', version),
+        ...files,
+      });
+    await ofHome('1');
+    const collect = vi.spyOn(ToolsClient.prototype, 'collect');
+    /** Since it was last asked. */
+    const reads = (name: string) => {
+      const asked = collect.mock.calls.flatMap(([{ files }]) => files);
+      return asked.filter((file) => new RegExp(`/${name}/.*plugin\\.json$`).test(file)).length;
+    };
+    await start(
+      { name: 'pinned', source: { kind: 'git', url: server.url, commit } },
+      { name: 'mine', source: { kind: 'path', path: '~/mine' } },
+    );
+    await settled();
+    expect([reads('pinned'), reads('mine')]).toEqual([1, 1]);
+    collect.mockClear();
+    expect(await tell(useSkill('mine:check'))).toContain('CHECK');
+    expect([reads('pinned'), reads('mine')]).toEqual([0, 1]);
+    await ofHome('2');
+    collect.mockClear();
+    expect(await tell(useSkill('pinned:check'))).toContain('CHECK');
+    expect([reads('pinned'), reads('mine')]).toEqual([0, 1]);
+    expect((await settled()).map(({ version }) => version)).toEqual(['1', '2']);
   });
 
   it('that is pinned anew replaces the earlier one, and one that is taken out goes', async () => {

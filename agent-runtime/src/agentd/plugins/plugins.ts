@@ -3,23 +3,31 @@ import { readFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { Logger } from 'pino';
 import type { RuntimeConfig } from '../../protocol/config.ts';
-import type { PluginConfig, PluginState } from '../../protocol/plugins.ts';
-import { type CollectResult, globResult } from '../../protocol/tools-api.ts';
-import { workspaceFetch } from '../mcp/workspace-fetch.ts';
+import {
+  type PluginConfig,
+  type PluginDetail,
+  type PluginState,
+  pluginRelayPath,
+} from '../../protocol/plugins.ts';
+import { globResult } from '../../protocol/tools-api.ts';
+import { sourceOf } from '../context/source.ts';
+import { relayFetch, workspaceFetch } from '../mcp/workspace-fetch.ts';
+import type { Bearer } from '../model/model-client.ts';
 import { resolvePath } from '../permissions/path-pattern.ts';
 import { OneAfterAnother } from '../storage/one-after-another.ts';
 import { ToolRefused, type ToolsClient, ToolsUnavailable } from '../tools/tools-client.ts';
 import { readArchive } from './archive.ts';
+import { componentsOf } from './components.ts';
 import { fetchGit } from './fetch-git.ts';
-import { fetchOci } from './fetch-oci.ts';
+import { fetchOci, type Relay } from './fetch-oci.ts';
 import { optionsOf, type PluginManifest, parseManifest, placesOf } from './manifest.ts';
+import { ManifestTexts } from './manifest-texts.ts';
 import type { Plugin } from './plugin.ts';
 import { PluginStore } from './store.ts';
 import { PluginError, type PluginTree } from './tree.ts';
 
 /** After a fetch that failed, so long none is tried (milliseconds). */
 const restMs = 30_000;
-const maxManifestBytes = 256 * 1024;
 
 export interface PluginParts {
   client: ToolsClient;
@@ -29,6 +37,10 @@ export interface PluginParts {
   /** Where archives of ConfigMaps are mounted: `NAME/plugin.tar.gz`. */
   archives: string;
   home: string;
+  /** Folders that tools may read beside it. */
+  readable: readonly string[];
+  /** Who this is to the gateway, which fetches those that only some may read. */
+  gatewayToken: Bearer;
   config: () => RuntimeConfig;
   /** The state of one changed. */
   changed: () => void;
@@ -47,10 +59,17 @@ export class Plugins {
   readonly #installations = new OneAfterAnother();
   /** The places of what lies there, once that was looked at. */
   #kept: string | undefined;
+  readonly #manifests: ManifestTexts;
+  /** By the signal of a turn: what it has found, so that all of its parts go by the same. */
+  readonly #found = new WeakMap<
+    AbortSignal,
+    { declared: readonly PluginConfig[]; loading: Promise<Plugin[]> }
+  >();
 
   constructor(parts: PluginParts) {
     this.#parts = parts;
     this.#store = new PluginStore(parts.folder.here);
+    this.#manifests = new ManifestTexts(parts.client);
   }
 
   states(): PluginState[] {
@@ -66,14 +85,47 @@ export class Plugins {
     );
   }
 
-  /** Those that can be had now, as their manifests say it now. Rejects only with the signal's reason. */
+  /**
+   * Those that can be had now, as their manifests say it now; while the signal is the same, as they said it when all were there. Rejects
+   * only with the signal's reason.
+   */
   async load(signal: AbortSignal): Promise<Plugin[]> {
     const declared = this.#declared;
     if (declared.length === 0 && this.#kept === '[]') return [];
+    const found = this.#found.get(signal);
+    if (found?.declared === declared) return found.loading;
+    const loading = this.#load(declared, signal);
+    this.#found.set(signal, { declared, loading });
+    const forget = () => {
+      if (this.#found.get(signal)?.loading === loading) this.#found.delete(signal);
+    };
+    loading.then((plugins) => {
+      // Where one is missing, or the tools were away, the next step may have more luck.
+      if (plugins.length < declared.length) forget();
+    }, forget);
+    return loading;
+  }
+
+  async #load(declared: readonly PluginConfig[], signal: AbortSignal): Promise<Plugin[]> {
     await this.#installations.run(() => this.#install(declared, signal));
     const there = declared.filter(({ source, name }) => source.kind === 'path' || !this.#missing.has(name));
     if (there.length === 0) return [];
     return this.#read(there, signal);
+  }
+
+  /** All that are declared, and what each brings, for a person. */
+  async describe(signal: AbortSignal): Promise<PluginDetail[]> {
+    const { client, config, home, readable } = this.#parts;
+    const loaded = await this.load(signal);
+    const source = sourceOf(client, config().permissions, { cwd: home, home, readable }, signal);
+    return Promise.all(
+      this.states().map(async (state) => {
+        const plugin = loaded.find(({ name }) => name === state.name);
+        if (plugin === undefined) return state;
+        const { components, problems } = await componentsOf(plugin, source);
+        return { ...state, components, problems: [...state.problems, ...problems] };
+      }),
+    );
   }
 
   get #declared(): readonly PluginConfig[] {
@@ -100,6 +152,7 @@ export class Plugins {
     const kept = JSON.stringify(pinned.map((plugin) => this.#store.place(plugin)));
     if (kept === this.#kept || this.#missing.size > 0) return;
     await this.#store.keepOnly(pinned);
+    this.#manifests.keepOnly(pinned.map((plugin) => manifestOf(this.#root(plugin))));
     this.#kept = kept;
   }
 
@@ -123,9 +176,9 @@ export class Plugins {
     const { client, archives } = this.#parts;
     switch (source.kind) {
       case 'git':
-        return fetchGit(source, client, signal);
+        return fetchGit(source, client, signal, source.byGateway && this.#relay(name));
       case 'oci':
-        return fetchOci(source, workspaceFetch(client), signal);
+        return fetchOci(source, workspaceFetch(client), signal, source.byGateway && this.#relay(name));
       case 'configMap':
         return mounted(join(archives, name, 'plugin.tar.gz'), source.digest);
       case 'path':
@@ -133,40 +186,35 @@ export class Plugins {
     }
   }
 
-  /** Reads the manifests, all of them in one round trip. */
+  #relay(name: string): Relay {
+    const { config, gatewayToken } = this.#parts;
+    return (part, signal) =>
+      relayFetch(
+        `${pluginRelayPath}${name}/${part}`,
+        () => config().model.baseUrl,
+        gatewayToken,
+      )('', { signal });
+  }
+
+  /** Its folder, as the container `workspace` sees it. */
+  #root(plugin: PluginConfig): string {
+    const { home, folder } = this.#parts;
+    return plugin.source.kind === 'path'
+      ? resolvePath(plugin.source.path, home, home)
+      : posix.join(folder.workspace, this.#store.place(plugin));
+  }
+
   async #read(declared: readonly PluginConfig[], signal: AbortSignal): Promise<Plugin[]> {
-    const { client, home, folder } = this.#parts;
-    const roots = declared.map((plugin) => ({
-      plugin,
-      root:
-        plugin.source.kind === 'path'
-          ? resolvePath(plugin.source.path, home, home)
-          : posix.join(folder.workspace, this.#store.place(plugin)),
+    const wanted = declared.map((plugin) => ({
+      path: manifestOf(this.#root(plugin)),
+      pinned: plugin.source.kind !== 'path',
     }));
-    const request = {
-      files: roots.map(({ root }) => manifestOf(root)),
-      // A folder that is not there has no manifest either.
-      folders: [],
-      maxFileBytes: maxManifestBytes,
-    };
-    let found: CollectResult;
-    try {
-      found = await client.collect(request, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!(error instanceof ToolRefused || error instanceof ToolsUnavailable)) throw error;
-      for (const { name } of declared)
-        this.#note({ name, status: 'Failed', problems: [`its files cannot be read: ${error.message}.`] });
-      return [];
-    }
+    const texts = await this.#manifests.read(wanted, signal);
     const plugins: Plugin[] = [];
-    for (const { plugin, root } of roots) {
-      const file = found.files.find(({ path }) => path === manifestOf(root));
-      const refused = found.problems.find(({ path }) => path === manifestOf(root));
+    for (const [index, plugin] of declared.entries()) {
+      const found = texts[index] ?? { text: undefined };
       const loaded =
-        refused === undefined
-          ? await this.#pluginOf(plugin, root, file?.content, signal)
-          : { problem: `${refused.path}: ${refused.message}.` };
+        'problem' in found ? found : await this.#pluginOf(plugin, this.#root(plugin), found.text, signal);
       if ('problem' in loaded)
         this.#note({ name: plugin.name, status: 'Failed', problems: [loaded.problem] });
       else {

@@ -2,7 +2,8 @@ import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -37,8 +38,20 @@ export function digestOf(bytes: Buffer | string): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** A git repository behind the real `git http-backend`. `commit` adds a commit with these files and answers it. */
-export async function gitServer(folder: string, format: 'sha1' | 'sha256' = 'sha1') {
+/** Where a server listens, and as what it is known. Without a port any that is free. */
+export interface Listening {
+  address: string;
+  port: number;
+  host: string;
+}
+const loopback: Listening = { address: '127.0.0.1', port: 0, host: '127.0.0.1' };
+
+/** A git repository behind the real `git http-backend`. `commit` adds a commit with these files and answers it. With `authorization` only for who shows that. */
+export async function gitServer(
+  folder: string,
+  format: 'sha1' | 'sha256' = 'sha1',
+  { at = loopback, authorization }: { at?: Listening; authorization?: string } = {},
+) {
   const work = join(folder, 'work');
   await mkdir(work, { recursive: true });
   const git = async (...args: string[]) => {
@@ -48,6 +61,10 @@ export async function gitServer(folder: string, format: 'sha1' | 'sha256' = 'sha
   await git('init', '-q', `--object-format=${format}`, '.');
   const { stdout: execPath } = await run('git', ['--exec-path']);
   const server = createServer((request, response) => {
+    if (authorization !== undefined && request.headers.authorization !== authorization) {
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
+      return;
+    }
     const url = new URL(request.url ?? '/', 'http://localhost');
     const backend = spawn(join(execPath.trim(), 'git-http-backend'), {
       env: {
@@ -84,9 +101,9 @@ export async function gitServer(folder: string, format: 'sha1' | 'sha256' = 'sha
       response.end(output.subarray(end + 4));
     });
   });
-  const url = await listen(server);
+  const host = await listen(server, at);
   return {
-    url: `${url}/.git`,
+    url: `http://${host}/.git`,
     async commit(files: Files): Promise<string> {
       await writeFiles(work, files);
       await git('add', '-A');
@@ -99,7 +116,17 @@ export async function gitServer(folder: string, format: 'sha1' | 'sha256' = 'sha
 }
 
 /** A registry that is as strict as a real one: a token is needed, and its blobs lie behind a redirect that takes none. */
-export async function registry(layer: Buffer, change: { manifest?: object; served?: Buffer } = {}) {
+export async function registry(
+  layer: Buffer,
+  change: {
+    manifest?: object;
+    served?: Buffer;
+    at?: Listening;
+    tls?: { key: string | Buffer; cert: string | Buffer };
+    /** What its authorization server wants to see; without, anybody gets a token. */
+    authorization?: string;
+  } = {},
+) {
   const manifest = JSON.stringify(
     change.manifest ?? {
       schemaVersion: 2,
@@ -115,17 +142,19 @@ export async function registry(layer: Buffer, change: { manifest?: object; serve
       ],
     },
   );
-  const server = createServer((request, response) => {
+  const token = change.authorization === undefined ? 'for-anybody' : 'for-some';
+  const answer: RequestListener = (request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
-    const base = `http://${request.headers.host}`;
+    const base = `${change.tls === undefined ? 'http' : 'https'}://${request.headers.host}`;
     if (pathname === '/token') {
       const right =
         searchParams.get('scope') === 'repository:plugins/review:pull' &&
-        searchParams.get('service') === 'test';
-      response.writeHead(right ? 200 : 403).end(JSON.stringify({ token: 'for-anybody' }));
+        searchParams.get('service') === 'test' &&
+        request.headers.authorization === change.authorization;
+      response.writeHead(right ? 200 : 403).end(JSON.stringify({ token }));
     } else if (pathname === '/storage') {
       response.writeHead(request.headers.authorization === undefined ? 200 : 400).end(change.served ?? layer);
-    } else if (request.headers.authorization !== 'Bearer for-anybody') {
+    } else if (request.headers.authorization !== `Bearer ${token}`) {
       const challenge = `Bearer realm="${base}/token",service="test",scope="repository:plugins/review:pull"`;
       response.writeHead(401, { 'www-authenticate': challenge }).end('{"errors":[{"code":"UNAUTHORIZED"}]}');
     } else if (pathname === `/v2/plugins/review/manifests/sha256:${digestOf(manifest)}`) {
@@ -136,19 +165,21 @@ export async function registry(layer: Buffer, change: { manifest?: object; serve
     } else if (pathname === `/v2/plugins/review/blobs/sha256:${digestOf(layer)}`) {
       response.writeHead(307, { location: '/storage' }).end();
     } else response.writeHead(404).end('{"errors":[{"code":"NAME_UNKNOWN"}]}');
-  });
-  const url = await listen(server);
+  };
+  const server = change.tls === undefined ? createServer(answer) : createTlsServer(change.tls, answer);
+  const host = await listen(server, change.at);
   return {
-    reference: `${url.replace('http://', '')}/plugins/review`,
+    reference: `${host}/plugins/review`,
     digest: digestOf(manifest),
     close: () => close(server),
   };
 }
 
-async function listen(server: Server): Promise<string> {
-  server.listen(0, '127.0.0.1');
+/** Answers the host and the port. */
+async function listen(server: Server, { address, port, host }: Listening = loopback): Promise<string> {
+  server.listen(port, address);
   await once(server, 'listening');
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return `${host}:${(server.address() as AddressInfo).port}`;
 }
 
 async function close(server: Server): Promise<void> {

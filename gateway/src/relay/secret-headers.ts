@@ -10,7 +10,9 @@ import {
 import { RememberedAnswers } from '../auth/remembered-answers.ts';
 import { Refusal } from '../http/refusal.ts';
 
-type HeadersFrom = NonNullable<NonNullable<AgentWorkspace['spec']['mcpServers']>[number]['headersFrom']>;
+export type HeadersFrom = NonNullable<
+  NonNullable<AgentWorkspace['spec']['mcpServers']>[number]['headersFrom']
+>;
 type Found = { secret: Secret } | { problem: string };
 
 /** Milliseconds: how soon a replaced value is noticed. */
@@ -38,22 +40,18 @@ export class SecretHeaders {
   }
 
   /** @throws Refusal that says what to mend; KubeError where the API server cannot say. */
-  async read(
-    namespace: string,
-    origin: string,
-    wanted: HeadersFrom,
-  ): Promise<[name: string, value: string][]> {
+  async read(namespace: string, url: URL, wanted: HeadersFrom): Promise<[name: string, value: string][]> {
     const headers: [string, string][] = [];
     for (const { name: header, secretKeyRef } of wanted) {
       const { name, key } = secretKeyRef;
       const found = await this.#answers.ask(`${namespace}/${name}`, () => this.#get(namespace, name));
       if ('problem' in found) throw new Refusal('forbidden', found.problem);
       const { metadata, data } = found.secret;
-      const origins = (metadata.annotations?.[sentToAnnotation] ?? '').split(',').map((each) => each.trim());
-      if (!origins.includes(origin))
+      const places = (metadata.annotations?.[sentToAnnotation] ?? '').split(',').map((each) => each.trim());
+      if (!places.some((place) => isFor(place, url)))
         throw new Refusal(
           'forbidden',
-          `Secret ${namespace}/${name} is not for ${origin}: who may write it sets the annotation ${sentToAnnotation}: ${origin}.`,
+          `Secret ${namespace}/${name} is not for ${url.origin}${places.some((place) => place.startsWith(url.origin)) ? url.pathname : ''}: who may write it sets the annotation ${sentToAnnotation}: ${url.origin}.`,
         );
       const value = Buffer.from((data as Record<string, string> | undefined)?.[key] ?? '', 'base64')
         .toString('utf8')
@@ -76,4 +74,16 @@ export class SecretHeaders {
       };
     }
   }
+}
+
+/** An origin is for all that is there, and a URL with a path for what lies at or below that. */
+function isFor(place: string, { origin, pathname }: URL): boolean {
+  if (!URL.canParse(place)) return false;
+  const allowed = new URL(place);
+  if (allowed.origin !== origin || allowed.origin === 'null') return false;
+  const path = allowed.pathname.replace(/\/+$/, '');
+  if (path === '') return true;
+  // What decodes these might read another path out of them.
+  if (/%(2f|5c|2e|25)|\\|\/\//i.test(pathname)) return false;
+  return pathname === path || pathname.startsWith(`${path}/`);
 }
