@@ -51,9 +51,7 @@ export async function connectServer(declared: McpServer, options: ConnectOptions
   const { tools, project, signal } = options;
   // 80 ms that only a workspace with servers spends.
   const sdk = await import('@modelcontextprotocol/client');
-  const variables = await tools.call('GET', '/environment', undefined, environmentResult, { signal });
-  const server = expandServer(declared, { ...variables, CLAUDE_PROJECT_DIR: project });
-  if (!options.allowed(server)) throw new Error('the class of this workspace does not allow it');
+  const { server, variables } = await resolveServer(declared, options);
   let stdio: WorkspaceStdioTransport | undefined;
   const transport = async (): Promise<Transport> => {
     if (server.url === undefined) {
@@ -129,6 +127,17 @@ export async function connectServer(declared: McpServer, options: ConnectOptions
       printed: () => stdio?.printed ?? '',
     };
   }
+}
+
+/** The server with its variables put in, which its class allows. Throws where there is none. */
+export async function resolveServer(
+  declared: McpServer,
+  { tools, project, signal, allowed }: Pick<ConnectOptions, 'tools' | 'project' | 'signal' | 'allowed'>,
+): Promise<{ server: McpServer; variables: Record<string, string> }> {
+  const variables = await tools.call('GET', '/environment', undefined, environmentResult, { signal });
+  const server = expandServer(declared, { ...variables, CLAUDE_PROJECT_DIR: project });
+  if (!allowed(server)) throw new Error('the class of this workspace does not allow it');
+  return { server, variables };
 }
 
 /** Whether it is the workspace that cannot, and not the server that does not. */

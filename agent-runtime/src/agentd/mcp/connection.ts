@@ -1,7 +1,9 @@
 import type {
+  AuthOptions,
   CallToolResult,
   Client,
   GetPromptResult,
+  OAuthClientProvider,
   Prompt,
   ReadResourceResult,
   Resource,
@@ -11,11 +13,11 @@ import type { Logger } from 'pino';
 import type { McpServer } from '../../protocol/mcp.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
 import { CallClock } from './call-clock.ts';
-import { type Connected, type ConnectOptions, connectServer } from './connect.ts';
-
+import { type Connected, type ConnectOptions, connectServer, resolveServer } from './connect.ts';
 import type { DuringCall } from './during-call.ts';
 import { elicit } from './elicit.ts';
 import { sample } from './sample.ts';
+import { demandOf, MoreScopesWanted } from './scopes.ts';
 import { type McpSignIns, SignInWanted } from './sign-ins.ts';
 import { workspaceFetch } from './workspace-fetch.ts';
 
@@ -143,8 +145,12 @@ export class McpConnection {
    */
   async beginSignIn(redirectUrl: string): Promise<{ authorizationUrl: string; state: string } | undefined> {
     if (this.server.byGateway) throw new Error('its credentials are in a Secret, as spec.mcpServers says');
+    const more = this.#signIns.more(this.server);
     const { provider, pending } = this.#signIns.begin(this.server, redirectUrl);
     try {
+      if (more !== undefined) await this.#authorize(provider, { ...more, forceReauthorization: true });
+      if (pending.authorizationUrl !== undefined)
+        return { authorizationUrl: pending.authorizationUrl, state: pending.state };
       const { client } = await connectServer(this.server, { ...this.#options(), signedIn: provider });
       await client.close();
       return undefined;
@@ -158,13 +164,8 @@ export class McpConnection {
   async completeSignIn(code: string, state: string, issuer?: string): Promise<'done' | 'unknown'> {
     const found = this.#signIns.pending(this.server.name, state);
     if (found === undefined || this.server.url === undefined) return 'unknown';
-    const { auth } = await import('@modelcontextprotocol/client');
-    await auth(found.provider, {
-      serverUrl: this.server.url,
-      authorizationCode: code,
-      fetchFn: workspaceFetch(this.#tools),
-      ...(issuer !== undefined && { iss: issuer }),
-    });
+    const iss = issuer !== undefined && { iss: issuer };
+    await this.#authorize(found.provider, { authorizationCode: code, ...iss });
     await this.#signIns.complete(found.pending);
     await this.#reconnect();
     return 'done';
@@ -175,6 +176,16 @@ export class McpConnection {
     if (!(await this.#signIns.forget(this.server))) return false;
     await this.#reconnect();
     return true;
+  }
+
+  /** With the authorization server of the server, which the workspace reaches, as it does the server. */
+  async #authorize(
+    provider: OAuthClientProvider,
+    request: Omit<AuthOptions, 'serverUrl' | 'fetchFn'>,
+  ): Promise<void> {
+    const { auth } = await import('@modelcontextprotocol/client');
+    const { server } = await resolveServer(this.server, this.#options());
+    await auth(provider, { ...request, serverUrl: server.url ?? '', fetchFn: workspaceFetch(this.#tools) });
   }
 
   async #reconnect(): Promise<void> {
@@ -201,8 +212,34 @@ export class McpConnection {
     await this.#connected?.client.close();
   }
 
-  /** Once more, on a new connection, where the server refused because it does not know this one any more. */
+  /** Of a signed-in server: the scopes that it demands, which takes a person. */
+  get demanded(): { scopes: readonly string[]; why: string } | undefined {
+    const scopes = this.#signIns.demanded(this.server);
+    return scopes.length === 0
+      ? undefined
+      : { scopes, why: new MoreScopesWanted(this.server, scopes, true).message };
+  }
+
   async #use<T>(ask: (client: Client) => Promise<T>): Promise<T> {
+    try {
+      return await this.#useOrAgain(ask);
+    } catch (error) {
+      throw await this.#understood(error);
+    }
+  }
+
+  /** What it demands is kept, so that a person who signs in later is asked for it. */
+  async #understood(error: unknown): Promise<unknown> {
+    const demand = demandOf(error);
+    if (demand === undefined) return error;
+    await this.#signIns.demand(this.server, demand.scopes);
+    const { demanded } = this;
+    const signedIn = this.#signIns.has(this.server);
+    return new MoreScopesWanted(this.server, demanded?.scopes ?? demand.scopes, signedIn);
+  }
+
+  /** Once more, on a new connection, where the server refused because it does not know this one any more. */
+  async #useOrAgain<T>(ask: (client: Client) => Promise<T>): Promise<T> {
     const connected = await this.#open();
     try {
       return await ask(connected.client);
@@ -240,7 +277,7 @@ export class McpConnection {
     } catch (error) {
       await this.#connected?.client.close();
       this.#connected = undefined;
-      const why = whyNot(error, this.server);
+      const why = whyNot(await this.#understood(error), this.server);
       this.#notBefore = this.#now() + Math.min(pauses.first * 2 ** this.#failures, pauses.longest);
       this.#failures += 1;
       this.#state = { kind: 'failed', why };

@@ -150,9 +150,10 @@ export class McpServers {
       name,
       address: url ?? [command, ...args].join(' '),
     });
-    const states = [...this.#connections.values()].map(({ server, state, offer }) => ({
+    const states = [...this.#connections.values()].map(({ server, state, offer, demanded }) => ({
       ...about(server),
       ...{ tools: offer.tools.length, state: state.kind, signedIn: this.#parts.signIns.has(server) },
+      ...(demanded !== undefined && { wantedScopes: [...demanded.scopes], why: demanded.why }),
       ...(state.kind === 'failed' && { why: state.why }),
     }));
     const waiting = this.#waiting.map(({ declared: { server } }) => ({

@@ -11,6 +11,7 @@ import type { DuringCall } from './during-call.ts';
 import { usableSchema } from './input-schema.ts';
 import { toolName } from './names.ts';
 import { textOfContents, textOfResult } from './result-text.ts';
+import { MoreScopesWanted } from './scopes.ts';
 
 /** Characters: of a description, of a result that goes to the model whole, of the most that a tool may ask for. */
 const limits = { description: 2_048, result: 100_000, most: 500_000, preview: 2_000, schema: 4_000 };
@@ -94,6 +95,8 @@ export async function answered(
     return await call();
   } catch (error) {
     context.signal.throwIfAborted();
+    if (error instanceof MoreScopesWanted)
+      return failed(`The server refused: ${error.message}. Nothing was done.`);
     if (error instanceof NotConnected) return failed(`${error.message}. Nothing was done.`);
     if (error instanceof ToolRefused || error instanceof ToolsUnavailable) throw error;
     const { name, message } = error as Error;

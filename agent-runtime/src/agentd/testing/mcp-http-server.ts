@@ -89,22 +89,33 @@ export class McpHttpServer {
 
   /**
    * Lets in whoever shows a token of its authorization server, which is at the same address. `expire` has every token refused from then
-   * on, so that it must be renewed; `revoke` also what renews it.
+   * on, so that it must be renewed; `revoke` also what renews it; `demand` has calls of tools refused without these scopes, of which
+   * it otherwise wants `read`.
    */
-  static async guarded(): Promise<McpHttpServer & { expire: () => void; revoke: () => void }> {
+  static async guarded(): Promise<
+    McpHttpServer & { expire: () => void; revoke: () => void; demand: (scopes: string) => void }
+  > {
     const handler = createMcpHandler(() => echoServer(false), { legacy: 'reject' });
-    const codes = new Map<string, string>();
+    const codes = new Map<string, { challenge: string; scope: string }>();
     let [token, refresh, made] = ['', '', 0];
+    let [demanded, granted] = ['', ''];
     const base = (request: Request) => `http://${request.headers.get('host')}`;
     const json = (body: object, status = 200) => Response.json(body, { status });
     const server = await McpHttpServer.#start(async (request) => {
       const { pathname, searchParams } = new URL(request.url);
       const issuer = base(request);
       if (pathname === '/mcp') {
-        if (token !== '' && request.headers.get('authorization') === `Bearer ${token}`)
-          return handler.fetch(request);
-        const challenge = `Bearer resource_metadata="${issuer}/.well-known/oauth-protected-resource/mcp"`;
-        return new Response('{}', { status: 401, headers: { 'www-authenticate': challenge } });
+        const challenge = (scope: string) =>
+          `Bearer scope="${scope}", resource_metadata="${issuer}/.well-known/oauth-protected-resource/mcp"`;
+        const refused = (status: number, how: string) =>
+          new Response('{}', { status, headers: { 'www-authenticate': how } });
+        if (token === '' || request.headers.get('authorization') !== `Bearer ${token}`)
+          return refused(401, challenge('read'));
+        const has = granted.split(' ');
+        const lacks = demanded.split(' ').some((scope) => scope !== '' && !has.includes(scope));
+        if (lacks && request.headers.get('mcp-method') === 'tools/call')
+          return refused(403, `${challenge(demanded)}, error="insufficient_scope"`);
+        return handler.fetch(request);
       }
       if (pathname === '/.well-known/oauth-protected-resource/mcp')
         return json({ resource: `${issuer}/mcp`, authorization_servers: [issuer] });
@@ -118,7 +129,8 @@ export class McpHttpServer {
         return json({ ...((await request.json()) as object), client_id: 'client-1' }, 201);
       if (pathname === '/authorize') {
         const code = `code-${++made}`;
-        codes.set(code, searchParams.get('code_challenge') ?? '');
+        const scope = searchParams.get('scope') ?? '';
+        codes.set(code, { challenge: searchParams.get('code_challenge') ?? '', scope });
         const back = new URL(searchParams.get('redirect_uri') ?? '');
         back.searchParams.set('code', code);
         back.searchParams.set('state', searchParams.get('state') ?? '');
@@ -126,13 +138,14 @@ export class McpHttpServer {
       }
       if (pathname !== '/token') return json({}, 404);
       const form = new URLSearchParams(await request.text());
-      const challenge = codes.get(form.get('code') ?? '');
+      const code = codes.get(form.get('code') ?? '');
       const verified = createHash('sha256')
         .update(form.get('code_verifier') ?? '')
         .digest('base64url');
       const renews =
         form.get('grant_type') === 'refresh_token' && refresh !== '' && form.get('refresh_token') === refresh;
-      if (!renews && challenge !== verified) return json({ error: 'invalid_grant' }, 400);
+      if (!renews && code?.challenge !== verified) return json({ error: 'invalid_grant' }, 400);
+      granted = code?.scope ?? granted;
       codes.delete(form.get('code') ?? '');
       [token, refresh] = [`token-${++made}`, `refresh-${made}`];
       return json({ access_token: token, refresh_token: refresh, token_type: 'Bearer', expires_in: 3600 });
@@ -143,6 +156,9 @@ export class McpHttpServer {
       },
       revoke: () => {
         [token, refresh] = ['', ''];
+      },
+      demand: (scopes: string) => {
+        demanded = scopes;
       },
     });
   }
