@@ -6,6 +6,7 @@ import { runtimeVersion } from '../version.ts';
 import type { Elicited } from './elicit.ts';
 import { expandServer } from './expand.ts';
 import { headersOf } from './headers.ts';
+import { rootsOf } from './input-required.ts';
 import type { sample } from './sample.ts';
 import { WorkspaceStdioTransport } from './stdio-transport.ts';
 import { workspaceFetch } from './workspace-fetch.ts';
@@ -102,9 +103,7 @@ export async function connectServer(declared: McpServer, options: ConnectOptions
     );
   const attempt = async (legacy: boolean): Promise<Client> => {
     const client = make();
-    client.setRequestHandler('roots/list', () => ({
-      roots: [{ uri: `file://${encodeURI(project)}`, name: 'project' }],
-    }));
+    client.setRequestHandler('roots/list', () => rootsOf(project));
     client.setRequestHandler('elicitation/create', ({ params }) => {
       if (params.mode === 'url') throw new Error('nobody can be sent to a URL from here');
       return options.elicit(params);

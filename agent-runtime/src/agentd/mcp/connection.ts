@@ -3,6 +3,7 @@ import type {
   CallToolResult,
   Client,
   GetPromptResult,
+  InputRequiredResult,
   OAuthClientProvider,
   Prompt,
   ReadResourceResult,
@@ -16,9 +17,11 @@ import { CallClock } from './call-clock.ts';
 import { type Connected, type ConnectOptions, connectServer, resolveServer } from './connect.ts';
 import type { DuringCall } from './during-call.ts';
 import { elicit } from './elicit.ts';
+import { isForgotten, NotConnected, whyNot } from './failures.ts';
+import type { Resumed } from './input-required.ts';
 import { sample } from './sample.ts';
 import { demandOf, MoreScopesWanted } from './scopes.ts';
-import { type McpSignIns, SignInWanted } from './sign-ins.ts';
+import type { McpSignIns } from './sign-ins.ts';
 import { workspaceFetch } from './workspace-fetch.ts';
 
 /** What a server may offer at most; what is beyond is left out. */
@@ -85,6 +88,11 @@ export class McpConnection {
     this.#now = parts.now ?? (() => performance.now());
   }
 
+  /** The folder that is the project. */
+  get project(): string {
+    return this.#project;
+  }
+
   get state(): ConnectionState {
     return this.#state;
   }
@@ -105,12 +113,20 @@ export class McpConnection {
     await this.#connecting;
   }
 
-  /** Calls a tool by the server's own name of it. Rejects with the signal's reason when it aborts; the server is told. */
+  /**
+   * Calls a tool by the server's own name of it, or goes on with a call for which it wanted input. Rejects with the signal's reason when
+   * it aborts; the server is told.
+   */
   async call(
     tool: string,
     input: Record<string, unknown>,
-    { signal, progress, during }: { signal: AbortSignal; progress: () => void; during?: DuringCall },
-  ): Promise<CallToolResult> {
+    {
+      signal,
+      progress,
+      during,
+      resumed,
+    }: { signal: AbortSignal; progress: () => void; during?: DuringCall; resumed?: Resumed | undefined },
+  ): Promise<CallToolResult | InputRequiredResult> {
     const silence = this.server.timeoutMs ?? limits.call;
     const clock = new CallClock({ silence, inAll: Math.max(limits.callInAll, silence) });
     const mine: DuringCall | undefined = during && {
@@ -129,7 +145,14 @@ export class McpConnection {
       },
     };
     try {
-      return await this.#use((client) => client.callTool({ name: tool, arguments: input }, options));
+      return await this.#use((client) => {
+        const params = { name: tool, arguments: input };
+        if (client.getProtocolEra() !== 'modern') return client.callTool(params, options);
+        // What it says is looked at as a whole result by nobody, and input that it wants is none.
+        const { outputSchema: _, ...definition } = this.#toolNamed(tool);
+        const modern = { ...options, allowInputRequired: true, toolDefinition: definition };
+        return client.callTool({ ...params, ...resumed }, modern);
+      });
     } catch (error) {
       if (clock.signal.aborted && !signal.aborted) throw clock.signal.reason;
       throw error;
@@ -210,6 +233,10 @@ export class McpConnection {
     this.#closed.abort(new Error('the server is not wanted any more'));
     await this.#connecting;
     await this.#connected?.client.close();
+  }
+
+  #toolNamed(name: string): Tool {
+    return this.#offer.tools.find((tool) => tool.name === name) ?? { name, inputSchema: { type: 'object' } };
   }
 
   /** Of a signed-in server: the scopes that it demands, which takes a person. */
@@ -338,34 +365,5 @@ export class McpConnection {
       prompts: prompts.slice(0, most.prompts),
       resources: resources.slice(0, most.resources),
     };
-  }
-}
-
-/** Why a server is not connected. One that knows nobody by the token that it was shown, or by none, wants somebody to sign in. */
-function whyNot(error: unknown, { name, url, oauth }: McpServer): string {
-  const { message } = error as Error;
-  const refused = isUnauthorized(error) && url !== undefined && oauth?.clientSecret === undefined;
-  return (refused ? new SignInWanted(name).message : message).slice(0, 2_000);
-}
-
-function isUnauthorized(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const { status } = (('data' in error ? error.data : undefined) ?? {}) as { status?: unknown };
-  return error.name === 'UnauthorizedError' || status === 401 || isUnauthorized(error.cause);
-}
-
-/** Its session is over, or what it was shown counts no longer. Nothing was done. */
-function isForgotten(error: unknown): boolean {
-  if (!(error instanceof Error) || !('data' in error)) return false;
-  const { status } = (error.data ?? {}) as { status?: unknown };
-  return status === 404 || status === 401;
-}
-
-/** A server that a call was for is not there. Nothing was sent. */
-export class NotConnected extends Error {
-  override readonly name = 'NotConnected';
-
-  constructor(server: string, why: string) {
-    super(`The MCP server ${server} is not connected: ${why}`);
   }
 }

@@ -99,7 +99,11 @@ describe('a server that asks a person within a call', () => {
     await asked();
     await agent.stop();
     agent = await workspace.start();
-    expect((await agent.settled('m2')).reply?.text).toContain('interrupted');
+    const told = (await agent.settled('m2')).reply?.text;
+    expect(told).toContain('interrupted because the workspace restarted');
+    expect(told).toMatch(
+      /The MCP server fixture asks: What shall it be\? \(Size; count .*\) Nobody had answered\./,
+    );
     expect((await agent.state()).approvals).toEqual([]);
   });
 });

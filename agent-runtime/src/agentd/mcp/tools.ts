@@ -1,13 +1,21 @@
 import type { Tool as ServerTool } from '@modelcontextprotocol/client';
 import { z } from 'zod';
-import type { TokenUsage } from '../../protocol/messages.ts';
 import { writeResult } from '../../protocol/tools-api.ts';
 import { addUsage, noUsage } from '../session/usage.ts';
 import type { AnyTool } from '../tools/registry.ts';
-import { failed, succeeded, type Tool, type ToolContext, type ToolOutcome } from '../tools/tool.ts';
+import {
+  CallSuspended,
+  failed,
+  succeeded,
+  type Tool,
+  type ToolContext,
+  type ToolOutcome,
+} from '../tools/tool.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
-import { type McpConnection, NotConnected } from './connection.ts';
+import type { McpConnection } from './connection.ts';
 import type { DuringCall } from './during-call.ts';
+import { NotConnected } from './failures.ts';
+import { callWithInput, usageSoFar } from './input-required.ts';
 import { usableSchema } from './input-schema.ts';
 import { toolName } from './names.ts';
 import { textOfContents, textOfResult } from './result-text.ts';
@@ -33,8 +41,8 @@ export function serverTool(connection: McpConnection, tool: ServerTool): AnyTool
     summary: (input) => JSON.stringify(input),
     run: (input, context) =>
       answered(context, async () => {
-        const { signal, active } = context;
-        let usage: TokenUsage | undefined;
+        const { signal, active, later } = context;
+        let usage = usageSoFar(later.kept);
         const during: DuringCall = {
           ask: (...question) => context.askPerson(name, ...question),
           async askModel(...question) {
@@ -44,7 +52,15 @@ export function serverTool(connection: McpConnection, tool: ServerTool): AnyTool
           },
           unasked: context.permissionMode === 'bypassPermissions',
         };
-        const result = await connection.call(tool.name, input, { signal, progress: active, during });
+        const result = await callWithInput(
+          (resumed) =>
+            connection.call(tool.name, input, { ...{ signal, progress: active, during }, resumed }),
+          {
+            ...{ server: connection.server, project: connection.project, during, signal },
+            usage: () => usage,
+            later: { ...later, ask: (...question) => later.ask(name, ...question) },
+          },
+        );
         const text = textOfResult(result);
         const modelUsage = usage === undefined ? {} : { modelUsage: usage };
         if (result.isError === true)
@@ -95,6 +111,7 @@ export async function answered(
     return await call();
   } catch (error) {
     context.signal.throwIfAborted();
+    if (error instanceof CallSuspended) throw error;
     if (error instanceof MoreScopesWanted)
       return failed(`The server refused: ${error.message}. Nothing was done.`);
     if (error instanceof NotConnected) return failed(`${error.message}. Nothing was done.`);

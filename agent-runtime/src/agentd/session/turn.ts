@@ -19,6 +19,7 @@ import { seenFiles } from './file-changes.ts';
 import { rulesOf, settingsOf } from './file-rules.ts';
 import { beforeEnd, beforePrompt, openHooks, withOwnHooks } from './hooks.ts';
 import type { SessionHost } from './host.ts';
+import { interrupted } from './interrupted.ts';
 import type { LedgerMessage } from './ledger.ts';
 import { limitReached } from './limit-reached.ts';
 import type { SessionLogs } from './logs.ts';
@@ -26,7 +27,7 @@ import { attemptsOf, refused, requestOf, type Trouble } from './model-request.ts
 import { promptEntry } from './prompt-entry.ts';
 import { permissionsOf, projectOf, scopeOf } from './scope.ts';
 import { nextStep, turnOf } from './step.ts';
-import { interrupted, type RoundContext, runToolRound } from './tool-round.ts';
+import { type RoundContext, runToolRound } from './tool-round.ts';
 import { turnUsage } from './usage.ts';
 import { EntryWriter, type NewEntry } from './write-entry.ts';
 
@@ -245,7 +246,7 @@ export class Turn {
   #waits(undecided: readonly string[]): boolean {
     const { ledger } = this.#logs;
     this.#waitingFor = new Set(ledger.undecided().map((request) => request.id));
-    return undecided.every((id) => ledger.approvalFor(id)?.decision === undefined);
+    return undecided.every((id) => ledger.awaits(id));
   }
 
   /** The files around the session, as they are in this turn. */

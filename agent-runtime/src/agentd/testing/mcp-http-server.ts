@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import {
   createMcpHandler,
+  inputRequired,
   McpServer,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
@@ -35,6 +36,55 @@ export class McpHttpServer {
         handler.notify.toolsChanged();
       },
     });
+  }
+
+  /**
+   * Of 2026-07-28, with the tool `book`, which wants to know the seats, then whether it is sure, and where the project is; `parts` has what each part of a
+   * call brought. The last one is answered only after `release`, where it is `held`.
+   */
+  static async asking({
+    held = false,
+  } = {}): Promise<McpHttpServer & { parts: unknown[]; release: () => void }> {
+    const parts: unknown[] = [];
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const text = (said: string) => ({ content: [{ type: 'text' as const, text: said }] });
+    const make = () => {
+      const server = new McpServer({ name: 'asking', version: '1.0.0' });
+      // A schema of the output: what it wants meanwhile is no output.
+      const shape = { inputSchema: z.object({ show: z.string().optional() }), outputSchema: z.object({}) };
+      server.registerTool('book', shape, async ({ show }, { mcpReq }) => {
+        const { inputResponses = {} } = mcpReq;
+        const state = mcpReq.requestState() as string | undefined;
+        parts.push({ show, state, inputResponses });
+        if (state === undefined)
+          return inputRequired({
+            inputRequests: {
+              seats: inputRequired.elicit({
+                message: 'How many seats?',
+                requestedSchema: { type: 'object', properties: { seats: { type: 'integer' } } },
+              }),
+            },
+            requestState: 'wants seats',
+          });
+        if (state === 'wants seats')
+          return inputRequired({
+            inputRequests: {
+              sure: inputRequired.elicit({
+                message: 'Are you sure?',
+                requestedSchema: { type: 'object', properties: {} },
+              }),
+              where: inputRequired.listRoots(),
+            },
+            requestState: `wants to be sure of ${JSON.stringify(inputResponses.seats)}`,
+          });
+        if (held) await released;
+        return { ...text(`${state}: ${JSON.stringify(inputResponses)}`), structuredContent: {} };
+      });
+      return server;
+    };
+    const handler = createMcpHandler(make, { legacy: 'reject' });
+    const server = await McpHttpServer.#start((request) => handler.fetch(request));
+    return Object.assign(server, { parts, release });
   }
 
   /** Sessions, and nothing newer than 2025-11-25. Forgets them when told. */
