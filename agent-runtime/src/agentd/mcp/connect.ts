@@ -3,7 +3,7 @@ import type { McpServer } from '../../protocol/mcp.ts';
 import { environmentResult } from '../../protocol/pipes.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
 import { runtimeVersion } from '../version.ts';
-import type { Elicited } from './elicit.ts';
+import type { Elicitation, Elicited } from './elicit.ts';
 import { expandServer } from './expand.ts';
 import { headersOf } from './headers.ts';
 import { rootsOf } from './input-required.ts';
@@ -22,7 +22,7 @@ export interface ConnectOptions {
   /** Whether its class allows the server, with its variables put in: before, they could hide what it is. */
   allowed: (server: McpServer) => boolean;
   /** Asks a person what the server wants to know. */
-  elicit: (question: { message: string; requestedSchema?: unknown }) => Promise<Elicited>;
+  elicit: (question: Elicitation) => Promise<Elicited>;
   /** Of whoever signed in, or is about to. */
   signedIn?: OAuthClientProvider | undefined;
   /** Asks the model what the server wants of it. */
@@ -90,7 +90,7 @@ export async function connectServer(declared: McpServer, options: ConnectOptions
     new sdk.Client(
       { name: 'dormouse', version: runtimeVersion },
       {
-        capabilities: { roots: {}, elicitation: { form: {} }, sampling: {} },
+        capabilities: { roots: {}, elicitation: { form: {}, url: {} }, sampling: {} },
         jsonSchemaValidator: unchecked,
         versionNegotiation: { mode: 'auto', probe: { timeoutMs: limits.probe } },
         listChanged: Object.fromEntries(
@@ -104,10 +104,7 @@ export async function connectServer(declared: McpServer, options: ConnectOptions
   const attempt = async (legacy: boolean): Promise<Client> => {
     const client = make();
     client.setRequestHandler('roots/list', () => rootsOf(project));
-    client.setRequestHandler('elicitation/create', ({ params }) => {
-      if (params.mode === 'url') throw new Error('nobody can be sent to a URL from here');
-      return options.elicit(params);
-    });
+    client.setRequestHandler('elicitation/create', ({ params }) => options.elicit(params));
     client.setRequestHandler('sampling/createMessage', ({ params }) => options.sample(params));
     await client.connect(await transport(), {
       signal,

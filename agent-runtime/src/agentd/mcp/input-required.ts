@@ -6,7 +6,8 @@ import { type TokenUsage, tokenUsage } from '../../protocol/messages.ts';
 import type { AskPerson, Later } from '../tools/tool.ts';
 import { digestOf } from './declared.ts';
 import type { DuringCall } from './during-call.ts';
-import { elicit } from './elicit.ts';
+import { type Elicited, elicit } from './elicit.ts';
+import { urlsWanted } from './elicit-url.ts';
 import { sample } from './sample.ts';
 
 /** How often a server may come back within one call, with how much, in characters; and the milliseconds after which one is asked again that wants nothing. */
@@ -33,6 +34,8 @@ const kept = z.object({
   round: z.int(),
   requests: z.record(z.string(), request),
   requestState: z.string().optional(),
+  /** It refused the call until people have been somewhere, and is called again as at first. */
+  refused: z.literal(true).optional(),
   usage: tokenUsage.optional(),
 });
 type Kept = z.infer<typeof kept>;
@@ -65,17 +68,19 @@ export async function callWithInput(
   let wanted = later.kept === undefined ? undefined : readKept(later.kept, server);
   let round = wanted?.round ?? 0;
   for (;;) {
-    const result = await part(wanted && (await answered(wanted, call)));
+    const resumed = wanted && (await answered(wanted, call));
+    const result = await part(resumed).catch(urlsFirst);
     if (result.resultType !== 'input_required') return result as CallToolResult;
     round += 1;
     if (round > limits.rounds) throw new Error(`it wanted more input after ${limits.rounds} rounds`);
-    const { inputRequests = {}, requestState } = result as InputRequiredResult;
+    const { inputRequests = {}, requestState, refused } = result as Wanted;
     const read = z.record(z.string(), request).safeParse(inputRequests);
     if (!read.success) throw new Error(`it wants what cannot be given: ${read.error.issues[0]?.message}`);
     const spent = usage();
     wanted = {
       ...{ server: digestOf(server), round, requests: read.data },
       ...(requestState !== undefined && { requestState }),
+      ...(refused && { refused }),
       ...(spent !== undefined && { usage: spent }),
     };
     const characters = JSON.stringify(wanted).length;
@@ -85,6 +90,17 @@ export async function callWithInput(
     // It wants nothing but time.
     else if (Object.keys(wanted.requests).length === 0) await pause(limits.pause, undefined, call);
   }
+}
+
+type Wanted = InputRequiredResult & { refused?: true };
+
+/** A refusal until people have been at a URL, as the wish that it is. */
+function urlsFirst(error: unknown): Wanted {
+  const urls = urlsWanted(error);
+  if (urls === undefined) throw error;
+  const requests = urls.map((params, at) => [`url ${at + 1}`, { method: 'elicitation/create', params }]);
+  const inputRequests = Object.fromEntries(requests) as NonNullable<Wanted['inputRequests']>;
+  return { resultType: 'input_required', inputRequests, refused: true };
 }
 
 function readKept(state: unknown, server: McpServer): Kept {
@@ -107,7 +123,10 @@ async function answered(wanted: Kept, call: LongCall): Promise<Resumed> {
   for (const [key, asked] of requests)
     if (asked.method === 'elicitation/create')
       inputResponses[key] = await elicit(server.name, asked.params, (...question) => later.ask(...question));
+  if (wanted.refused && Object.values(inputResponses).some((each) => (each as Elicited).action !== 'accept'))
+    throw new Declined('a person did not go where it sent them');
   if (asksPerson(wanted)) await later.goOn();
+  if (wanted.refused) return {};
   for (const [key, asked] of requests) {
     if (asked.method === 'sampling/createMessage')
       inputResponses[key] = await sample(server.name, asked.params, during);
@@ -117,6 +136,11 @@ async function answered(wanted: Kept, call: LongCall): Promise<Resumed> {
     ...(requests.length > 0 && { inputResponses }),
     ...(wanted.requestState !== undefined && { requestState: wanted.requestState }),
   };
+}
+
+/** A person declined what the server needs before it does anything. Nothing was done. */
+export class Declined extends Error {
+  override readonly name = 'Declined';
 }
 
 /** The one folder that a server is told of. */

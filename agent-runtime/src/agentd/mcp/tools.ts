@@ -15,7 +15,7 @@ import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import type { McpConnection } from './connection.ts';
 import type { DuringCall } from './during-call.ts';
 import { NotConnected } from './failures.ts';
-import { callWithInput, usageSoFar } from './input-required.ts';
+import { callWithInput, Declined, usageSoFar } from './input-required.ts';
 import { usableSchema } from './input-schema.ts';
 import { toolName } from './names.ts';
 import { textOfContents, textOfResult } from './result-text.ts';
@@ -112,7 +112,7 @@ export async function answered(
   } catch (error) {
     context.signal.throwIfAborted();
     if (error instanceof CallSuspended) throw error;
-    if (error instanceof MoreScopesWanted)
+    if (error instanceof MoreScopesWanted || error instanceof Declined)
       return failed(`The server refused: ${error.message}. Nothing was done.`);
     if (error instanceof NotConnected) return failed(`${error.message}. Nothing was done.`);
     if (error instanceof ToolRefused || error instanceof ToolsUnavailable) throw error;
