@@ -152,6 +152,9 @@ const methods = {
   'resources/list': () => ({
     resources: [{ uri: 'fixture://greeting', name: 'greeting', mimeType: 'text/plain' }],
   }),
+  'resources/templates/list': () => ({
+    resourceTemplates: [{ uriTemplate: 'fixture://notes/{id}', name: 'notes' }],
+  }),
   'resources/read': ({ uri }) => ({ contents: [{ uri, mimeType: 'text/plain', text: `content of ${uri}` }] }),
   'prompts/list': () => ({
     prompts: [

@@ -8,6 +8,7 @@ import type {
   Prompt,
   ReadResourceResult,
   Resource,
+  ResourceTemplateType,
   Tool,
 } from '@modelcontextprotocol/client';
 import type { Logger } from 'pino';
@@ -25,7 +26,7 @@ import type { McpSignIns } from './sign-ins.ts';
 import { workspaceFetch } from './workspace-fetch.ts';
 
 /** What a server may offer at most; what is beyond is left out. */
-const most = { tools: 256, prompts: 256, resources: 1_000 };
+const most = { tools: 256, prompts: 256, resources: 1_000, templates: 256 };
 /** Milliseconds: for a list, for a call without progress, and for a call in all. */
 const limits = { list: 30_000, call: 600_000, callInAll: 3_600_000 };
 /** As long as a timer can run. */
@@ -39,11 +40,13 @@ export interface Offer {
   tools: readonly Tool[];
   prompts: readonly Prompt[];
   resources: readonly Resource[];
+  /** Patterns of URIs that can be read besides. */
+  templates: readonly ResourceTemplateType[];
 }
 
 export type ConnectionState = { kind: 'idle' | 'connecting' | 'connected' } | { kind: 'failed'; why: string };
 
-const nothing: Offer = { instructions: undefined, tools: [], prompts: [], resources: [] };
+const nothing: Offer = { instructions: undefined, tools: [], prompts: [], resources: [], templates: [] };
 
 /** The connection to one server: made when it is first wanted, and again after it was lost or the workspace slept. */
 export class McpConnection {
@@ -352,18 +355,26 @@ export class McpConnection {
   async #ask({ client }: Connected): Promise<Offer> {
     const has = client.getServerCapabilities() ?? {};
     const options = { signal: this.#closed.signal, timeout: limits.list, cacheMode: 'refresh' as const };
-    const [tools, prompts, resources] = await Promise.all([
+    const [tools, prompts, resources, templates] = await Promise.all([
       has.tools === undefined ? [] : client.listTools(undefined, options).then((list) => list.tools),
       has.prompts === undefined ? [] : client.listPrompts(undefined, options).then((list) => list.prompts),
       has.resources === undefined
         ? []
         : client.listResources(undefined, options).then((list) => list.resources),
+      // Servers may have resources, and not know this method.
+      has.resources === undefined
+        ? []
+        : client.listResourceTemplates(undefined, options).then(
+            (list) => list.resourceTemplates,
+            () => [],
+          ),
     ]);
     return {
       instructions: client.getInstructions(),
       tools: tools.slice(0, most.tools),
       prompts: prompts.slice(0, most.prompts),
       resources: resources.slice(0, most.resources),
+      templates: templates.slice(0, most.templates),
     };
   }
 }

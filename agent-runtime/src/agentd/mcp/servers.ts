@@ -18,6 +18,7 @@ import { connectTool, type Waiting, waitingOf } from './connect-tool.ts';
 import { McpConnection, type Offer } from './connection.ts';
 import { type Declared, digestOf } from './declared.ts';
 import { readServerFiles } from './files.ts';
+import { mentionsOf, readMentions } from './mentions.ts';
 import { promptName } from './names.ts';
 import { noteOf } from './note.ts';
 import { textOfBlocks } from './result-text.ts';
@@ -143,6 +144,14 @@ export class McpServers {
     }
   }
 
+  /** What a message names as `@SERVER:URI`, for the model. Rejects with the signal's reason alone. */
+  async mentioned(text: string, signal: AbortSignal): Promise<string[]> {
+    const mentions = mentionsOf(text);
+    if (mentions.length === 0) return [];
+    await this.prepare(signal);
+    return readMentions(mentions, this.#connections, signal);
+  }
+
   /** What there is, as of now: servers are looked at first. */
   async list(signal: AbortSignal): Promise<McpServerState[]> {
     await this.prepare(signal);
@@ -201,7 +210,7 @@ export class McpServers {
   /** The tools for servers as such, where there is something for them to do. */
   #own(deferred: readonly AnyTool[]): AnyTool[] {
     const connections = [...this.#connections.values()];
-    const resources = connections.some(({ offer }) => offer.resources.length > 0);
+    const resources = connections.some(({ offer }) => offer.resources.length + offer.templates.length > 0);
     return [
       ...(this.#asks
         ? [

@@ -140,7 +140,8 @@ export function resourceTools(connections: () => readonly McpConnection[], find:
   });
   const list: Tool<z.infer<typeof listInput>> = {
     name: 'ListMcpResourcesTool',
-    description: 'The resources that MCP servers offer, each with its server and URI.',
+    description:
+      'The resources that MCP servers offer, each with its server and URI, and templates (RFC 6570) of URIs that can be read besides.',
     input: listInput,
     parallel: true,
     access: () => ({ kind: 'none', tool: 'ListMcpResourcesTool' }),
@@ -149,17 +150,20 @@ export function resourceTools(connections: () => readonly McpConnection[], find:
       const asked = server === undefined ? connections() : [find(server)];
       const missing = asked.find((each) => typeof each === 'string');
       if (missing !== undefined) return failed(missing);
-      const lines = (asked as readonly McpConnection[]).flatMap((each) =>
-        each.offer.resources.map(({ uri, name, mimeType, description }) =>
-          JSON.stringify({ server: each.server.name, uri, name, mimeType, description }),
+      const lines = (asked as readonly McpConnection[]).flatMap(({ server: { name: of }, offer }) => [
+        ...offer.resources.map(({ uri, name, mimeType, description }) =>
+          JSON.stringify({ server: of, uri, name, mimeType, description }),
         ),
-      );
+        ...offer.templates.map(({ uriTemplate, name, mimeType, description }) =>
+          JSON.stringify({ server: of, uriTemplate, name, mimeType, description }),
+        ),
+      ]);
       return succeeded(lines.length === 0 ? 'There are no resources.' : cut(lines.join('\n'), limits.result));
     },
   };
   const readInput = z.strictObject({
     server: z.string().min(1).max(64).describe('The server.'),
-    uri: z.string().min(1).max(8192).describe('The URI, as it is listed.'),
+    uri: z.string().min(1).max(8192).describe('The URI, as it is listed, or made of a template.'),
   });
   const read: Tool<z.infer<typeof readInput>> = {
     name: 'ReadMcpResourceTool',
