@@ -41,7 +41,7 @@ describe('a server without state that asks a person within a call', () => {
     await server.close();
   });
 
-  const begin = async (options: { held?: boolean } = {}) => {
+  const begin = async (options: { held?: boolean; thinking?: boolean } = {}) => {
     server = await McpHttpServer.asking(options);
     declare(server.url);
     agent = await workspace.start();
@@ -150,6 +150,19 @@ describe('a server without state that asks a person within a call', () => {
     expect(reply?.text).toContain('its server is declared otherwise now');
     expect(other.parts).toEqual([]);
     await other.close();
+  });
+
+  it('may ask the model in the same round, once, and the message bears the cost over a restart', async () => {
+    await begin({ thinking: true });
+    await agent.send('m1', book);
+    await answer((await asked('How many seats?')).id, '2');
+    const sure = await asked('Are you sure?');
+    expect(server.parts.at(-1)).toMatchObject({ inputResponses: { idea: { content: { text: 'an idea' } } } });
+    await restart();
+    await answer(sure.id);
+    await agent.settled('m1');
+    const paid = (await agent.transcript()).filter((entry) => entry.modelUsage?.outputTokens > 0);
+    expect(paid).toHaveLength(1);
   });
 
   it('of a call that a person allowed waits for the second answer as for the first', async () => {

@@ -40,10 +40,11 @@ export class McpHttpServer {
 
   /**
    * Of 2026-07-28, with the tool `book`, which wants to know the seats, then whether it is sure, and where the project is; `parts` has what each part of a
-   * call brought. The last one is answered only after `release`, where it is `held`.
+   * call brought. The last one is answered only after `release`, where it is `held`; with `thinking` the model is asked, too, with the first question.
    */
   static async asking({
     held = false,
+    thinking = false,
   } = {}): Promise<McpHttpServer & { parts: unknown[]; release: () => void }> {
     const parts: unknown[] = [];
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
@@ -62,6 +63,12 @@ export class McpHttpServer {
               seats: inputRequired.elicit({
                 message: 'How many seats?',
                 requestedSchema: { type: 'object', properties: { seats: { type: 'integer' } } },
+              }),
+              ...(thinking && {
+                idea: inputRequired.createMessage({
+                  messages: [{ role: 'user', content: { type: 'text', text: 'say: an idea' } }],
+                  maxTokens: 100,
+                }),
               }),
             },
             requestState: 'wants seats',
