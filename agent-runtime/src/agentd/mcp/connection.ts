@@ -1,10 +1,8 @@
 import type {
-  AuthOptions,
   CallToolResult,
   Client,
   GetPromptResult,
   InputRequiredResult,
-  OAuthClientProvider,
   Prompt,
   ReadResourceResult,
   Resource,
@@ -15,15 +13,14 @@ import type { Logger } from 'pino';
 import type { McpServer } from '../../protocol/mcp.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
 import { CallClock } from './call-clock.ts';
-import { type Connected, type ConnectOptions, connectServer, resolveServer } from './connect.ts';
+import { type Connected, type ConnectOptions, connectServer } from './connect.ts';
 import type { DuringCall } from './during-call.ts';
 import { elicit } from './elicit.ts';
 import { isForgotten, NotConnected, whyNot } from './failures.ts';
 import type { Resumed } from './input-required.ts';
 import { sample } from './sample.ts';
-import { demandOf, MoreScopesWanted } from './scopes.ts';
+import { ServerSignIn } from './server-sign-in.ts';
 import type { McpSignIns } from './sign-ins.ts';
-import { workspaceFetch } from './workspace-fetch.ts';
 
 /** What a server may offer at most; what is beyond is left out. */
 const most = { tools: 256, prompts: 256, resources: 1_000, templates: 256 };
@@ -55,6 +52,7 @@ export class McpConnection {
   readonly #project: string;
   readonly #allowed: (server: McpServer) => boolean;
   readonly #signIns: McpSignIns;
+  readonly #signIn: ServerSignIn;
   readonly #gatewayFetch: ConnectOptions['gatewayFetch'];
   readonly #log: Logger;
   readonly #now: () => number;
@@ -86,6 +84,7 @@ export class McpConnection {
     this.#project = parts.project;
     this.#allowed = parts.allowed;
     this.#signIns = parts.signIns;
+    this.#signIn = new ServerSignIn(server, parts.signIns, () => this.#options());
     this.#gatewayFetch = parts.gatewayFetch;
     this.#log = parts.log.child({ mcpServer: server.name });
     this.#now = parts.now ?? (() => performance.now());
@@ -165,36 +164,15 @@ export class McpConnection {
     }
   }
 
-  /**
-   * The first half of a person's sign-in: the address that they must go to, or undefined where the server wants none of them. Rejects
-   * with what keeps it from that.
-   */
-  async beginSignIn(redirectUrl: string): Promise<{ authorizationUrl: string; state: string } | undefined> {
-    if (this.server.byGateway) throw new Error('its credentials are in a Secret, as spec.mcpServers says');
-    const more = this.#signIns.more(this.server);
-    const { provider, pending } = this.#signIns.begin(this.server, redirectUrl);
-    try {
-      if (more !== undefined) await this.#authorize(provider, { ...more, forceReauthorization: true });
-      if (pending.authorizationUrl !== undefined)
-        return { authorizationUrl: pending.authorizationUrl, state: pending.state };
-      const { client } = await connectServer(this.server, { ...this.#options(), signedIn: provider });
-      await client.close();
-      return undefined;
-    } catch (error) {
-      if (pending.authorizationUrl === undefined) throw error;
-      return { authorizationUrl: pending.authorizationUrl, state: pending.state };
-    }
+  /** As `ServerSignIn` has it. */
+  beginSignIn(redirectUrl: string): Promise<{ authorizationUrl: string; state: string } | undefined> {
+    return this.#signIn.begin(redirectUrl);
   }
 
-  /** The second half, with what the authorization server sent back. `unknown`: there is no sign-in with this state. */
   async completeSignIn(code: string, state: string, issuer?: string): Promise<'done' | 'unknown'> {
-    const found = this.#signIns.pending(this.server.name, state);
-    if (found === undefined || this.server.url === undefined) return 'unknown';
-    const iss = issuer !== undefined && { iss: issuer };
-    await this.#authorize(found.provider, { authorizationCode: code, ...iss });
-    await this.#signIns.complete(found.pending);
-    await this.#reconnect();
-    return 'done';
+    const result = await this.#signIn.complete(code, state, issuer);
+    if (result === 'done') await this.#reconnect();
+    return result;
   }
 
   /** False: nobody had signed in. */
@@ -202,16 +180,6 @@ export class McpConnection {
     if (!(await this.#signIns.forget(this.server))) return false;
     await this.#reconnect();
     return true;
-  }
-
-  /** With the authorization server of the server, which the workspace reaches, as it does the server. */
-  async #authorize(
-    provider: OAuthClientProvider,
-    request: Omit<AuthOptions, 'serverUrl' | 'fetchFn'>,
-  ): Promise<void> {
-    const { auth } = await import('@modelcontextprotocol/client');
-    const { server } = await resolveServer(this.server, this.#options());
-    await auth(provider, { ...request, serverUrl: server.url ?? '', fetchFn: workspaceFetch(this.#tools) });
   }
 
   async #reconnect(): Promise<void> {
@@ -242,30 +210,16 @@ export class McpConnection {
     return this.#offer.tools.find((tool) => tool.name === name) ?? { name, inputSchema: { type: 'object' } };
   }
 
-  /** Of a signed-in server: the scopes that it demands, which takes a person. */
-  get demanded(): { scopes: readonly string[]; why: string } | undefined {
-    const scopes = this.#signIns.demanded(this.server);
-    return scopes.length === 0
-      ? undefined
-      : { scopes, why: new MoreScopesWanted(this.server, scopes, true).message };
+  get demanded(): ServerSignIn['demanded'] {
+    return this.#signIn.demanded;
   }
 
   async #use<T>(ask: (client: Client) => Promise<T>): Promise<T> {
     try {
       return await this.#useOrAgain(ask);
     } catch (error) {
-      throw await this.#understood(error);
+      throw await this.#signIn.understood(error);
     }
-  }
-
-  /** What it demands is kept, so that a person who signs in later is asked for it. */
-  async #understood(error: unknown): Promise<unknown> {
-    const demand = demandOf(error);
-    if (demand === undefined) return error;
-    await this.#signIns.demand(this.server, demand.scopes);
-    const { demanded } = this;
-    const signedIn = this.#signIns.has(this.server);
-    return new MoreScopesWanted(this.server, demanded?.scopes ?? demand.scopes, signedIn);
   }
 
   /** Once more, on a new connection, where the server refused because it does not know this one any more. */
@@ -307,7 +261,7 @@ export class McpConnection {
     } catch (error) {
       await this.#connected?.client.close();
       this.#connected = undefined;
-      const why = whyNot(await this.#understood(error), this.server);
+      const why = whyNot(await this.#signIn.withDemand(error), this.server);
       this.#notBefore = this.#now() + Math.min(pauses.first * 2 ** this.#failures, pauses.longest);
       this.#failures += 1;
       this.#state = { kind: 'failed', why };

@@ -8,7 +8,19 @@ export function whyNot(error: unknown, { name, url, oauth }: McpServer): string 
   return (refused ? new SignInWanted(name).message : message).slice(0, 2_000);
 }
 
-function isUnauthorized(error: unknown): boolean {
+/** Whether a person's sign-in is what a server could be shown: no credential is declared for it. */
+export function showsNoToken({ url, headers, headersHelper, byGateway, oauth }: McpServer): boolean {
+  if (
+    url === undefined ||
+    byGateway === true ||
+    headersHelper !== undefined ||
+    oauth?.clientSecret !== undefined
+  )
+    return false;
+  return !Object.keys(headers).some((name) => name.toLowerCase() === 'authorization');
+}
+
+export function isUnauthorized(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const { status } = (('data' in error ? error.data : undefined) ?? {}) as { status?: unknown };
   return error.name === 'UnauthorizedError' || status === 401 || isUnauthorized(error.cause);

@@ -20,6 +20,7 @@ import { usableSchema } from './input-schema.ts';
 import { toolName } from './names.ts';
 import { textOfContents, textOfResult } from './result-text.ts';
 import { MoreScopesWanted } from './scopes.ts';
+import { SignInWanted } from './sign-ins.ts';
 
 /** Characters: of a description, of a result that goes to the model whole, of the most that a tool may ask for. */
 const limits = { description: 2_048, result: 100_000, most: 500_000, preview: 2_000, schema: 4_000 };
@@ -112,7 +113,7 @@ export async function answered(
   } catch (error) {
     context.signal.throwIfAborted();
     if (error instanceof CallSuspended) throw error;
-    if (error instanceof MoreScopesWanted || error instanceof Declined)
+    if (error instanceof MoreScopesWanted || error instanceof SignInWanted || error instanceof Declined)
       return failed(`The server refused: ${error.message}. Nothing was done.`);
     if (error instanceof NotConnected) return failed(`${error.message}. Nothing was done.`);
     if (error instanceof ToolRefused || error instanceof ToolsUnavailable) throw error;

@@ -147,9 +147,11 @@ export class McpHttpServer {
   /**
    * Lets in whoever shows a token of its authorization server, which is at the same address. `expire` has every token refused from then
    * on, so that it must be renewed; `revoke` also what renews it; `demand` has calls of tools refused without these scopes, of which
-   * it otherwise wants `read`.
+   * it otherwise wants `read`. One that is `open` wants a token for calls of tools alone.
    */
-  static async guarded(): Promise<
+  static async guarded({
+    open = false,
+  } = {}): Promise<
     McpHttpServer & { expire: () => void; revoke: () => void; demand: (scopes: string) => void }
   > {
     const handler = createMcpHandler(() => echoServer(false), { legacy: 'reject' });
@@ -166,6 +168,12 @@ export class McpHttpServer {
           `Bearer scope="${scope}", resource_metadata="${issuer}/.well-known/oauth-protected-resource/mcp"`;
         const refused = (status: number, how: string) =>
           new Response('{}', { status, headers: { 'www-authenticate': how } });
+        if (
+          open &&
+          !request.headers.has('authorization') &&
+          request.headers.get('mcp-method') !== 'tools/call'
+        )
+          return handler.fetch(request);
         if (token === '' || request.headers.get('authorization') !== `Bearer ${token}`)
           return refused(401, challenge('read'));
         const has = granted.split(' ');
