@@ -102,6 +102,13 @@ const managedHook = z.object({
       ...(['SessionStart', 'UserPromptSubmit', 'PreToolUse', 'PermissionRequest', 'PostToolUse'] as const),
       ...(['PostToolUseFailure', 'Notification', 'Stop', 'SubagentStart', 'SubagentStop'] as const),
       ...(['PreCompact', 'PostCompact', 'TaskCreated', 'TaskCompleted'] as const),
+      ...([
+        'UserPromptExpansion',
+        'PostToolBatch',
+        'CwdChanged',
+        'StopFailure',
+        'InstructionsLoaded',
+      ] as const),
     ])
     .meta({ description: 'What is told.' }),
   matcher: z.string().max(512).optional().meta({

@@ -69,4 +69,4 @@ async function open(config: Config, signal: AbortSignal): Promise<void> {
   }
 }
 
-process.exitCode = await runProgram({ name: 'dormouse gateway', read: readConfig, usage, run: open });
+void runProgram({ name: 'dormouse gateway', read: readConfig, usage, run: open });

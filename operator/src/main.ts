@@ -137,4 +137,4 @@ async function operate(config: Config, signal: AbortSignal): Promise<void> {
   }
 }
 
-process.exitCode = await runProgram({ name: 'dormouse operator', read: readConfig, usage, run: operate });
+void runProgram({ name: 'dormouse operator', read: readConfig, usage, run: operate });

@@ -10,7 +10,7 @@ export interface Program<Config> {
 }
 
 /** Runs a program of the release until SIGTERM or SIGINT, and answers its exit status. */
-export async function runProgram<Config>({ name, read, usage, run }: Program<Config>): Promise<number> {
+export async function runProgram<Config>({ name, read, usage, run }: Program<Config>): Promise<void> {
   const stop = new AbortController();
   // A second signal ends the process at once, by Node.js' default.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
@@ -18,13 +18,12 @@ export async function runProgram<Config>({ name, read, usage, run }: Program<Con
     const config = read(process.argv.slice(2), process.env);
     if (config === 'help') {
       process.stdout.write(`${usage}\n`);
-      return 0;
+      return;
     }
     await run(config, stop.signal);
-    return 0;
   } catch (error) {
     const text = error instanceof ConfigError ? error.message : (error as Error).stack;
     process.stderr.write(`${name}: ${text}\n`);
-    return 1;
+    process.exitCode = 1;
   }
 }

@@ -379,6 +379,12 @@ export class Agent {
     this.#board.close();
   }
 
+  /** Lets go of what it holds for speed alone. */
+  forgetRead(): void {
+    for (const { logs } of this.sessions.all()) logs.forgetRead();
+    for (const { session } of this.subagents.all()) session.logs.forgetRead();
+  }
+
   /** Nothing may begin. */
   #held(): boolean {
     return this.checkpointer.holding || this.#watch.restoring || this.#stopping;

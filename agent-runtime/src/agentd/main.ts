@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { pino } from 'pino';
+import { IdleMemory } from '../idle-memory/idle-memory.ts';
 import { agentPort } from '../protocol/agent-api.ts';
 import { paths } from '../protocol/paths.ts';
 import { Agent } from './agent.ts';
@@ -10,7 +11,6 @@ import { ForkError } from './fork/begin.ts';
 import { GatewayToken } from './model/gateway-token.ts';
 import { MessagesModel } from './model/model-client.ts';
 import { RewindError } from './rewind/begin.ts';
-import { giveMemoryBack } from './telemetry/idle-memory.ts';
 
 /** Where things are; each can be moved by a variable, for tests and for running outside a pod. */
 const { env } = process;
@@ -56,7 +56,9 @@ async function main(): Promise<void> {
   server.listen(port, host);
   await once(server, 'listening');
   agent.start();
-  giveMemoryBack(agent.eventSources.board);
+  const memory = new IdleMemory(() => agent.forgetRead());
+  memory.rests();
+  agent.eventSources.board.subscribe(({ busy }) => (busy ? memory.works() : memory.rests()));
   const { restore } = agent.state();
   log.info({ port: server.address(), sinceStartMs: Math.round(performance.now()), restore }, 'ready');
 

@@ -85,4 +85,7 @@ async function repositoryOf(relay: Relay): Promise<Repository> {
   return { in: 'bucket', name, passwordFile, relay, url: await relay.listen() };
 }
 
-await main();
+main().catch((error: unknown) => {
+  log.fatal({ err: error }, 'failed');
+  process.exitCode = 1;
+});

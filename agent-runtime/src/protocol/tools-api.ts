@@ -16,7 +16,7 @@
  * | `POST /files/resolve` | `resolveRequest` | `resolveResult` |
  * | `POST /files/remove` | `removeRequest` | `{}` |
  * | `POST /files/bytes` | `bytesRequest` | `bytesResult`: a whole file, such as an image |
- * | `POST /files/collect` | `collectRequest` | `collectResult`: many small files in one answer; what is not there is left out |
+ * | `POST /files/collect` | `collectRequests` | `collectResults`: many small files in one answer; what is not there is left out |
  * | `POST /fetch` | `fetchRequest` | `fetchResult`: a page from outside as text, by the proxy of the workspace |
  * | `PUT /services` | `servicesRequest` | `serviceStatus[]`; starts, stops and restarts what differs |
  * | `GET /services` | - | `serviceStatus[]` |
@@ -194,7 +194,7 @@ export const collectRequest = z.object({
     .max(1024 * 1024),
 });
 export type CollectRequest = z.infer<typeof collectRequest>;
-export const collectResult = z.object({
+const collectResult = z.object({
   files: z.array(
     z.object({
       /** As it was asked for, absolute. */
@@ -215,6 +215,9 @@ export const collectResult = z.object({
   truncated: z.boolean(),
 });
 export type CollectResult = z.infer<typeof collectResult>;
+/** What several have asked for in the same moment, and the answer to each in its place. Together they get no more than one would. */
+export const collectRequests = z.object({ requests: z.array(collectRequest).min(1).max(100) });
+export const collectResults = z.object({ results: z.array(collectResult) });
 
 export const serviceSpec = z.object({
   name: z.string(),

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { IdleMemory } from '../idle-memory/idle-memory.ts';
 import { wayOutPort } from '../protocol/egress.ts';
 import { paths } from '../protocol/paths.ts';
 import type { BackgroundTask, ServiceStatus } from '../protocol/tools-api.ts';
@@ -149,6 +150,12 @@ async function main(): Promise<void> {
     web: { environment: env },
   });
   const server = createToolsServer(routes, log);
+  const memory = new IdleMemory();
+  memory.rests();
+  server.on('request', () => {
+    memory.works();
+    memory.rests();
+  });
   const end = async (signal: NodeJS.Signals) => {
     log.info('stopping', { signal });
     setTimeout(() => process.exit(0), stopMs).unref();

@@ -49,7 +49,7 @@ const hooks = Object.fromEntries(
 async function flagsOf(image: string): Promise<string[]> {
   const text = await readFile(join(root, `hack/image/${image}.Containerfile`), 'utf8');
   const entry: string[] = JSON.parse(/^ENTRYPOINT (.*)$/m.exec(text)?.[1] ?? '[]');
-  return entry.filter((word) => word.startsWith('--max-') || word.startsWith('--optimize-'));
+  return entry.filter((word) => word.startsWith('--') && word !== '--');
 }
 
 async function start(

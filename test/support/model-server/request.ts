@@ -113,6 +113,12 @@ const thinkingConfig = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('disabled') }),
 ]);
 
+const outputConfig = z.strictObject({
+  effort: z.enum(['low', 'medium', 'high', 'xhigh', 'max']).nullish(),
+  format: z.looseObject({ type: z.literal('json_schema') }).nullish(),
+  task_budget: z.looseObject({ type: z.literal('tokens') }).nullish(),
+});
+
 const shared = {
   model: z.string().min(1),
   messages: z.array(message).min(1).max(100_000),
@@ -121,7 +127,7 @@ const shared = {
   tool_choice: toolChoice.optional(),
   thinking: thinkingConfig.optional(),
   cache_control: cacheControl.nullish(),
-  output_config: z.looseObject({}).optional(),
+  output_config: outputConfig.optional(),
   compaction: z.strictObject({ type: z.literal('summarize'), instructions: z.string().nullish() }).nullish(),
 };
 

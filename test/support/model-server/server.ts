@@ -34,6 +34,8 @@ export interface ModelServerOptions {
   contextWindow?: number;
   /** Whether it compacts when asked to, as the API does. Default: yes. */
   compaction?: boolean;
+  /** The levels of effort that its models know. Default: all. */
+  efforts?: readonly string[];
   /** What it signs summaries with: another server with the same one takes them. */
   signingKey?: string;
   /** A fault for every request that names none. */
@@ -176,6 +178,7 @@ class Exchange {
   async #messages(request: MessagesRequest, version: ApiVersion): Promise<void> {
     checkVersion(request, version);
     this.#checkBetas(request);
+    this.#checkEffort(request);
     checkConversation(request);
     this.#checkSizes(request);
     const attempt = this.#attempt();
@@ -208,6 +211,16 @@ class Exchange {
       );
     }
     checkSignature(request, this.#signingKey);
+  }
+
+  #checkEffort({ model, output_config: asked }: MessagesRequest): void {
+    const { efforts } = this.#options;
+    if (asked?.effort == null || efforts === undefined || efforts.includes(asked.effort)) return;
+    throw invalid(
+      efforts.length === 0
+        ? 'This model does not support the effort parameter.'
+        : `output_config.effort: '${asked.effort}' is not supported by ${model}`,
+    );
   }
 
   #checkSizes(request: MessagesRequest): void {

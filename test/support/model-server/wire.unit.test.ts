@@ -70,6 +70,8 @@ describe('the form of a request', () => {
     ],
     ['a system prompt that is no text', { system: 5 }, /^system: /],
     ['an empty system block', { system: [text('')] }, /^system: text content blocks must be non-empty$/],
+    ['an unknown effort', { output_config: { effort: 'huge' } }, /^output_config\.effort: /],
+    ['an unknown field of the output', { output_config: { efort: 'low' } }, /^output_config\.efort: Extra/],
     ['temperature in the newer version', { temperature: 1 }, /^temperature: Extra inputs are not permitted$/],
     [
       'a bad tool name',
@@ -111,6 +113,11 @@ describe('the form of a request', () => {
     const answer = await refused(request(more));
     expect(answer).toMatchObject({ status: 400, type: 'invalid_request_error' });
     expect(answer.message).toMatch(message);
+  });
+
+  it('takes every effort that there is', async () => {
+    for (const effort of ['low', 'medium', 'high', 'xhigh', 'max'])
+      expect((await post(request({ output_config: { effort } }))).status).toBe(200);
   });
 
   it('takes temperature in the older version', async () => {

@@ -6,6 +6,8 @@ import { isInside } from '../permissions/path-pattern.ts';
 export interface Paths {
   /** Absent: all of them. */
   patterns?: readonly PathPattern[];
+  /** As they are written. */
+  globs?: readonly string[];
   /** What is wrong with one of them, which then matches nothing. */
   problem?: string;
 }
@@ -24,7 +26,7 @@ export function parsePaths(field: unknown): Paths {
       problem = `${error.message}; it matches nothing: ${glob.slice(0, 100)}`;
     }
   }
-  return { patterns, ...(problem !== undefined && { problem }) };
+  return { patterns, globs, ...(problem !== undefined && { problem }) };
 }
 
 /** Whether one of these files, absolute, lies in `base` and matches. */

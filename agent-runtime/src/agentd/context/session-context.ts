@@ -17,6 +17,7 @@ import {
 import { describeMemory, describeProblems } from './memory/describe.ts';
 import { hashOf } from './memory/file.ts';
 import { loadMemory, type Memory } from './memory/load.ts';
+import type { Loaded } from './memory/loaded.ts';
 import { foldersBelow, foldersDownTo } from './memory/places.ts';
 import { isForOneOf } from './paths.ts';
 import { reminder } from './reminder.ts';
@@ -50,6 +51,7 @@ export class SessionContext {
   readonly #plugins: SessionPlugins;
   #opening: Promise<ContentBlock[]> | undefined;
   #memory: Memory | undefined;
+  #newest: Loaded | undefined;
   readonly #autoMemory: () => Promise<AutoMemory | undefined>;
   /** The index of its notes, once it was looked for. */
   #index: { found: MemoryIndex | undefined } | undefined;
@@ -93,6 +95,16 @@ export class SessionContext {
     return this.#opening;
   }
 
+  /** The files that open the conversation. */
+  get opened(): Loaded {
+    return { files: this.#memory?.files ?? [], touched: [], bases: new Map() };
+  }
+
+  /** The files that the last news told of. */
+  get newest(): Loaded | undefined {
+    return this.#newest;
+  }
+
   /** What the transcript must say next: instructions for where the work has got since the last answer, if they are news. */
   news(entries: readonly TranscriptEntry[]): Promise<NewEntry | undefined> {
     return this.#unlessUnreadable(
@@ -122,7 +134,7 @@ export class SessionContext {
       loadMemory(folders, this.#project, this.#source),
       loadCatalogue(folders, this.#project, this.#source, plugins),
       loadAgents(folders, this.#source, plugins),
-      this.#autoMemory(),
+      this.#readNotes(),
     ]);
     this.#memory = memory;
     const skills = [...catalogue.skills.values()];
@@ -136,6 +148,13 @@ export class SessionContext {
       ...problemsText([...this.#plugins.problems(), ...memory.problems, ...catalogue.problems, ...problems]),
     ];
     return texts.map((text) => ({ type: 'text', text }));
+  }
+
+  /** Where the notes are; their index is read with them, as it will be needed next. */
+  async #readNotes(): Promise<AutoMemory | undefined> {
+    const notes = await this.#autoMemory();
+    if (notes !== undefined) this.#index = { found: await readIndex(notes, this.#source) };
+    return notes;
   }
 
   /**
@@ -164,6 +183,7 @@ export class SessionContext {
   }
 
   async #readBelow(entries: readonly TranscriptEntry[]): Promise<NewEntry | undefined> {
+    this.#newest = undefined;
     const { files, folders } = touchedSince(entries);
     const around = [...folders, ...[...files].map((file) => posix.dirname(file))];
     const below = foldersBelow(this.#project, around);
@@ -194,6 +214,8 @@ export class SessionContext {
           ? below.some((folder) => isSkillOf(skill, folder))
           : isForOneOf(skill.paths, skill.base, files)) && told.get(skill.path) !== hashOfSkill(skill),
     );
+    const bases = new Map(rules.map(({ rule, base }) => [rule, base]));
+    this.#newest = { files: freshFiles, touched: [...files], bases };
     if (freshFiles.length + freshSkills.length === 0) return undefined;
     const instructions = describeMemory(freshFiles, home);
     const texts = [

@@ -1,5 +1,5 @@
 import type { RuntimeConfig } from '../../protocol/config.ts';
-import { type CollectRequest, type CollectResult, collectResult } from '../../protocol/tools-api.ts';
+import type { CollectRequest, CollectResult } from '../../protocol/tools-api.ts';
 import { decide, type PermissionScope } from '../permissions/decide.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
 
@@ -31,7 +31,7 @@ export function sourceOf(
       const folders = request.folders.filter(({ path }) => mayRead(path));
       if (files.length + folders.length === 0) return { files: [], problems: [], truncated: false };
       const body = { ...request, files, folders };
-      const found = await client.call('POST', '/files/collect', body, collectResult, { signal });
+      const found = await client.collect(body, signal);
       return {
         ...found,
         files: found.files.filter(({ path, realPath }) => mayRead(path) && mayRead(realPath)),

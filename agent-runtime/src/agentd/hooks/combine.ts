@@ -17,7 +17,12 @@ export interface Combined {
 
 const strictness = { deny: 3, ask: 2, allow: 1 } as const;
 /** Where a hook that cannot be asked can refuse. */
-const guarded: readonly HookEvent[] = ['UserPromptSubmit', 'PreToolUse', 'PermissionRequest'];
+const guarded: readonly HookEvent[] = [
+  'UserPromptSubmit',
+  'UserPromptExpansion',
+  'PreToolUse',
+  'PermissionRequest',
+];
 
 /** The strictest decision wins; of what replaces something, the last. */
 export function combine(event: HookEvent, results: readonly { hook: Hook; result: HookResult }[]): Combined {
@@ -47,5 +52,7 @@ function refusal(event: HookEvent, hook: Hook, why: string): HookResult {
   const reason = hook.managed
     ? 'a hook of the platform could not be asked, and nothing may go on without it'
     : `a hook of ${hook.source} must be asked, and could not be: ${why}`;
-  return event === 'UserPromptSubmit' ? { block: reason } : { permission: { decision: 'deny', reason } };
+  return event === 'UserPromptSubmit' || event === 'UserPromptExpansion'
+    ? { block: reason }
+    : { permission: { decision: 'deny', reason } };
 }

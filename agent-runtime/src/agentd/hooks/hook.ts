@@ -3,13 +3,18 @@ import { createContext, Script } from 'node:vm';
 /** Moments at which hooks run. */
 export const hookEvents = [
   'SessionStart',
+  'InstructionsLoaded',
   'UserPromptSubmit',
+  'UserPromptExpansion',
   'PreToolUse',
   'PermissionRequest',
   'PostToolUse',
   'PostToolUseFailure',
+  'PostToolBatch',
+  'CwdChanged',
   'Notification',
   'Stop',
+  'StopFailure',
   'SubagentStart',
   'SubagentStop',
   'PreCompact',
@@ -23,7 +28,9 @@ export type HookEvent = (typeof hookEvents)[number];
 export type HookAction =
   | { type: 'command'; command: string }
   | { type: 'http'; url: string; headers: Record<string, string>; allowedEnvVars: string[] }
-  | { type: 'prompt'; prompt: string; model?: string };
+  | { type: 'mcp_tool'; server: string; tool: string; input: Record<string, unknown> }
+  | { type: 'prompt'; prompt: string; model?: string }
+  | { type: 'agent'; prompt: string; model?: string };
 
 /** One hook, ready to run. */
 export interface Hook {
@@ -42,6 +49,8 @@ export interface Hook {
   mayAllow: boolean;
   /** Of the class: asked by agentd, seen by nobody in the workspace. */
   managed: boolean;
+  /** It runs once in a session: what it is known by. */
+  once?: string;
   /** Why it must not run. */
   refused?: string;
   /** Variables of its process beside those of every hook. */

@@ -106,6 +106,7 @@ describe('several hooks', () => {
     expect(combine('PreToolUse', [failed(false)]).permission).toBeUndefined();
     expect(combine('PreToolUse', [failed(true)]).permission).toMatchObject({ decision: 'deny' });
     expect(combine('UserPromptSubmit', [failed(true)]).block).toContain('it broke');
+    expect(combine('UserPromptExpansion', [failed(true)]).block).toContain('it broke');
     expect(combine('Stop', [failed(true)]).block).toBeUndefined();
   });
 });
@@ -114,7 +115,7 @@ describe('hooks of a file', () => {
   const read = (hooks: unknown) => {
     const text = JSON.stringify({ hooks }, null, 1);
     const file = { path: '/h/.claude/settings.json', text, at: ['hooks'], env: { CLAUDE_PROJECT_DIR: '/h' } };
-    return readHooks(hooks, { ...file, failClosed: false, mayAllow: false });
+    return readHooks(hooks, { ...file, failClosed: false, mayAllow: false, once: false });
   };
 
   it('are read with their documented limits, and arguments are no shell text', async () => {
@@ -134,9 +135,22 @@ describe('hooks of a file', () => {
           ],
         },
       ],
+      UserPromptExpansion: [
+        {
+          hooks: ['prompt', 'agent', 'mcp_tool'].map((type) => ({
+            type,
+            prompt: 'p',
+            server: 's',
+            tool: 't',
+          })),
+        },
+      ],
     });
     expect(problems).toEqual([]);
-    expect(hooks.map(({ timeoutMs }) => timeoutMs)).toEqual([600_000, 30_000, 2_500]);
+    expect(hooks.map(({ timeoutMs }) => timeoutMs)).toEqual([
+      ...[600_000, 30_000, 2_500],
+      ...[30_000, 60_000, 600_000],
+    ]);
     expect(hooks[2]?.action).toEqual({ type: 'command', command: "exec 'p' 'it'\\''s' '/h/x'" });
   });
 

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { type IncomingMessage, Agent as PlainAgent, request as plainRequest } from 'node:http';
-import { Agent as SecureAgent, request as secureRequest } from 'node:https';
 
 export interface JsonPost {
   url: string;
@@ -41,9 +40,10 @@ export async function postJson(post: JsonPost): Promise<{ status: number; body: 
   };
   const host = new URL(url).host;
   try {
-    const sent = url.startsWith('https:')
-      ? secureRequest(url, { ...options, agent: new SecureAgent({ proxyEnv: proxies }) })
-      : plainRequest(url, { ...options, agent: new PlainAgent({ proxyEnv: proxies }) });
+    const { Agent, request } = url.startsWith('https:')
+      ? await import('node:https')
+      : { Agent: PlainAgent, request: plainRequest };
+    const sent = request(url, { ...options, agent: new Agent({ proxyEnv: proxies }) });
     sent.end(body);
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
     return { status: response.statusCode ?? 0, body: await boundedText({ body: response }) };

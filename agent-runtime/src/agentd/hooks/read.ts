@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { lineOf } from '../settings/json.ts';
 import { type Hook, type HookAction, type HookEvent, hookEvents } from './hook.ts';
@@ -7,15 +8,18 @@ const maxHooks = 200;
 const maxText = 64 * 1024;
 const defaultMs = 600_000;
 const shortMs = 30_000;
+const agentMs = 60_000;
 
 const text = z.string().min(1).max(maxText);
 const every = {
   timeout: z.number().positive().max(600).optional(),
   if: text.optional(),
   async: z.boolean().optional(),
+  once: z.boolean().optional(),
   /** Ours: `closed` refuses what the hook guards when it fails. */
   onFailure: z.enum(['open', 'closed']).optional(),
 };
+const question = { prompt: text, model: z.string().optional() };
 const definition = z.discriminatedUnion('type', [
   z.looseObject({
     type: z.literal('command'),
@@ -30,7 +34,15 @@ const definition = z.discriminatedUnion('type', [
     allowedEnvVars: z.array(z.string()).optional(),
     ...every,
   }),
-  z.looseObject({ type: z.literal('prompt'), prompt: text, model: z.string().optional(), ...every }),
+  z.looseObject({
+    type: z.literal('mcp_tool'),
+    server: text,
+    tool: text,
+    input: z.record(z.string(), z.unknown()).optional(),
+    ...every,
+  }),
+  z.looseObject({ type: z.literal('prompt'), ...question, ...every }),
+  z.looseObject({ type: z.literal('agent'), ...question, ...every }),
 ]);
 const group = z.looseObject({
   matcher: z.string().max(2000).optional(),
@@ -47,6 +59,8 @@ export interface HookFile {
   env: Record<string, string>;
   failClosed: boolean;
   mayAllow: boolean;
+  /** Whether `once` counts: it does in skills. */
+  once: boolean;
 }
 
 /** Reads a `hooks` key. What is broken is left out and named, with its file and line; the rest counts. */
@@ -97,20 +111,28 @@ function hookOf(
   given: z.infer<typeof definition>,
   file: HookFile,
 ): Hook {
+  const action = actionOf(given, file);
   const short = given.type === 'prompt' || event === 'UserPromptSubmit';
+  const usualMs = given.type === 'agent' ? agentMs : short ? shortMs : defaultMs;
   return {
     event,
     matcher,
     condition: given.if,
-    action: actionOf(given, file),
-    timeoutMs: given.timeout === undefined ? (short ? shortMs : defaultMs) : Math.ceil(given.timeout * 1000),
+    action,
+    timeoutMs: given.timeout === undefined ? usualMs : Math.ceil(given.timeout * 1000),
     failClosed: file.failClosed || given.onFailure === 'closed',
     async: given.async === true && given.type === 'command',
     mayAllow: file.mayAllow,
     managed: false,
+    ...(file.once && given.once === true && { once: nameOf([file.path, event, matcher, given.if, action]) }),
     env: file.env,
     source: file.path,
   };
+}
+
+/** A hook is the same one for as long as nobody changes what it does. */
+function nameOf(hook: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(hook)).digest('hex').slice(0, 32);
 }
 
 function actionOf(given: z.infer<typeof definition>, { env }: HookFile): HookAction {
@@ -118,7 +140,12 @@ function actionOf(given: z.infer<typeof definition>, { env }: HookFile): HookAct
     const { type, url, headers = {}, allowedEnvVars = [] } = given;
     return { type, url, headers, allowedEnvVars };
   }
-  if (given.type === 'prompt') {
+  if (given.type === 'mcp_tool') {
+    const { type, server, tool, input = {} } = given;
+    // As the reference calls those of plugins; here they are called as their tools are.
+    return { type, server: server.replace(/^plugin:([^:]+):/, 'plugin_$1_'), tool, input };
+  }
+  if (given.type === 'prompt' || given.type === 'agent') {
     const { type, prompt, model } = given;
     return { type, prompt, ...(model !== undefined && { model }) };
   }

@@ -47,6 +47,7 @@ const output = z.looseObject({
           behavior: z.enum(['allow', 'deny']),
           message: said.optional(),
           updatedInput: z.record(z.string(), z.unknown()).optional(),
+          interrupt: z.boolean().optional(),
         })
         .optional()
         .catch(undefined),
@@ -56,14 +57,21 @@ const output = z.looseObject({
 
 type Specific = Partial<NonNullable<z.infer<typeof output>['hookSpecificOutput']>>;
 
-const plainContext: readonly HookEvent[] = ['SessionStart', 'UserPromptSubmit', 'SubagentStart'];
+const plainContext: readonly HookEvent[] = [
+  'SessionStart',
+  'UserPromptSubmit',
+  'UserPromptExpansion',
+  'SubagentStart',
+];
 /** Where an exit with 2 refuses, or tells the model. */
 const blockable: readonly HookEvent[] = [
   'UserPromptSubmit',
+  'UserPromptExpansion',
   'PreToolUse',
   'PermissionRequest',
   'PostToolUse',
   'PostToolUseFailure',
+  'PostToolBatch',
   'Stop',
   'SubagentStop',
   'PreCompact',
@@ -111,8 +119,11 @@ function ofOutput(event: HookEvent, given: z.infer<typeof output>): HookResult {
     const decision = specific.permissionDecision === 'defer' ? 'ask' : specific.permissionDecision;
     result.permission = permission(decision, specific.permissionDecisionReason);
   }
-  if (event === 'PermissionRequest' && specific.decision !== undefined)
-    result.permission = permission(specific.decision.behavior, specific.decision.message);
+  if (event === 'PermissionRequest' && specific.decision !== undefined) {
+    const { behavior, message, interrupt } = specific.decision;
+    result.permission = permission(behavior, message);
+    if (behavior === 'deny' && interrupt === true) result.stop = message ?? 'A hook ended the turn.';
+  }
   const input = event === 'PermissionRequest' ? specific.decision?.updatedInput : specific.updatedInput;
   if (input !== undefined) result.updatedInput = input;
   const { updatedToolOutput: shown } = specific;

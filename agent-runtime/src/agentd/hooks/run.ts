@@ -1,6 +1,6 @@
-import { environmentResult } from '../../protocol/pipes.ts';
 import { workspaceFetch } from '../mcp/workspace-fetch.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
+import { filledIn } from './filled-in.ts';
 import type { Hook, HookAction } from './hook.ts';
 import { boundedText, postJson } from './post-json.ts';
 import { type HookResult, resultOf } from './result.ts';
@@ -13,8 +13,17 @@ export interface HookSurroundings {
   env: Readonly<Record<string, string>>;
   /** The way out for hooks of the class. */
   proxies: Readonly<Record<string, string | undefined>>;
+  /** Calls a tool of an MCP server that is connected. Rejects where it is not. */
+  callMcpTool(
+    server: string,
+    tool: string,
+    input: Record<string, unknown>,
+    signal: AbortSignal,
+  ): Promise<{ text: string; isError: boolean }>;
   /** Asks the model, and resolves with the text of its answer. */
   askModel(prompt: string, model: string | undefined, signal: AbortSignal): Promise<string>;
+  /** The same, where the model may look at files before it answers. */
+  askAgent(prompt: string, model: string | undefined, signal: AbortSignal): Promise<string>;
 }
 
 /** Characters that are kept of what a hook prints. */
@@ -32,6 +41,8 @@ export async function runHook(
     if (hook.action.type === 'command')
       return await runCommand(hook, hook.action.command, input, surroundings, signal);
     if (hook.action.type === 'http') return await post(hook, hook.action, input, surroundings, signal);
+    if (hook.action.type === 'mcp_tool')
+      return await callTool(hook, hook.action, input, surroundings, signal);
     return await askPrompt(hook, hook.action, input, surroundings, signal);
   } catch (error) {
     signal.throwIfAborted();
@@ -87,10 +98,7 @@ async function postFromWorkspace(
   const limit = AbortSignal.timeout(timeoutMs);
   const within = AbortSignal.any([signal, limit]);
   try {
-    const variables =
-      allowedEnvVars.length === 0
-        ? {}
-        : await client.call('GET', '/environment', undefined, environmentResult, { signal: within });
+    const variables = allowedEnvVars.length === 0 ? {} : await client.environment(within);
     const filled = Object.entries(headers).map(([name, value]): [string, string] => [
       name,
       value.replace(/\$(?:\{(\w+)\}|(\w+))/g, (_, braced: string | undefined, bare: string | undefined) => {
@@ -110,14 +118,35 @@ async function postFromWorkspace(
   }
 }
 
+/** What the tool says is what a command would print. */
+async function callTool(
+  hook: Hook,
+  { server, tool, input }: Extract<HookAction, { type: 'mcp_tool' }>,
+  told: string,
+  { callMcpTool }: HookSurroundings,
+  signal: AbortSignal,
+): Promise<HookResult> {
+  const limit = AbortSignal.timeout(hook.timeoutMs);
+  try {
+    const filled = filledIn(input, JSON.parse(told)) as Record<string, unknown>;
+    const { text, isError } = await callMcpTool(server, tool, filled, AbortSignal.any([signal, limit]));
+    if (isError) return { failed: `the tool ${tool} of ${server} failed: ${text.slice(0, 1_000)}` };
+    return resultOf(hook.event, { code: 0, stdout: text, stderr: '' });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (limit.aborted) return { failed: `${tool} of ${server} did not answer within ${hook.timeoutMs} ms` };
+    throw error;
+  }
+}
+
 const asked = 'Answer with JSON alone: {"ok": true}, or {"ok": false, "reason": "why not"}.';
 
 /** The model decides; what it is asked about stands for `$ARGUMENTS`, or behind the prompt. */
 async function askPrompt(
   hook: Hook,
-  { prompt, model }: Extract<HookAction, { type: 'prompt' }>,
+  { type, prompt, model }: Extract<HookAction, { prompt: string }>,
   input: string,
-  { askModel }: HookSurroundings,
+  { askModel, askAgent }: HookSurroundings,
   signal: AbortSignal,
 ): Promise<HookResult> {
   const limit = AbortSignal.timeout(hook.timeoutMs);
@@ -125,7 +154,8 @@ async function askPrompt(
     ? prompt.replaceAll('$ARGUMENTS', () => input)
     : `${prompt}\n\n${input}`;
   try {
-    const text = await askModel(
+    const ask = type === 'agent' ? askAgent : askModel;
+    const text = await ask(
       `${question}\n\n<answer>\n${asked}\n</answer>`,
       model,
       AbortSignal.any([signal, limit]),

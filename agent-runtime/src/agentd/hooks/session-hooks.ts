@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { HooksConfig } from '../../protocol/hooks.ts';
+import { toolName } from '../mcp/names.ts';
 import type { Access } from '../permissions/decide.ts';
 import type { PluginHooks } from '../plugins/hooks.ts';
 import type { LoadedSettings } from '../settings/load.ts';
@@ -17,10 +18,26 @@ export interface HookSetting extends HookSurroundings {
   told: Readonly<Record<string, unknown>>;
   /** Whether a permission rule speaks of a tool call. */
   ruleMatches(rule: string, access: Access): boolean;
-  /** Whether the workspace may run this command without asking anybody. */
-  permits(command: string): boolean;
+  /** Whether a hook that runs once in a session is still to run; it is for one that asks. */
+  takeOnce(name: string): boolean;
+  /** They have run: resolves when that is on disk. */
+  ranOnce(names: readonly string[]): Promise<void>;
+  /** Whether the workspace may do this without asking anybody. */
+  permits(access: Access): boolean;
   log: Logger;
   signal: AbortSignal;
+}
+
+/** Hooks of a frontmatter. */
+export interface OwnHooks {
+  path: string;
+  value: unknown;
+  ofSkill: boolean;
+}
+
+export interface Said extends Combined {
+  /** Those of them that run once in a session, by name. */
+  ranOnce: readonly string[];
 }
 
 /** The hooks of a session, as its files and its class have them while a turn is under way. */
@@ -49,15 +66,16 @@ export class SessionHooks {
   }
 
   /** These, and some of files of the workspace that have their say for a while. What is broken in them is in the log. */
-  async with(files: readonly { path: string; value: unknown }[]): Promise<SessionHooks> {
+  async with(files: readonly OwnHooks[]): Promise<SessionHooks> {
     const { config, env, log } = this.#setting;
     if (config.workspace === 'Off') return this;
     const hooks = [...this.#hooks];
-    for (const { path, value } of files) {
+    for (const { path, value, ofSkill } of files) {
       const read = await readHooks(value, {
         ...{ path, text: '', at: [], env: { ...env } },
         failClosed: config.onFailure === 'Closed',
         mayAllow: config.mayAllow,
+        once: ofSkill,
       });
       hooks.push(...read.hooks.map((hook) => held(hook, this.#setting)));
       if (read.problems.length > 0) log.warn({ problems: read.problems }, 'hooks are not as they should be');
@@ -65,22 +83,28 @@ export class SessionHooks {
     return new SessionHooks(hooks, this.problems, this.#setting);
   }
 
+  /** Whether an event has hooks at all: what they are told may be much. */
+  has(event: HookEvent): boolean {
+    return this.#hooks.some((hook) => hook.event === event);
+  }
+
   /**
    * Asks the hooks of an event side by side. `value` is what matchers are held against. Undefined: there is none. Rejects
-   * only with the reason of the signal.
+   * only with the reason of the signal. What PreToolUse hooks said is written down by the caller, and with it which of them run once.
    */
   async fire(
     event: HookEvent,
     value: string,
     about: Readonly<Record<string, unknown>>,
     access?: Access,
-  ): Promise<Combined | undefined> {
-    const { log, signal, told, ruleMatches } = this.#setting;
+  ): Promise<Said | undefined> {
+    const { log, signal, told, ruleMatches, takeOnce, ranOnce } = this.#setting;
     const hooks = this.#hooks.filter(
       (hook) =>
         hook.event === event &&
         matches(hook.matcher, value) &&
-        (hook.condition === undefined || access === undefined || ruleMatches(hook.condition, access)),
+        (hook.condition === undefined || access === undefined || ruleMatches(hook.condition, access)) &&
+        (hook.once === undefined || hook.refused !== undefined || takeOnce(hook.once)),
     );
     if (hooks.length === 0) return undefined;
     const input = JSON.stringify({ ...told, hook_event_name: event, ...about });
@@ -93,7 +117,9 @@ export class SessionHooks {
         return { hook, result };
       }),
     );
-    return combine(event, results);
+    const once = hooks.flatMap((hook) => (hook.refused === undefined ? (hook.once ?? []) : []));
+    if (event !== 'PreToolUse' && once.length > 0) await ranOnce(once);
+    return { ...combine(event, results), ranOnce: once };
   }
 
   /** The same for events that nothing depends on: nobody waits. */
@@ -118,14 +144,25 @@ export class SessionHooks {
 
 /** A hook of a file does what its workspace could do by a tool: where that would be asked for, so must the class. */
 function held(hook: Hook, { config, permits }: HookSetting): Hook {
-  if (config.workspace === 'Run' || hook.action.type === 'prompt') return hook;
-  const command = hook.action.type === 'command' ? hook.action.command : `curl ${hook.action.url}`;
-  if (permits(command)) return hook;
-  const shown = command.length > 200 ? `${command.slice(0, 199)}…` : command;
+  if (config.workspace === 'Run') return hook;
+  const { access, shown } = actOf(hook.action);
+  if (access === undefined || permits(access)) return hook;
   return {
     ...hook,
-    refused: `no rule permits its command \`${shown}\`, and nobody is asked about hooks: allow it in the rules of the workspace's class`,
+    refused: `no rule permits its ${shown}, and nobody is asked about hooks: allow it in the rules of the workspace's class`,
   };
+}
+
+/** What a hook does, as rules speak of it. Undefined: nothing that they would speak of. */
+function actOf(action: Hook['action']): { access?: Access; shown: string } {
+  if (action.type === 'prompt' || action.type === 'agent') return { shown: action.type };
+  if (action.type === 'mcp_tool') {
+    const tool = toolName(action.server, action.tool);
+    return { access: { kind: 'mcp', tool }, shown: `tool \`${tool}\`` };
+  }
+  const command = action.type === 'command' ? action.command : `curl ${action.url}`;
+  const shown = command.length > 200 ? `${command.slice(0, 199)}…` : command;
+  return { access: { kind: 'bash', command }, shown: `command \`${shown}\`` };
 }
 
 /** The same command in two files runs once. */
@@ -153,6 +190,7 @@ async function fromFiles(setting: HookSetting): Promise<{ hooks: Hook[]; problem
       ...{ ...file, env: { ...env, ...file.env } },
       failClosed: config.onFailure === 'Closed',
       mayAllow: config.mayAllow,
+      once: false,
     });
     problems.push(...read.problems);
     for (const hook of read.hooks) {

@@ -1,6 +1,5 @@
 import type { Client, ClientOptions, OAuthClientProvider, Transport } from '@modelcontextprotocol/client';
 import type { McpServer } from '../../protocol/mcp.ts';
-import { environmentResult } from '../../protocol/pipes.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
 import { runtimeVersion } from '../version.ts';
 import type { Elicitation, Elicited } from './elicit.ts';
@@ -130,7 +129,7 @@ export async function resolveServer(
   declared: McpServer,
   { tools, project, signal, allowed }: Pick<ConnectOptions, 'tools' | 'project' | 'signal' | 'allowed'>,
 ): Promise<{ server: McpServer; variables: Record<string, string> }> {
-  const variables = await tools.call('GET', '/environment', undefined, environmentResult, { signal });
+  const variables = await tools.environment(signal);
   const server = expandServer(declared, { ...variables, CLAUDE_PROJECT_DIR: project });
   if (!allowed(server)) throw new Error('the class of this workspace does not allow it');
   return { server, variables };

@@ -103,13 +103,25 @@ function parsed<T>(
 }
 
 function serversOf(path: string, entries: readonly [string, unknown][]): Parsed {
-  const servers: Declared[] = [];
-  const problems: string[] = [];
+  const { servers, problems } = parseEntries(entries);
+  return {
+    servers: servers.map((server) => ({ server, file: path })),
+    problems: problems.map(({ message }) => `${path}: ${message}`),
+  };
+}
+
+/** The servers of these entries, and a sentence for each that is left out. */
+export function parseEntries(entries: readonly [string, unknown][]): {
+  servers: McpServer[];
+  problems: { name: string; message: string }[];
+} {
+  const servers: McpServer[] = [];
+  const problems: { name: string; message: string }[] = [];
   for (const [name, entry] of entries) {
     const server = serverOf(name, entry);
     if (typeof server === 'string')
-      problems.push(`${path}: the MCP server ${name.slice(0, 64)} is left out: ${server}.`);
-    else servers.push({ server, file: path });
+      problems.push({ name, message: `the MCP server ${name.slice(0, 64)} is left out: ${server}.` });
+    else servers.push(server);
   }
   return { servers, problems };
 }

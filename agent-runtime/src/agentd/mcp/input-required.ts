@@ -70,10 +70,10 @@ export async function callWithInput(
   for (;;) {
     const resumed = wanted && (await answered(wanted, call));
     const result = await part(resumed).catch(urlsFirst);
-    if (result.resultType !== 'input_required') return result as CallToolResult;
+    if (!wantsInput(result)) return result;
     round += 1;
     if (round > limits.rounds) throw new Error(`it wanted more input after ${limits.rounds} rounds`);
-    const { inputRequests = {}, requestState, refused } = result as Wanted;
+    const { inputRequests = {}, requestState, refused }: Wanted = result;
     const read = z.record(z.string(), request).safeParse(inputRequests);
     if (!read.success) throw new Error(`it wants what cannot be given: ${read.error.issues[0]?.message}`);
     const spent = usage();
@@ -90,6 +90,10 @@ export async function callWithInput(
     // It wants nothing but time.
     else if (Object.keys(wanted.requests).length === 0) await pause(limits.pause, undefined, call);
   }
+}
+
+export function wantsInput(result: CallToolResult | InputRequiredResult): result is InputRequiredResult {
+  return result.resultType === 'input_required';
 }
 
 type Wanted = InputRequiredResult & { refused?: true };

@@ -1,47 +1,26 @@
-import type { Logger } from 'pino';
-import type { RuntimeConfig } from '../../protocol/config.ts';
 import type { McpServer, McpServerState } from '../../protocol/mcp.ts';
 import { splitArguments } from '../context/skills/arguments.ts';
 import { SkillFailure } from '../context/skills/render.ts';
 import { sourceOf } from '../context/source.ts';
-import type { Bearer } from '../model/model-client.ts';
-import { decide, type PermissionScope } from '../permissions/decide.ts';
 import type { Plugins } from '../plugins/plugins.ts';
-import { OneAfterAnother } from '../storage/one-after-another.ts';
 import { atMost } from '../tools/at-most.ts';
 import type { AnyTool } from '../tools/registry.ts';
-import { failed, succeeded, type ToolOutcome } from '../tools/tool.ts';
-import { ToolRefused, type ToolsClient, ToolsUnavailable } from '../tools/tools-client.ts';
-import { isAllowedServer } from './allowed.ts';
-import type { McpApprovals } from './approvals.ts';
-import { connectTool, type Waiting, waitingOf } from './connect-tool.ts';
-import { McpConnection, type Offer } from './connection.ts';
-import { type Declared, digestOf } from './declared.ts';
+import { failed, type ToolOutcome } from '../tools/tool.ts';
+import { connectTool, type Waiting } from './connect-tool.ts';
+import type { McpConnection, Offer } from './connection.ts';
 import { readServerFiles } from './files.ts';
+import { wantsInput } from './input-required.ts';
 import { mentionsOf, readMentions } from './mentions.ts';
 import { promptName } from './names.ts';
 import { noteOf } from './note.ts';
-import { textOfBlocks } from './result-text.ts';
-import type { McpSignIns } from './sign-ins.ts';
+import { type OwnServers, ownDeclarations } from './own-servers.ts';
+import { textOfBlocks, textOfResult } from './result-text.ts';
+import { patienceMs, type ServerParts, ServerSet } from './server-set.ts';
 import { type Division, divide, toolSearch } from './tool-search.ts';
 import { isAlwaysLoaded, resourceTools, serverTool } from './tools.ts';
-import { gatewayFetch } from './workspace-fetch.ts';
 
-/** Milliseconds that a turn waits for servers at its beginning. They go on connecting, and the next request has them. */
-const patienceMs = 10_000;
-
-export interface McpParts {
-  tools: ToolsClient;
+export interface McpParts extends ServerParts {
   plugins: Pick<Plugins, 'load'>;
-  approvals: McpApprovals;
-  signIns: McpSignIns;
-  /** The home, which is the project. */
-  home: string;
-  readable: readonly string[];
-  config: () => RuntimeConfig;
-  /** What the gateway knows this workspace by. */
-  gatewayToken: Bearer;
-  log: Logger;
 }
 
 /**
@@ -50,23 +29,26 @@ export interface McpParts {
  */
 export class McpServers {
   readonly #parts: McpParts;
-  readonly #connections = new Map<string, McpConnection>();
-  #waiting: Waiting[] = [];
-  /** A file names a server about which a person is to be asked, or was. */
-  #asks = false;
-  #problems: string[] = [];
-  /** What files named when they were last read. */
-  #files: Declared[] = [];
+  /** Where two have a server of one name, that of the first. */
+  readonly #sets: readonly ServerSet[];
   #division: { offers: readonly Offer[]; division: Division } | undefined;
-  readonly #preparations = new OneAfterAnother();
 
-  constructor(parts: McpParts) {
+  constructor(parts: McpParts, sets: readonly ServerSet[] = [setOfWorkspace(parts)]) {
     this.#parts = parts;
+    this.#sets = sets;
+  }
+
+  /** As a subagent has them: with the servers of its file, which are nobody else's. `end` ends these when it has done its work. */
+  forSubagent(own: OwnServers): { servers: McpServers; end: () => Promise<void> } {
+    const knows = (name: string) =>
+      this.#connections.has(name) || this.#waiting.some(({ declared: { server } }) => server.name === name);
+    const set = new ServerSet(this.#parts, ownDeclarations(own, knows));
+    return { servers: new McpServers(this.#parts, [...this.#sets, set]), end: () => set.close() };
   }
 
   /** Reads what is declared, and connects to what may be. Never rejects but with the signal's reason. */
   async prepare(signal: AbortSignal): Promise<void> {
-    await this.#preparations.run(() => this.#bringAbout(signal));
+    for (const set of this.#sets) await set.lookUp(signal);
     const opening = Promise.all([...this.#connections.values()].map((each) => each.open()));
     await atMost(opening, patienceMs, signal);
   }
@@ -90,7 +72,7 @@ export class McpServers {
       connections: [...this.#connections.values()],
       waiting: this.#waiting,
       deferred: this.#divided().deferred,
-      problems: this.#problems,
+      problems: this.#sets.flatMap((set) => set.problems),
     });
   }
 
@@ -172,6 +154,23 @@ export class McpServers {
     return [...states, ...waiting];
   }
 
+  /** Calls a tool for a hook. A server that is not connected is not waited for: the call rejects. */
+  async callForHook(
+    server: string,
+    tool: string,
+    input: Record<string, unknown>,
+    signal: AbortSignal,
+  ): Promise<{ text: string; isError: boolean }> {
+    const connection = this.#connections.get(server);
+    if (connection === undefined) throw new Error(this.#missing(server));
+    if (connection.state.kind !== 'connected') throw new Error(`the MCP server ${server} is not connected`);
+    if (!connection.offer.tools.some(({ name }) => name === tool))
+      throw new Error(`the MCP server ${server} has no tool ${tool}`);
+    const result = await connection.call(tool, input, { signal, progress: () => undefined });
+    if (wantsInput(result)) throw new Error(`the tool ${tool} wants input, and a hook asks nobody`);
+    return { text: textOfResult(result), isError: result.isError === true };
+  }
+
   /** The connection to a server of this name that may be used; undefined where there is none. */
   async find(name: string, signal: AbortSignal): Promise<McpConnection | undefined> {
     await this.prepare(signal);
@@ -179,7 +178,7 @@ export class McpServers {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled([...this.#connections.values()].map((each) => each.close()));
+    await Promise.all(this.#sets.map((set) => set.close()));
   }
 
   /** Made anew only when a server offers something else: it is asked for with each call of a tool. */
@@ -212,7 +211,7 @@ export class McpServers {
     const connections = [...this.#connections.values()];
     const resources = connections.some(({ offer }) => offer.resources.length + offer.templates.length > 0);
     return [
-      ...(this.#asks
+      ...(this.#sets.some((set) => set.asks)
         ? [
             connectTool(
               () => this.#waiting,
@@ -235,96 +234,34 @@ export class McpServers {
     return `There is no MCP server ${name}. There are: ${names}.`;
   }
 
-  async #bringAbout(signal: AbortSignal): Promise<void> {
-    const { config, home, approvals, log } = this.#parts;
-    const { mcp } = config();
-    const problems: string[] = [];
-    const files = await this.#read(signal).catch((error: unknown) => {
-      signal.throwIfAborted();
-      if (!(error instanceof ToolRefused || error instanceof ToolsUnavailable)) throw error;
-      log.warn({ err: error }, 'the files that name MCP servers cannot be read');
-      return {
-        // As they were: an outage of the tools ends no server.
-        servers: this.#files,
-        problems: [`The files that name MCP servers could not be read: ${error.message}.`],
-      };
-    });
-    this.#files = files.servers;
-    problems.push(...files.problems);
-    const wanted = new Map<string, Declared>();
-    const declared: Declared[] = [...(mcp?.servers ?? []).map((server) => ({ server })), ...files.servers];
-    for (const each of declared) if (!wanted.has(each.server.name)) wanted.set(each.server.name, each);
-    const waiting: Waiting[] = [];
-    let asks = false;
-    for (const [name, each] of wanted) {
-      if (!hasVariables(each) && !isAllowedServer(each.server, mcp?.allowed)) {
-        problems.push(`The class of this workspace does not allow the MCP server ${name}.`);
-        wanted.delete(name);
-      } else if (each.file !== undefined && !this.#mayConnect(each)) {
-        asks = true;
-        if (approvals.has(digestOf(each.server))) continue;
-        waiting.push(waitingOf(each));
-        wanted.delete(name);
-      }
-    }
-    this.#waiting = waiting;
-    this.#asks = asks;
-    this.#problems = problems;
-    for (const [name, connection] of this.#connections) {
-      const still = wanted.get(name);
-      if (still !== undefined && digestOf(still.server) === digestOf(connection.server)) continue;
-      this.#connections.delete(name);
-      connection.close().catch((error: unknown) => log.warn({ err: error }, 'MCP server'));
-    }
-    const allowed = (server: McpServer) => isAllowedServer(server, config().mcp?.allowed);
-    for (const [name, { server }] of wanted) {
-      if (this.#connections.has(name)) continue;
-      const { config, gatewayToken } = this.#parts;
-      const gatewayFor = (server: string) => gatewayFetch(server, () => config().model.baseUrl, gatewayToken);
-      const parts = { ...this.#parts, project: home, allowed, gatewayFetch: gatewayFor };
-      this.#connections.set(name, new McpConnection(server, parts));
-    }
+  get #connections(): ReadonlyMap<string, McpConnection> {
+    const [only] = this.#sets;
+    if (this.#sets.length === 1 && only !== undefined) return only.connections;
+    const all = new Map<string, McpConnection>();
+    for (const set of this.#sets)
+      for (const [name, connection] of set.connections) if (!all.has(name)) all.set(name, connection);
+    return all;
   }
 
-  async #read(signal: AbortSignal) {
-    const { tools, config, home, plugins } = this.#parts;
-    const source = sourceOf(tools, config().permissions, this.#scope(), signal);
-    return readServerFiles(home, source, await plugins.load(signal));
+  get #waiting(): readonly Waiting[] {
+    return this.#sets.flatMap((set) => set.waiting);
   }
 
-  /** Whether the rules and the mode let a server of a file in without anybody being asked. */
-  #mayConnect({ server }: Declared): boolean {
-    const access = { kind: 'connect', tool: 'ConnectMcpServer', server: server.name } as const;
-    return decide(access, this.#parts.config().permissions, this.#scope()).verdict === 'allow';
-  }
-
-  #scope(): PermissionScope {
-    const { home, readable } = this.#parts;
-    return { cwd: home, home, readable };
-  }
-
-  /** A person has let it in, or a rule does: from now on this workspace starts it without being asked, until its file says otherwise. */
   async #letIn(name: string, digest: string): Promise<ToolOutcome> {
-    const signal = new AbortController().signal;
-    const found = await this.#read(signal);
-    const now = found.servers.find(({ server }) => server.name === name);
-    if (now === undefined || digestOf(now.server) !== digest)
-      return failed(
-        `The file that names ${name} has changed since it was asked about. Ask again with its new digest.`,
-      );
-    if (!this.#mayConnect(now)) await this.#parts.approvals.add(name, digest);
-    await this.prepare(signal);
-    const connection = this.#connections.get(name);
-    if (connection?.state.kind !== 'connected') {
-      const why = connection?.state.kind === 'failed' ? `: ${connection.state.why}` : ' yet';
-      return failed(`${name} was let in and is not connected${why}`);
-    }
-    const names = connection.offer.tools.map((tool) => serverTool(connection, tool).name);
-    return succeeded(`${name} is connected. Its tools: ${names.slice(0, 100).join(', ') || 'none'}.`);
+    const set = this.#sets.find(({ waiting }) =>
+      waiting.some((each) => each.declared.server.name === name && each.digest === digest),
+    );
+    return set?.letIn(name, digest) ?? failed(`${name} does not wait to be let in any more.`);
   }
 }
 
-/** Only when they are put in can it be told what it is; the connection asks again. */
-function hasVariables({ server }: Declared): boolean {
-  return [server.command, ...server.args, server.url].some((text) => text?.includes('${'));
+function setOfWorkspace({ plugins, ...parts }: McpParts): ServerSet {
+  const { tools, config, home, readable } = parts;
+  return new ServerSet(parts, {
+    spec: () => config().mcp?.servers ?? [],
+    async files(signal) {
+      const source = sourceOf(tools, config().permissions, { cwd: home, home, readable }, signal);
+      return readServerFiles(home, source, await plugins.load(signal));
+    },
+  });
 }

@@ -1,12 +1,15 @@
 import { z } from 'zod';
 import type { ApiMessage } from '../session/conversation.ts';
 import type { ToolDeclaration } from '../tools/registry.ts';
+import type { Effort } from './effort.ts';
 
 export interface ModelRequest {
   model: string;
   system: string;
   tools: ToolDeclaration[];
   messages: ApiMessage[];
+  /** Absent: the model's usual one. */
+  effort?: Effort;
   /** Asks for a summary of the conversation in place of an answer to it. */
   compaction?: { instructions?: string };
 }
@@ -75,6 +78,7 @@ export class MessagesModel implements Model {
       ),
       // Blocks go back as they came; which there are is the API's business.
       messages: request.messages as never,
+      ...(request.effort !== undefined && { output_config: { effort: request.effort } }),
     };
     const options = { signal, headers: { 'x-stainless-retry-count': String(retries) } };
     const betas = [compactionBeta];

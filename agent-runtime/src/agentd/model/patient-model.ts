@@ -38,6 +38,8 @@ export class PatientModel {
   #problem: ModelProblem | undefined;
   /** The provider has refused to summarize on demand: the model is asked for it in words until the configuration changes. */
   #summarizesInWords = false;
+  /** Models that have refused an effort, each with it, and have answered without: asked without until the configuration changes. */
+  readonly #effortless = new Set<string>();
   readonly #model: Model;
   readonly #onChange: () => void;
   readonly #waiting = new Set<() => void>();
@@ -54,11 +56,30 @@ export class PatientModel {
   /** The configuration or the credential is new: what was refused may be accepted now. */
   nudge(): void {
     this.#summarizesInWords = false;
+    this.#effortless.clear();
     for (const wake of [...this.#waiting]) wake();
   }
 
   /** `request` is made anew for each attempt, so that a change of the configuration counts. Rejects with `ModelRefused` or the signal's reason. */
-  async answer(request: () => ModelRequest, { signal, onText, onFailure }: Attempts): Promise<ModelAnswer> {
+  async answer(request: () => ModelRequest, attempts: Attempts): Promise<ModelAnswer> {
+    let asked = request();
+    const asWanted = () => {
+      asked = request();
+      return this.#effortless.has(effortOf(asked)) ? withoutEffort(asked) : asked;
+    };
+    try {
+      return await this.#insist(asWanted, attempts);
+    } catch (error) {
+      const refused = error instanceof ModelRefused && mayBeForEffort(error.failure);
+      if (!refused || asked.effort === undefined || this.#effortless.has(effortOf(asked))) throw error;
+      // Which levels there are is the model's business; one that it does not know must not end the work.
+      const answer = await this.#insist(() => withoutEffort(request()), attempts);
+      this.#effortless.add(effortOf(asked));
+      return answer;
+    }
+  }
+
+  async #insist(request: () => ModelRequest, { signal, onText, onFailure }: Attempts): Promise<ModelAnswer> {
     for (let failures = 0; ; failures += 1) {
       try {
         const answer = await this.#model.stream(request(), { signal, onText, retries: failures });
@@ -127,4 +148,17 @@ export class PatientModel {
       signal.addEventListener('abort', abort, { once: true });
     });
   }
+}
+
+function effortOf({ model, effort }: ModelRequest): string {
+  return `${model} ${effort}`;
+}
+
+function withoutEffort({ effort: _, ...request }: ModelRequest): ModelRequest {
+  return request;
+}
+
+/** Providers say it in their own words, so any refusal of a request for its form may be one of its effort. */
+function mayBeForEffort({ gateway, status }: ModelFailure): boolean {
+  return gateway === undefined && (status === 400 || status === 422);
 }

@@ -4,7 +4,7 @@ import { join, posix } from 'node:path';
 import type { Logger } from 'pino';
 import type { RuntimeConfig } from '../../protocol/config.ts';
 import type { PluginConfig, PluginState } from '../../protocol/plugins.ts';
-import { type CollectResult, collectResult, globResult } from '../../protocol/tools-api.ts';
+import { type CollectResult, globResult } from '../../protocol/tools-api.ts';
 import { workspaceFetch } from '../mcp/workspace-fetch.ts';
 import { resolvePath } from '../permissions/path-pattern.ts';
 import { OneAfterAnother } from '../storage/one-after-another.ts';
@@ -151,7 +151,7 @@ export class Plugins {
     };
     let found: CollectResult;
     try {
-      found = await client.call('POST', '/files/collect', request, collectResult, { signal });
+      found = await client.collect(request, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof ToolRefused || error instanceof ToolsUnavailable)) throw error;

@@ -18,6 +18,7 @@ import {
   type ToolContext,
   type ToolOutcome,
 } from '../tools/tool.ts';
+import { memoryOfNew } from './auto-memory.ts';
 import { scopeOf } from './scope.ts';
 import { catalogueOf, startSkill } from './skills.ts';
 import type { RoundContext } from './tool-round.ts';
@@ -138,12 +139,16 @@ async function recordFor(
   const disallowedTools = [...agent.disallowedTools];
   const tools = agent.tools && [...agent.tools];
   const there = [...toolNames, ...host.mcp.tools().map((tool) => tool.name)];
-  if (!there.some(mayUse({ disallowedTools, depth, ...(tools && { tools }) })))
+  const { mcpServers } = agent;
+  const some = there.some(mayUse({ disallowedTools, depth, ...(tools && { tools }) }));
+  if (!some && mcpServers === undefined)
     return failed(
       `Subagent ${agent.name} would have no tool: none of ${tools?.join(', ')} is one that subagents have. Mend tools in ${agent.path}.`,
     );
+  const effort = delegation.effort ?? agent.effort;
   try {
     const { cwd, home } = scopeOf(round);
+    const memory = await memoryOfNew(agent, round, round.signal);
     const worktree =
       delegation.worktree || agent.worktree
         ? await makeWorktree(host.client, { id, cwd, home }, round.signal)
@@ -166,9 +171,12 @@ async function recordFor(
       at: new Date().toISOString(),
       ...(tools !== undefined && { tools }),
       ...definedOf({ model: delegation.model ?? agent.model, permissionMode: agent.permissionMode }),
+      ...(effort !== undefined && { effort }),
       ...(agent.maxTurns !== undefined && { maxTurns: agent.maxTurns }),
+      ...(memory !== undefined && { memory }),
       ...(agent.color !== undefined && { color: agent.color }),
       ...(worktree !== undefined && { worktree }),
+      ...(mcpServers !== undefined && { mcpServers }),
       ...(agent.hooks !== undefined && { hooks: { path: agent.path ?? agent.name, value: agent.hooks } }),
       ...(delegation.skill !== undefined && { skill: delegation.skill }),
     };
@@ -190,7 +198,8 @@ async function promptOf(agent: AgentDefinition, round: RoundContext, context: To
         `Subagent ${agent.name} was not started: it begins with the skill ${name}, which ${skill === undefined ? 'there is not' : 'only a person may start'}. Mend skills in ${agent.path}.`,
       );
     }
-    const { text } = await startSkill(skill, '', 'model', round, context);
+    const asIts = { ...round, effort: agent.effort };
+    const { text } = await startSkill(skill, '', 'model', asIts, context);
     parts.push(`Instructions of the skill ${name}, whose folder is ${skill.folder}:\n\n${text}`);
   }
   return parts.join('\n\n');

@@ -1,4 +1,7 @@
+import { posix } from 'node:path';
 import { SkillFailure } from '../context/skills/render.ts';
+import type { Skill } from '../context/skills/skill.ts';
+import { isInside } from '../permissions/path-pattern.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import { catalogueOf, handedOver, type StartedSkill, some, startSkill } from './skills.ts';
 import { type RoundContext, toolContextOf } from './tool-round.ts';
@@ -15,6 +18,17 @@ export function commandOf(text: string): CommandCall | undefined {
   return match?.[1] === undefined ? undefined : { name: match[1], args: (match[2] ?? '').trim() };
 }
 
+/** What a command is about to become, and where that comes from. */
+export interface Expansion {
+  type: 'slash_command' | 'mcp_prompt';
+  source: 'plugin' | 'user' | 'project' | 'mcp';
+}
+
+function placeOf({ path, variables }: Skill, home: string): Expansion['source'] {
+  if (Object.keys(variables).length > 0) return 'plugin';
+  return isInside(path, posix.join(home, '.claude')) ? 'user' : 'project';
+}
+
 /**
  * Starts the skill or command that a message names. Undefined where it names a path (`/etc/hosts is …`), which is text. Throws
  * `SkillFailure` with what the sender is told. Its commands run once: after a crash nobody knows how far they came.
@@ -23,6 +37,8 @@ export async function startCommand(
   call: CommandCall,
   messageKey: string,
   round: RoundContext,
+  /** Called before a command becomes the text of a skill, or the prompt of a server. */
+  beforeExpansion: (of: Expansion) => Promise<void>,
 ): Promise<Pick<StartedSkill, 'text' | 'use'> | undefined> {
   const { logs, host, signal } = round;
   const id = `command-${messageKey}`;
@@ -37,6 +53,7 @@ export async function startCommand(
     await host.health.insist(signal, () => logs.appendRecords(record));
   };
   try {
+    if (call.name.startsWith('mcp__')) await beforeExpansion({ type: 'mcp_prompt', source: 'mcp' });
     const prompt = await host.mcp.prompt(call.name, call.args, signal);
     if (prompt !== undefined) return { text: prompt, use: { name: call.name, allow: [], deny: [] } };
     const { skills } = await catalogueOf(round);
@@ -51,6 +68,7 @@ export async function startCommand(
         `${why}. There are: ${some(names)}. A text that begins with a slash and is no command needs a space before it.`,
       );
     }
+    await beforeExpansion({ type: 'slash_command', source: placeOf(skill, host.home) });
     if (skill.subagent !== undefined) return handedOver(skill.name, call.args);
     return await startSkill(skill, call.args, 'person', round, toolContextOf(round, id), beforeCommand);
   } catch (error) {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { forkSource, permissionMode, rewindTarget } from '../../protocol/config.ts';
 import { tokenUsage } from '../../protocol/messages.ts';
+import { effort } from '../model/effort.ts';
 import { taskList } from '../tools/task-list/list.ts';
 
 /** A content block of the Messages API. Blocks this runtime does not know (`thinking`, `compaction`) are kept unchanged. */
@@ -32,6 +33,7 @@ export const usedSkill = z.object({
   allow: z.array(z.string()),
   deny: z.array(z.string()),
   model: z.string().optional(),
+  effort: effort.optional(),
   hooks: ownHooks.optional(),
 });
 

@@ -1,8 +1,10 @@
 import { posix } from 'node:path';
 import { hooksConfig } from '../../protocol/hooks.ts';
 import { paths } from '../../protocol/paths.ts';
+import { SkillFailure } from '../context/skills/render.ts';
 import { sourceOf } from '../context/source.ts';
 import { type HookSetting, SessionHooks } from '../hooks/session-hooks.ts';
+import type { ModelFailure } from '../model/failure.ts';
 import { decide } from '../permissions/decide.ts';
 import { readPluginHooks } from '../plugins/hooks.ts';
 import type { Plugins } from '../plugins/plugins.ts';
@@ -10,7 +12,10 @@ import type { LoadedSettings } from '../settings/load.ts';
 import type { SubagentRecord } from '../subagents/record.ts';
 import type { ListedTask } from '../tools/task-list/list.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
+import type { CommandCall, Expansion } from './command.ts';
 import { type TranscriptEntry, textOf, toolResultIdsOf } from './entry.ts';
+import { modelForHooks } from './hook-model.ts';
+import type { InboxRecord } from './inbox-record.ts';
 import { schedulesOf } from './schedules.ts';
 import { projectOf, scopeOf } from './scope.ts';
 import type { RoundContext } from './tool-round.ts';
@@ -31,11 +36,13 @@ export async function openHooks(
   round: Round,
   plugins: Plugins,
 ): Promise<SessionHooks> {
-  const { host, signal, session } = round;
+  const { host, logs, signal, session } = round;
+  // Several may be asked side by side, before what has run is on disk.
+  const taken = new Set<string>();
   const scope = scopeOf(round);
   const project = projectOf(round);
   const { subagent } = host;
-  const { workspace, model } = host.config();
+  const { workspace } = host.config();
   return SessionHooks.load({
     config: hookRules(round),
     ...{
@@ -59,17 +66,20 @@ export async function openHooks(
     ruleMatches: (rule, access) =>
       decide(access, { ...round.permissions, mode: 'bypassPermissions', allow: [], deny: [rule] }, scope)
         .verdict === 'deny',
-    permits: (command) => decide({ kind: 'bash', command }, round.permissions, scope).verdict === 'allow',
-    async askModel(prompt, name, until) {
-      const request = () => ({
-        ...{ model: name ?? model.name, system: 'You judge what an agent is about to do.', tools: [] },
-        messages: [{ role: 'user' as const, content: [{ type: 'text', text: prompt }] }],
-      });
-      const attempts = { signal: until, onText: () => undefined, onFailure: () => undefined };
-      const { content } = await host.model.answer(request, attempts);
-      return content.map((block) => (typeof block.text === 'string' ? block.text : '')).join('');
+    takeOnce(name) {
+      if (logs.ledger.ranOnce.has(name) || taken.has(name)) return false;
+      taken.add(name);
+      return true;
     },
+    ranOnce: (names) => host.health.insist(signal, () => logs.appendRecords(ranOnceRecord(names))),
+    permits: (access) => decide(access, round.permissions, scope).verdict === 'allow',
+    callMcpTool: (...call) => host.mcp.callForHook(...call),
+    ...modelForHooks(round),
   });
+}
+
+export function ranOnceRecord(hooks: readonly string[]): InboxRecord {
+  return { type: 'ranOnce', hooks: [...hooks], at: new Date().toISOString() };
 }
 
 /** Where the tools are away, they are away for hooks, too. */
@@ -90,15 +100,21 @@ export async function withOwnHooks(
   turn: readonly TranscriptEntry[],
   subagent: SubagentRecord | undefined,
 ): Promise<SessionHooks> {
-  const ofSkills = turn.flatMap(({ skill }) => skill?.hooks ?? []);
-  const ofSubagent = [subagent?.skill?.hooks, subagent?.hooks].flatMap((own) => own ?? []);
+  const ofSkills = [...turn.map(({ skill }) => skill?.hooks), subagent?.skill?.hooks].flatMap(
+    (own) => own ?? [],
+  );
+  const ofSubagent = subagent?.hooks === undefined ? [] : [subagent.hooks];
   if (ofSkills.length + ofSubagent.length === 0) return hooks;
   // To a subagent its end is what Stop is to a session.
-  const renamed = ofSubagent.map(({ path, value }) => {
+  const renamed = (value: Record<string, unknown>) => {
+    if (subagent === undefined || value.Stop === undefined) return value;
     const { Stop: stop, ...others } = value;
-    return { path, value: stop === undefined ? others : { ...others, SubagentStop: stop } };
-  });
-  return hooks.with([...ofSkills, ...renamed]);
+    return { ...others, SubagentStop: stop };
+  };
+  return hooks.with([
+    ...ofSkills.map(({ path, value }) => ({ path, value: renamed(value), ofSkill: true })),
+    ...ofSubagent.map(({ path, value }) => ({ path, value: renamed(value), ofSkill: false })),
+  ]);
 }
 
 /** TaskCreated or TaskCompleted: why the list of tasks stays as it was. */
@@ -158,6 +174,38 @@ export async function beforePrompt(prompt: string, round: RoundContext): Promise
   return opened;
 }
 
+/** UserPromptExpansion, which adds to what the hooks before it said. Throws `SkillFailure` where the command is refused. */
+export async function beforeExpansion(
+  { name, args }: CommandCall,
+  { type, source }: Expansion,
+  prompt: string,
+  opened: Opened,
+  { hooks }: RoundContext,
+): Promise<void> {
+  const said = await hooks.fire('UserPromptExpansion', name, {
+    ...{ expansion_type: type, command_name: name, command_args: args, command_source: source, prompt },
+  });
+  if (said?.block !== undefined) throw new SkillFailure('BlockedByHook', said.block);
+  if (said?.stop !== undefined) throw new SkillFailure('StoppedByHook', said.stop);
+  opened.context.push(...(said?.context ?? []));
+  opened.messages.push(...(said?.messages ?? []));
+}
+
+/** StopFailure: the turn ends because the model refuses to answer. */
+export function tellOfFailure({ status, gateway, message }: ModelFailure, { hooks }: RoundContext): void {
+  const error =
+    gateway === 'TokenBudgetSpent' || gateway === 'CostBudgetSpent' || status === 402
+      ? 'billing_error'
+      : gateway === 'ModelNotAllowed' || status === 404
+        ? 'model_not_found'
+        : status === undefined
+          ? 'unknown'
+          : 'invalid_request';
+  hooks.notify('StopFailure', error, {
+    ...{ error, error_details: message, last_assistant_message: `API Error: ${message}` },
+  });
+}
+
 /**
  * Stop or SubagentStop: what keeps the turn going, to be written; undefined where it may end. Hooks that have kept it going as often as the
  * class allows, while no tool was used, are not asked again.
@@ -185,10 +233,12 @@ export async function beforeEnd(
       .list()
       .map(({ id, rhythm, prompt }) => ({ id, schedule: rhythm, prompt })),
   });
-  if (said?.block === undefined || said.stop !== undefined) return undefined;
-  const { messages } = said;
+  if (said === undefined || said.stop !== undefined) return undefined;
+  const { block, context, messages } = said;
+  const texts = [...(block === undefined ? [] : [block]), ...context];
+  if (texts.length === 0) return undefined;
   return {
-    message: { role: 'user', content: [said.block, ...said.context].join('\n\n').toWellFormed() },
+    message: { role: 'user', content: texts.join('\n\n').toWellFormed() },
     hooks: { keepsGoing: true, ...(messages.length > 0 && { messages }) },
   };
 }

@@ -33,6 +33,8 @@ export const inboxRecord = z.discriminatedUnion('type', [
     /** The turn ends here, for this reason. */
     stop: z.string().optional(),
   }),
+  /** Hooks that run once in a session have. */
+  z.object({ type: z.literal('ranOnce'), hooks: z.array(z.string()), at: z.string() }),
   /** A person must decide before a tool may start. */
   approvalRequest.extend({ type: z.literal('approval') }),
   z.object({

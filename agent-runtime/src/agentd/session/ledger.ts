@@ -54,6 +54,8 @@ export class Ledger {
   readonly suspended = new Map<string, Suspension>();
   /** What PreToolUse hooks said of calls. */
   readonly hookedTools = new Map<string, Extract<InboxRecord, { type: 'hooked' }>>();
+  /** Hooks that have run, and do so once. */
+  readonly ranOnce = new Set<string>();
   /** Tool calls that have a result. */
   readonly #answeredTools = new Set<string>();
   /** Background tasks, and messages to subagents in the background, whose end the model has been told. */
@@ -154,6 +156,9 @@ export class Ledger {
       case 'hooked':
         this.hookedTools.set(record.toolUseId, record);
         this.#touch(record.at);
+        break;
+      case 'ranOnce':
+        for (const name of record.hooks) this.ranOnce.add(name);
         break;
       case 'approval': {
         const { type: _, ...request } = record;

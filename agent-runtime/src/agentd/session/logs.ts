@@ -5,6 +5,7 @@ import { parseObject, readLines } from '../storage/lines.ts';
 import { type TranscriptEntry, transcriptEntry } from './entry.ts';
 import type { InboxRecord } from './inbox-record.ts';
 import { Ledger } from './ledger.ts';
+import { type PlacedEntry, RecentEntries } from './recent-entries.ts';
 
 /** The two logs of one session and what they say. A line reaches the ledger when it is on disk, never before. */
 export class SessionLogs {
@@ -12,6 +13,7 @@ export class SessionLogs {
   readonly transcript: AppendLog;
   readonly inbox: AppendLog;
   readonly #decided = new Map<string, () => void>();
+  readonly #recent = new RecentEntries();
 
   constructor(
     files: { transcript: string; inbox: string },
@@ -27,6 +29,7 @@ export class SessionLogs {
     let offset = await this.transcript.append(...entries);
     for (const entry of entries) {
       this.ledger.foldEntry(entry, offset);
+      this.#recent.add(entry, offset);
       offset += Buffer.byteLength(JSON.stringify(entry)) + 1;
     }
   }
@@ -64,12 +67,24 @@ export class SessionLogs {
    * What a turn needs of the transcript: what the model still sees, and the turn itself where it began before that. A transcript of 100 MB takes
    * as long as a new one.
    */
-  recent(key: string): Promise<TranscriptEntry[]> {
+  async recent(key: string): Promise<TranscriptEntry[]> {
     const { liveFrom } = this.ledger;
-    return this.#read(
-      Math.min(liveFrom, this.ledger.turnRange(key)?.from ?? liveFrom),
-      this.transcript.length,
-    );
+    const from = Math.min(liveFrom, this.ledger.turnRange(key)?.from ?? liveFrom);
+    const known = this.#recent.since(from);
+    if (known !== undefined) {
+      this.#recent.startAt(from);
+      return known;
+    }
+    const to = this.transcript.length;
+    const placed = await this.#readPlaced(from, to);
+    // What was written meanwhile is not among them.
+    if (to === this.transcript.length) this.#recent.keep(placed, from, to);
+    return placed.map(({ entry }) => entry);
+  }
+
+  /** Lets go of what it holds for speed alone. */
+  forgetRead(): void {
+    this.#recent.forget();
   }
 
   /** The entries from the prompt of a message on. */
@@ -85,16 +100,20 @@ export class SessionLogs {
   }
 
   async #read(from: number, to: number): Promise<TranscriptEntry[]> {
-    const entries: TranscriptEntry[] = [];
-    for await (const line of readLines(this.transcript.path, to, from)) {
+    return (await this.#readPlaced(from, to)).map(({ entry }) => entry);
+  }
+
+  async #readPlaced(from: number, to: number): Promise<PlacedEntry[]> {
+    const entries: PlacedEntry[] = [];
+    for await (const { line, offset } of readLines(this.transcript.path, to, from)) {
       const parsed = transcriptEntry.safeParse(parseObject(line));
-      if (parsed.success) entries.push(parsed.data);
+      if (parsed.success) entries.push({ entry: parsed.data, offset });
     }
     return entries;
   }
 
   /** The durable lines of the transcript as they are on disk. */
-  lines(): AsyncGenerator<string> {
-    return readLines(this.transcript.path, this.transcript.length);
+  async *lines(): AsyncGenerator<string> {
+    for await (const { line } of readLines(this.transcript.path, this.transcript.length)) yield line;
   }
 }

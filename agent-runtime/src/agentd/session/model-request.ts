@@ -1,4 +1,4 @@
-import { modelFor } from '../context/skills/grants.ts';
+import { effortFor, modelFor } from '../context/skills/grants.ts';
 import type { ModelFailure } from '../model/failure.ts';
 import type { ModelRequest } from '../model/model-client.ts';
 import type { Attempts } from '../model/patient-model.ts';
@@ -18,7 +18,7 @@ export interface Trouble {
 
 /**
  * A request of these messages, put together each time it is made: the configuration may have changed. What the model looked for in
- * `entries` is among its tools; a skill of `turn` may have asked for another model.
+ * `entries` is among its tools; a skill of `turn` may have asked for another model or effort.
  */
 export function requestOf(
   where: { logs: SessionLogs; host: SessionHost },
@@ -32,12 +32,14 @@ export function requestOf(
   const tools = toolDeclarations(host.mcp.declared(loaded), subagent && mayUse(subagent));
   return () => {
     const { workspace, model, systemPrompt: custom } = host.config();
+    const effort = effortFor(turn, subagent?.effort);
     const planMode = permissionsOf(where).mode === 'plan';
     return {
       model: modelFor(turn, model.name),
       system: systemPrompt(workspace, custom, planMode),
       tools,
       messages,
+      ...(effort !== undefined && { effort }),
     };
   };
 }

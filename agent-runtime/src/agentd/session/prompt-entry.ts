@@ -1,7 +1,7 @@
 import type { MessageRequest } from '../../protocol/messages.ts';
 import { SkillFailure } from '../context/skills/render.ts';
 import { commandOf, startCommand } from './command.ts';
-import type { Opened } from './hooks.ts';
+import { beforeExpansion, type Opened } from './hooks.ts';
 import { beginLoop } from './loop.ts';
 import { commandContent, type EndedTask, promptContent, withNotes } from './prompt.ts';
 import { schedulesOf } from './schedules.ts';
@@ -27,7 +27,11 @@ export async function promptEntry(
   const call = loop === undefined ? asked : commandOf(said.text);
   const builtIn = call?.name === 'compact' ? ('compact' as const) : undefined;
   const started =
-    call === undefined || builtIn !== undefined ? undefined : await startCommand(call, request.key, round);
+    call === undefined || builtIn !== undefined
+      ? undefined
+      : await startCommand(call, request.key, round, (of) =>
+          beforeExpansion(call, of, said.text, opened, round),
+        );
   const note = [loop?.note, wake].filter((each) => each !== undefined).join('\n') || undefined;
   const content =
     call === undefined || started === undefined

@@ -43,6 +43,7 @@ export async function startSkill(
   const variables = {
     CLAUDE_SESSION_ID: round.session,
     CLAUDE_PROJECT_DIR: projectOf(round),
+    ...(round.effort !== undefined && { CLAUDE_EFFORT: round.effort }),
   };
   const access = { kind: 'skill', tool: 'Skill', skill: skill.name, args } as const;
   const trusted = by === 'person' || isAllowedByRule(access, round.permissions, scope);
@@ -107,6 +108,7 @@ export async function startForModel(
       worktree: false,
       skill: started.use,
       ...(started.use.model !== undefined && { model: started.use.model }),
+      ...(started.use.effort !== undefined && { effort: started.use.effort }),
     });
   } catch (error) {
     if (error instanceof SkillFailure) return failed(error.message);

@@ -3,6 +3,7 @@ import { mayUse } from '../subagents/narrow.ts';
 import { type ParsedCall, parseCall } from '../tools/registry.ts';
 import type { ToolOutcome } from '../tools/tool.ts';
 import type { ToolUse } from './entry.ts';
+import { ranOnceRecord } from './hooks.ts';
 import type { InboxRecord } from './inbox-record.ts';
 import { scopeOf } from './scope.ts';
 import type { RoundContext } from './tool-round.ts';
@@ -49,22 +50,45 @@ async function askBefore(
     ...(updatedInput !== undefined && { input: updatedInput }),
     ...(stop !== undefined && { stop }),
   };
-  await round.host.health.insist(round.signal, () => round.logs.appendRecords(record));
+  const once = said.ranOnce.length === 0 ? [] : [ranOnceRecord(said.ranOnce)];
+  await round.host.health.insist(round.signal, () => round.logs.appendRecords(record, ...once));
   return record;
 }
 
-/** PermissionRequest: what is said in place of a person. Undefined: a person is asked. */
+/** What hooks say in place of a person. */
+export interface Instead {
+  decision: 'allow' | 'deny';
+  reason?: string;
+  /** The turn ends, for this reason. */
+  stop?: string;
+  /** The call is another one now, and the rules have not seen it. */
+  changed?: { call: ToolUse; parsed: ParsedCall };
+}
+
+/** PermissionRequest. Undefined: a person is asked. `forPerson`: hooks may only refuse. A changed input is on disk before it counts, as what is said before a call is. */
 export async function insteadOfPerson(
   call: ToolUse,
   { tool, input }: Extract<ParsedCall, { tool: unknown }>,
+  { before, forPerson }: { before: HookedRecord | undefined; forPerson: boolean },
   round: RoundContext,
-): Promise<{ decision: 'allow' | 'deny'; reason?: string } | undefined> {
+): Promise<Instead | undefined> {
   const access = tool.access(input, scopeOf(round));
   const about = aboutTool(call, tool.name, round);
-  const permission = (await round.hooks.fire('PermissionRequest', tool.name, about, access))?.permission;
+  const said = await round.hooks.fire('PermissionRequest', tool.name, about, access);
+  const { permission, stop, updatedInput } = said ?? {};
+  const reason = permission?.reason === undefined ? {} : { reason: permission.reason };
+  if (stop !== undefined) return { decision: 'deny', ...reason, stop };
   if (permission === undefined || permission.decision === 'ask') return undefined;
-  const { decision, reason } = permission;
-  return { decision, ...(reason !== undefined && { reason }) };
+  if (permission.decision === 'allow' && forPerson) return undefined;
+  if (permission.decision === 'deny' || updatedInput === undefined)
+    return { decision: permission.decision, ...reason };
+  const record: HookedRecord = {
+    ...(before ?? { type: 'hooked', toolUseId: call.id, context: [], messages: [] }),
+    ...{ at: new Date().toISOString(), input: updatedInput },
+  };
+  await round.host.health.insist(round.signal, () => round.logs.appendRecords(record));
+  const parsed = parseFor(round, call.name, updatedInput);
+  return { decision: 'allow', changed: { call: { ...call, input: updatedInput }, parsed } };
 }
 
 /** Notification that a person is asked. */
@@ -75,6 +99,13 @@ export function tellOfQuestion(tool: string, round: RoundContext): void {
     title: 'Permission needed',
     message: `The agent needs your permission to use ${tool}`,
   });
+}
+
+/** CwdChanged: a command has left the working directory. */
+export function tellOfFolder({ cwd }: ToolOutcome, round: RoundContext): void {
+  const old = scopeOf(round).cwd;
+  if (cwd === undefined || cwd === old || round.host.subagent !== undefined) return;
+  round.hooks.notify('CwdChanged', '', { cwd, old_cwd: old, new_cwd: cwd });
 }
 
 /** PostToolUse or PostToolUseFailure, and what the hooks before the call had for the model. */
@@ -108,7 +139,7 @@ export async function afterTool(
 }
 
 /** What hooks of a tool call are told. A path is absolute, as hooks compare it with folders. */
-function aboutTool(call: ToolUse, name: string, round: RoundContext): Record<string, unknown> {
+export function aboutTool(call: ToolUse, name: string, round: RoundContext): Record<string, unknown> {
   const { cwd, home } = scopeOf(round);
   const input: Record<string, unknown> = { ...(call.input as object) };
   for (const field of ['file_path', 'notebook_path']) {

@@ -3,6 +3,7 @@ import type { RuntimeConfig } from '../../protocol/config.ts';
 import type { ApprovalRequest } from '../../protocol/messages.ts';
 import { reminder } from '../context/reminder.ts';
 import type { SessionHooks } from '../hooks/session-hooks.ts';
+import type { Effort } from '../model/effort.ts';
 import { ModelRefused } from '../model/patient-model.ts';
 import { isReadDenied } from '../permissions/decide.ts';
 import { StorageError } from '../storage/health.ts';
@@ -13,6 +14,7 @@ import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import { agentsFor, begunBy } from './agents.ts';
 import { askAside } from './aside.ts';
 import { askMeanwhile } from './ask-meanwhile.ts';
+import { afterBatch } from './batch-hooks.ts';
 import type { ContentBlock, ToolUse, TranscriptEntry } from './entry.ts';
 import { keepBefore } from './file-changes.ts';
 import { refusalOfTask } from './hooks.ts';
@@ -25,7 +27,15 @@ import { sendToWorkspace } from './mail.ts';
 import { schedulesOf } from './schedules.ts';
 import { scopeOf } from './scope.ts';
 import { startForModel } from './skills.ts';
-import { afterTool, beforeTool, insteadOfPerson, parseFor, tellOfQuestion } from './tool-hooks.ts';
+import {
+  afterTool,
+  beforeTool,
+  type Instead,
+  insteadOfPerson,
+  parseFor,
+  tellOfFolder,
+  tellOfQuestion,
+} from './tool-hooks.ts';
 import type { EntryWriter } from './write-entry.ts';
 
 type Runnable = { call: ToolUse } & Extract<ParsedCall, { tool: unknown }>;
@@ -44,6 +54,8 @@ export interface RoundContext {
   entries: readonly TranscriptEntry[];
   /** The rules of the workspace, with what skills of this turn add to them. */
   permissions: RuntimeConfig['permissions'];
+  /** The effort of the model, where a skill of this turn or the subagent's file names one. */
+  effort: Effort | undefined;
   /** Files as the session last saw them. */
   seen: Map<string, string>;
   /** Tool calls under way; those of a round are added and taken away. */
@@ -72,7 +84,9 @@ export async function runToolRound(
   });
   const ran = await runInOrder(runnable, round);
   const undecided = judged.flatMap((it) => (it.kind === 'undecided' ? [it.call.id] : []));
-  return { written: answers.length + ran.written, undecided: [...undecided, ...ran.suspended] };
+  const open = [...undecided, ...ran.suspended];
+  if (open.length === 0) await afterBatch(round);
+  return { written: answers.length + ran.written, undecided: open };
 }
 
 /** Neighbours that only read run side by side; one that changes something waits for those before it. Behind one that waits for a person nothing begins. */
@@ -165,11 +179,36 @@ async function judge(asked: ToolUse, cut: boolean, round: RoundContext): Promise
     );
   }
   if (approval === undefined) {
-    const instead = await insteadOfPerson(call, parsed, round);
-    if (instead?.decision === 'deny') return answer(refusedByHook(instead.reason, said?.context));
-    if (instead?.decision === 'allow' && !forPerson) return { kind: 'run', runnable: { call, ...parsed } };
+    const instead = await insteadOfPerson(call, parsed, { before: said, forPerson }, round);
+    if (instead?.decision === 'deny') {
+      const { reason, stop } = instead;
+      return answer({
+        ...refusedByHook(reason, said?.context),
+        ...(stop !== undefined && { hooks: { stop } }),
+      });
+    }
+    if (instead?.decision === 'allow') return await letThrough(instead, { call, parsed }, round);
     await ask(call, parsed, round);
   }
+  return { kind: 'undecided', call, serial: !parsed.tool.parallel };
+}
+
+/** A call that hooks have let through, and maybe changed: the rules that would have kept it from a hook still do. */
+async function letThrough(
+  { changed }: Instead,
+  asked: { call: ToolUse; parsed: Extract<ParsedCall, { tool: unknown }> },
+  round: RoundContext,
+): Promise<Judged> {
+  const { call } = asked;
+  if (changed === undefined) return { kind: 'run', runnable: { call, ...asked.parsed } };
+  const answer = (outcome: ToolOutcome): Judged => ({ kind: 'answer', call, outcome });
+  const { parsed } = changed;
+  if ('problem' in parsed) return answer(failed(`A hook changed the input of this call. ${parsed.problem}`));
+  const permission = await decideThroughLinks(parsed.tool.access(parsed.input, scopeOf(round)), round);
+  if (permission.verdict === 'deny') return answer(failed(`Not permitted: ${permission.reason}.`));
+  if (permission.verdict === 'allow' || permission.person !== true)
+    return { kind: 'run', runnable: { call: changed.call, ...parsed } };
+  await ask(changed.call, parsed, round);
   return { kind: 'undecided', call, serial: !parsed.tool.parallel };
 }
 
@@ -246,6 +285,7 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
 async function carryOut(runnable: Runnable, round: RoundContext): Promise<ToolOutcome> {
   const begun = performance.now();
   const outcome = await attempt(runnable, round);
+  tellOfFolder(outcome, round);
   return afterTool(runnable.call, runnable.tool.name, outcome, performance.now() - begun, round);
 }
 

@@ -1,6 +1,6 @@
 import { type AutoMemory, memoryRules } from '../context/memory/auto-memory.ts';
 import { SessionContext } from '../context/session-context.ts';
-import { withGrants } from '../context/skills/grants.ts';
+import { effortFor, withGrants } from '../context/skills/grants.ts';
 import { SkillFailure } from '../context/skills/render.ts';
 import { sourceOf } from '../context/source.ts';
 import type { SessionHooks } from '../hooks/session-hooks.ts';
@@ -17,8 +17,9 @@ import { Compactor } from './compactor.ts';
 import { type ContentBlock, isAnswer, type TranscriptEntry, textOf } from './entry.ts';
 import { seenFiles } from './file-changes.ts';
 import { rulesOf, settingsOf } from './file-rules.ts';
-import { beforeEnd, beforePrompt, openHooks, withOwnHooks } from './hooks.ts';
+import { beforeEnd, beforePrompt, openHooks, tellOfFailure, withOwnHooks } from './hooks.ts';
 import type { SessionHost } from './host.ts';
+import { tellOfNews, tellOfOpening } from './instructions-hooks.ts';
 import { interrupted } from './interrupted.ts';
 import type { LedgerMessage } from './ledger.ts';
 import { limitReached } from './limit-reached.ts';
@@ -89,6 +90,7 @@ export class Turn {
         const summary = this.#entries.findLast((entry) => entry.compaction !== undefined);
         const told = summary && (await afterCompaction(summary, await this.#round(this.#turn())));
         if (told !== undefined) await this.#write(told);
+        await tellOfOpening(this.#openContext(), 'compact', await this.#round(this.#turn()));
       },
     });
   }
@@ -148,8 +150,10 @@ export class Turn {
       const hasPast = this.#logs.ledger.entries > 0;
       const woke = hasPast ? this.#host.wakeNote.known(this.#signal) : undefined;
       woke?.catch(ignored);
+      const begins = !this.#host.begunSessions.has(this.#session);
       const opened = await beforePrompt(request.text, await this.#round([]));
       if (opened.refused !== undefined) return opened.refused;
+      if (begins) await tellOfOpening(this.#openContext(), 'session_start', await this.#round([]));
       await woke;
       const wake = hasPast ? this.#host.wakeNote.for(this.#session) : undefined;
       await this.#write(await promptEntry(request, { ended, wake }, opened, await this.#round([])));
@@ -184,7 +188,10 @@ export class Turn {
     // Beside each other: where the tools do not answer, both wait for them.
     const [opening] = await Promise.all([context.opening(), this.#prepared()]);
     const news = await context.news(liveEntries(this.#entries));
-    if (news !== undefined) await this.#write(news);
+    if (news !== undefined) {
+      await this.#write(news);
+      tellOfNews(context, await this.#round(turn));
+    }
     const ended = await this.#host.subagents.news(this.#session);
     if (ended !== undefined) await this.#write(ended);
     const printed = await this.#host.monitors.news(this.#session, this.#signal);
@@ -235,6 +242,7 @@ export class Turn {
       signal: this.#signal,
       entries: this.#entries,
       permissions: withGrants(permissions, turn),
+      effort: effortFor(turn, this.#host.subagent?.effort),
       seen: seenFiles(this.#entries),
       calls: this.#calls,
     };
@@ -298,7 +306,7 @@ export class Turn {
     } catch (error) {
       if (!(error instanceof ModelRefused)) throw error;
       if (this.#compactor.avoidsBlock(error, this.#entries)) return undefined;
-      return this.#settle(turn, refused(error.failure));
+      return this.#fail(turn, error);
     }
   }
 
@@ -321,8 +329,13 @@ export class Turn {
       return this.#settle(turn, { reason: 'CommandFailed', message: `/compact changed nothing: ${why}.` });
     } catch (error) {
       if (!(error instanceof ModelRefused)) throw error;
-      return this.#settle(turn, refused(error.failure));
+      return this.#fail(turn, error);
     }
+  }
+
+  async #fail(turn: readonly TranscriptEntry[], { failure }: ModelRefused): Promise<TurnEnd> {
+    tellOfFailure(failure, await this.#round(turn));
+    return this.#settle(turn, refused(failure));
   }
 
   async #stopInterrupted(): Promise<TurnEnd> {

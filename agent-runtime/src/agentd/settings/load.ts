@@ -1,5 +1,4 @@
 import { posix } from 'node:path';
-import { type CollectResult, collectResult } from '../../protocol/tools-api.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
 import { parseSettings, type SettingsFile, type SettingsScope } from './settings.ts';
 
@@ -25,9 +24,7 @@ export async function loadSettings(
 ): Promise<LoadedSettings> {
   const places = placesOf(project, home);
   const request = { files: places.map(({ path }) => path), folders: [], maxFileBytes: maxBytes };
-  const found: CollectResult = await client.call('POST', '/files/collect', request, collectResult, {
-    signal,
-  });
+  const found = await client.collect(request, signal);
   const problems = found.problems.map(({ path, message }) =>
     message.includes(path) ? message : `${path}: ${message}`,
   );

@@ -72,7 +72,7 @@ describe('an append-only log', () => {
     const log = new AppendLog(path, new StorageHealth(folder));
     await log.append({ text }, { text });
     const lines: string[] = [];
-    for await (const line of readLines(path, log.length)) lines.push(JSON.parse(line).text);
+    for await (const { line } of readLines(path, log.length)) lines.push(JSON.parse(line).text);
     expect(lines).toEqual([text, text]);
   });
 });

@@ -2,11 +2,17 @@ import { open } from 'node:fs/promises';
 
 const newline = 10;
 
+/** A line without its newline, and the byte of the file that it begins at. */
+export interface Line {
+  line: string;
+  offset: number;
+}
+
 /**
- * The lines of a file from the byte `from` up to `to`, without their newlines. Only the byte 10 ends a line: U+2028, which JSON
- * leaves as it is and `node:readline` takes for an end, does not.
+ * The lines of a file from the byte `from` up to `to`. Only the byte 10 ends a line: U+2028, which JSON leaves as it is and
+ * `node:readline` takes for an end, does not.
  */
-export async function* readLines(path: string, to: number, from = 0): AsyncGenerator<string> {
+export async function* readLines(path: string, to: number, from = 0): AsyncGenerator<Line> {
   if (to <= from) return;
   const handle = await open(path, 'r');
   try {
@@ -15,11 +21,15 @@ export async function* readLines(path: string, to: number, from = 0): AsyncGener
     for (let at = from; at < to; ) {
       const { bytesRead } = await handle.read(chunk, 0, Math.min(chunk.length, to - at), at);
       if (bytesRead === 0) break;
-      at += bytesRead;
       const bytes = Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
-      const end = bytes.lastIndexOf(newline) + 1;
-      for (const line of bytes.subarray(0, end).toString('utf8').split('\n')) if (line !== '') yield line;
-      rest = Buffer.from(bytes.subarray(end));
+      const begin = at - rest.length;
+      at += bytesRead;
+      let done = 0;
+      for (let end = bytes.indexOf(newline); end !== -1; end = bytes.indexOf(newline, done)) {
+        if (end > done) yield { line: bytes.toString('utf8', done, end), offset: begin + done };
+        done = end + 1;
+      }
+      rest = Buffer.from(bytes.subarray(done));
     }
   } finally {
     await handle.close();

@@ -1,6 +1,9 @@
 import { type RuntimeConfig, runtimeConfig } from '../../protocol/config.ts';
 import { withGrants } from '../context/skills/grants.ts';
+import { toolsOf } from '../mcp/own-servers.ts';
 import { namedModel } from '../model/named-model.ts';
+import type { Access, PermissionScope } from '../permissions/access.ts';
+import { isInside, resolvePath } from '../permissions/path-pattern.ts';
 import { subagentLimits } from './limits.ts';
 import type { SubagentRecord } from './record.ts';
 
@@ -11,17 +14,36 @@ const never: ReadonlySet<string> = new Set([
   ...['AskUserQuestion', 'EnterPlanMode', 'ExitPlanMode', 'ScheduleWakeup', 'TaskOutput', 'Workflow'],
 ]);
 
+/** What it takes to come by the tools of a server: to have it let in, and to look for them where there are many. */
+const forServers = ['ConnectMcpServer', 'ToolSearch'];
+/** Tools that a subagent with a memory has in any case, for its folder alone. */
+const forMemory: ReadonlySet<string> = new Set(['Read', 'Write', 'Edit']);
+
+type Tools = Pick<SubagentRecord, 'tools' | 'disallowedTools' | 'depth' | 'memory' | 'mcpServers'>;
+
 /** Whether a subagent may use the tool of this name. */
-export function mayUse(
-  record: Pick<SubagentRecord, 'tools' | 'disallowedTools' | 'depth'>,
-): (tool: string) => boolean {
-  const listed = record.tools?.map(nameOf);
+export function mayUse(record: Tools): (tool: string) => boolean {
+  const ofServers = record.mcpServers && [...toolsOf(record.mcpServers), ...forServers];
+  const listed = record.tools && [...record.tools.map(nameOf), ...(ofServers ?? [])];
   const removed = record.disallowedTools.map(nameOf);
   return (tool) => {
     if (never.has(tool) || (tool === 'Agent' && record.depth >= subagentLimits.depth)) return false;
     if (removed.some((name) => speaksOf(name, tool))) return false;
+    if (record.memory !== undefined && forMemory.has(tool)) return true;
     return listed === undefined || listed.some((name) => speaksOf(name, tool));
   };
+}
+
+/** Why a tool that the subagent has for its memory alone may not do this. Undefined where that is no reason. */
+export function refusalBesidesMemory(
+  { memory, ...record }: Tools,
+  access: Access,
+  { cwd, home }: PermissionScope,
+): string | undefined {
+  if (memory === undefined || (access.kind !== 'read' && access.kind !== 'edit')) return undefined;
+  if (mayUse(record)(access.tool) || isInside(resolvePath(access.path, cwd, home), memory.folder))
+    return undefined;
+  return `this subagent has ${access.tool} for its memory alone, in ${memory.folder}`;
 }
 
 /** `Agent(a, b)` is about the tool as a whole, `Task` its older name. */

@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { ownMemory } from '../context/memory/agent-memory.ts';
+import { ownServers } from '../mcp/own-servers.ts';
+import { effort } from '../model/effort.ts';
 import { ownHooks, usedSkill } from '../session/entry.ts';
 
 /**
@@ -26,9 +29,12 @@ export const subagentRecord = z.object({
   tools: z.array(z.string()).optional(),
   disallowedTools: z.array(z.string()),
   model: z.string().optional(),
+  effort: effort.optional(),
   permissionMode: z.string().optional(),
   maxTurns: z.int().min(1).optional(),
   color: z.string().optional(),
+  memory: ownMemory.optional(),
+  mcpServers: ownServers.optional(),
   /** Those of its file. */
   hooks: ownHooks.optional(),
   /** The skill that its task is, with the rules that it brings. */

@@ -21,6 +21,8 @@ import { closeWorktree } from './worktree.ts';
 export interface Subagent {
   record: SubagentRecord;
   session: Session;
+  /** Ends the MCP servers that it alone has. */
+  endServers: () => Promise<void>;
   /** The workspace restarted while it worked, and nobody has been told yet. */
   restarted: boolean;
 }
@@ -228,15 +230,23 @@ export class Subagents {
   }
 
   async stopAll(): Promise<void> {
-    await Promise.all(this.all().map(({ session }) => session.stop()));
+    await Promise.all(
+      this.all().map(async ({ session, endServers }) => {
+        await session.stop();
+        await endServers();
+      }),
+    );
   }
 
   #add(record: SubagentRecord, logs: SessionLogs): Subagent {
     const id = subagentSession(record);
-    const host = hostFor(this.#host, record, (message) => this.#ended(record, message));
+    const own = record.mcpServers && this.#host.mcp.forSubagent(record.mcpServers);
+    const mcp = own?.servers ?? this.#host.mcp;
+    const host = hostFor({ ...this.#host, mcp }, record, (message) => this.#ended(record, message));
     const [open] = logs.ledger.open();
     const restarted = open?.startedAt !== undefined && logs.ledger.undecided().length === 0;
-    const child = { record, session: new Session(id, logs, host), restarted };
+    const endServers = own?.end ?? (async () => undefined);
+    const child = { record, session: new Session(id, logs, host), endServers, restarted };
     this.#children.set(id, child);
     return child;
   }
@@ -251,6 +261,7 @@ export class Subagents {
     }
     this.#emit(child, statusOf(message));
     this.#endCommands(child);
+    child.endServers().catch((error: unknown) => this.#fault(child, error));
     for (const wake of this.#waiters.get(message.key) ?? []) wake();
     this.#waiters.delete(message.key);
     this.tell(record.session);

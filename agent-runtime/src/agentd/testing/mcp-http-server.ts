@@ -26,9 +26,16 @@ export class McpHttpServer {
   }
 
   /** One request, one answer: 2026-07-28, and nothing older. */
-  static async modern(): Promise<McpHttpServer & { grow: () => void }> {
+  static async modern(
+    extend: (server: McpServer) => void = () => undefined,
+  ): Promise<McpHttpServer & { grow: () => void }> {
     let grown = false;
-    const handler = createMcpHandler(() => echoServer(grown), { legacy: 'reject' });
+    const made = () => {
+      const server = echoServer(grown);
+      extend(server);
+      return server;
+    };
+    const handler = createMcpHandler(made, { legacy: 'reject' });
     const server = await McpHttpServer.#start((request) => handler.fetch(request));
     return Object.assign(server, {
       grow: () => {

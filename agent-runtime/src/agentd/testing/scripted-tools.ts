@@ -2,7 +2,16 @@ import { spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { BackgroundTask, ExecRequest, ProcessImage, ServiceStatus } from '../../protocol/tools-api.ts';
+import {
+  type BackgroundTask,
+  type CollectResult,
+  collectRequests,
+  type ExecRequest,
+  type ProcessImage,
+  type ServiceStatus,
+} from '../../protocol/tools-api.ts';
+
+const nothingFound: CollectResult = { files: [], problems: [], truncated: false };
 
 /** Of every image that these tools make. */
 const file = { name: 'pages-1.img', bytes: 4096, sha256: 'a'.repeat(64) };
@@ -176,7 +185,10 @@ export class ScriptedTools {
   // biome-ignore lint/suspicious/noExplicitAny: as above
   async #file(operation: string, body: any): Promise<[number, unknown]> {
     if (operation === 'resolve') return [200, { paths: body.paths }];
-    if (operation === 'collect') return [200, { files: [], problems: [], truncated: false }];
+    if (operation === 'collect') {
+      const results = collectRequests.parse(body).requests.map(() => nothingFound);
+      return [200, { results }];
+    }
     if (operation === 'glob') return [200, { paths: this.found, truncated: false }];
     if (operation === 'grep') return [200, { output: this.found.join('\n'), truncated: false }];
     const path = String(body.path).replace('/home/agent', this.#home);

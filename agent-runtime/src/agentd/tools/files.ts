@@ -4,7 +4,15 @@ import { resolvePath } from '../permissions/path-pattern.ts';
 import { kindOf } from './read/kind.ts';
 import { maxNotebookBytes, notebookBlocks, parseNotebook } from './read/notebook.ts';
 import { bytesOf, readImage, readPdf } from './read/visual.ts';
-import { failed, succeeded, type Tool, type ToolContext, type ToolOutcome } from './tool.ts';
+import {
+  failed,
+  type ReadingContext,
+  type ReadingTool,
+  succeeded,
+  type Tool,
+  type ToolContext,
+  type ToolOutcome,
+} from './tool.ts';
 import { ToolRefused } from './tools-client.ts';
 
 const path = z.string().min(1).max(4096);
@@ -17,7 +25,7 @@ const readInput = z.strictObject({
   limit: z.int().min(1).max(100_000).optional().describe('How many lines; 2000 unless given.'),
 });
 
-export const read: Tool<z.infer<typeof readInput>> = {
+export const read: ReadingTool<z.infer<typeof readInput>> = {
   name: 'Read',
   description:
     'Reads a text file. Lines come numbered, as `cat -n` prints them; lines above 2000 characters are cut. Images (PNG, JPEG, ' +
@@ -49,7 +57,7 @@ export const read: Tool<z.infer<typeof readInput>> = {
   },
 };
 
-async function readNotebook(target: string, context: ToolContext): Promise<ToolOutcome> {
+async function readNotebook(target: string, context: ReadingContext): Promise<ToolOutcome> {
   const { content, hash } = await bytesOf(target, maxNotebookBytes, context);
   const notebook = parseNotebook(content.toString('utf8'));
   if (notebook === undefined)

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { globResult, grepResult } from '../../protocol/tools-api.ts';
 import { resolvePath } from '../permissions/path-pattern.ts';
 import { outputLimit } from './bash.ts';
-import { succeeded, type Tool, type ToolContext } from './tool.ts';
+import { type ReadingContext, type ReadingTool, succeeded } from './tool.ts';
 
 const globInput = z.strictObject({
   pattern: z.string().min(1).max(4096).describe('For example `src/**/*.ts`.'),
@@ -13,7 +13,7 @@ const globInput = z.strictObject({
     .describe('The folder to look in; the working directory unless given.'),
 });
 
-export const glob: Tool<z.infer<typeof globInput>> = {
+export const glob: ReadingTool<z.infer<typeof globInput>> = {
   name: 'Glob',
   description: 'Finds files by a pattern of their path; the most recently changed come first.',
   input: globInput,
@@ -47,7 +47,7 @@ const grepInput = z.strictObject({
   head_limit: z.int().min(1).max(100_000).optional().describe('At most this many lines of the result.'),
 });
 
-export const grep: Tool<z.infer<typeof grepInput>> = {
+export const grep: ReadingTool<z.infer<typeof grepInput>> = {
   name: 'Grep',
   description: 'Searches the contents of files for a regular expression.',
   input: grepInput,
@@ -81,7 +81,7 @@ function pathOf(line: string): string {
   return /^(.+?)(?:[:-]\d+[:-]|:)/.exec(line)?.[1] ?? line;
 }
 
-function folder(path: string | undefined, context: ToolContext): string {
+function folder(path: string | undefined, context: ReadingContext): string {
   return path === undefined ? context.cwd : resolvePath(path, context.cwd, context.home);
 }
 

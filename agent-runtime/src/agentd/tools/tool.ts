@@ -4,6 +4,7 @@ import type { PermissionMode } from '../../protocol/config.ts';
 import type { ApprovalRequest, AskedQuestion, TokenUsage } from '../../protocol/messages.ts';
 import type { ScheduleState } from '../../protocol/state.ts';
 import type { BackgroundTasks } from '../background/background-tasks.ts';
+import type { Effort } from '../model/effort.ts';
 import type { Access } from '../permissions/decide.ts';
 import type { Schedule } from '../schedule/schedule.ts';
 import type { ContentBlock, TranscriptEntry } from '../session/entry.ts';
@@ -96,12 +97,16 @@ export interface ToolContext {
   taskList: () => TaskList;
 }
 
+/** What a tool that only reads works with. */
+export type ReadingContext = Pick<ToolContext, 'client' | 'cwd' | 'home' | 'signal' | 'hidden'>;
+
 /** A piece of work for a subagent. */
 export interface Delegation {
   agentType: string;
   description: string;
   task: string;
   model?: string;
+  effort?: Effort;
   background: boolean;
   ignorable: boolean;
   worktree: boolean;
@@ -167,6 +172,11 @@ export interface Tool<Input> {
   /** What else a person needs to see, where the call is itself a question. */
   asks?(input: Input): Pick<ApprovalRequest, 'questions' | 'plan'>;
   run(input: Input, context: ToolContext): Promise<ToolOutcome>;
+}
+
+/** One that also somebody else than a session can use: it changes nothing, and leaves nothing behind. */
+export interface ReadingTool<Input> extends Tool<Input> {
+  run(input: Input, context: ReadingContext): Promise<ToolOutcome>;
 }
 
 export function succeeded(content: string, more: Omit<ToolOutcome, 'content' | 'isError'> = {}): ToolOutcome {

@@ -1,7 +1,15 @@
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
 import type { Duplex, Writable } from 'node:stream';
 import type { z } from 'zod';
-import { type ExecRequest, execEvent, toolError } from '../../protocol/tools-api.ts';
+import { environmentResult } from '../../protocol/pipes.ts';
+import {
+  type CollectRequest,
+  type CollectResult,
+  type ExecRequest,
+  execEvent,
+  toolError,
+} from '../../protocol/tools-api.ts';
+import { Collector } from './collector.ts';
 
 /**
  * `workspaced` could not be asked. `sent`: the request had left when the connection broke, so nobody knows what came of it.
@@ -46,6 +54,8 @@ export class ToolsClient {
   readonly #socketPath: string;
   readonly #patienceMs: number;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  readonly #collector = new Collector((...request) => this.call(...request));
+  #environment: Record<string, string> | undefined;
 
   /** `patienceMs`: what a call waits for the socket to be served; a container restart takes a few seconds. */
   constructor(socketPath: string, patienceMs = 15_000) {
@@ -67,6 +77,17 @@ export class ToolsClient {
   ): Promise<T> {
     const response = await this.#open(method, path, body, options);
     return parseAnswer(await readAll(response), schema);
+  }
+
+  /** Reads many small files. Throws as `call` does. */
+  collect(request: CollectRequest, signal: AbortSignal): Promise<CollectResult> {
+    return this.#collector.collect(request, { signal });
+  }
+
+  /** What a command of the workspace finds in its environment, which is the same as long as the pod is. Throws as `call` does. */
+  async environment(signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
+    this.#environment ??= await this.call('GET', '/environment', undefined, environmentResult, { signal });
+    return this.#environment;
   }
 
   /** Runs a command; each piece of output goes to `onOutput`. Aborting the signal kills its process group. */

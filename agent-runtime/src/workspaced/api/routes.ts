@@ -6,7 +6,7 @@ import { terminalRequest } from '../../protocol/terminals.ts';
 import {
   backgroundRequest,
   bytesRequest,
-  collectRequest,
+  collectRequests,
   editRequest,
   execRequest,
   fetchRequest,
@@ -25,7 +25,7 @@ import type { BackgroundTasks } from '../background/tasks.ts';
 import type { Sleep } from '../checkpoint/sleep.ts';
 import { type ExecContext, runCommand } from '../exec/run.ts';
 import { readBytes } from '../files/bytes.ts';
-import { collectFiles } from '../files/collect.ts';
+import { collectAll } from '../files/collect.ts';
 import { editFile } from '../files/edit.ts';
 import { findFiles } from '../files/glob.ts';
 import { type GrepContext, searchFiles } from '../files/grep.ts';
@@ -268,7 +268,7 @@ function files({ gate, search }: Workspace): Route[] {
     {
       method: 'POST',
       path: '/files/collect',
-      handle: async ({ request }) => collectFiles(await readBody(request, collectRequest), confinement),
+      handle: async ({ request }) => collectAll(await readBody(request, collectRequests), confinement),
     },
     {
       method: 'POST',

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { CollectRequest } from '../../protocol/tools-api.ts';
-import { collectFiles } from './collect.ts';
+import { collectAll } from './collect.ts';
 import { Confinement } from './confinement.ts';
 
 let base: string;
@@ -21,11 +21,16 @@ async function put(path: string, content: string | Uint8Array): Promise<void> {
   await mkdir(dirname(join(home, path)), { recursive: true });
   await writeFile(join(home, path), content);
 }
-const collect = (request: Partial<CollectRequest>) =>
-  collectFiles(
-    { files: [], folders: [], maxFileBytes: 1024, ...request },
-    new Confinement({ home, writable: [], readable: [] }),
-  );
+const collectEach = async (...requests: Partial<CollectRequest>[]) => {
+  const whole = requests.map((request) => ({ files: [], folders: [], maxFileBytes: 1024, ...request }));
+  const confinement = new Confinement({ home, writable: [], readable: [] });
+  return (await collectAll({ requests: whole }, confinement)).results;
+};
+const collect = async (request: Partial<CollectRequest>) => {
+  const [result] = await collectEach(request);
+  if (result === undefined) throw new Error('no result');
+  return result;
+};
 
 test('files that are there come in the order they were asked for, those that are not are left out', async () => {
   await put('b.md', '\ufefftwo');
@@ -45,6 +50,25 @@ test('what cannot be read is told of and does not keep the others', async () => 
   const { files, problems } = await collect({ files: ['binary.md', 'link.md', '../secret.md', 'a.md'] });
   expect(files.map((file) => file.content)).toEqual(['one']);
   expect(problems.map((problem) => problem.code)).toEqual(['invalid', 'outside_home', 'outside_home']);
+});
+
+test('what several ask for comes in their places, and what is no path of one keeps nothing from the others', async () => {
+  await put('a.md', 'one');
+  const results = await collectEach(
+    { files: ['a.md'] },
+    { files: ['\0', '', 'a.md'] },
+    { files: ['none.md'] },
+  );
+  expect(results.map(({ files }) => files.map(({ content }) => content))).toEqual([['one'], ['one'], []]);
+  expect(results[1]?.problems.map(({ code }) => code)).toEqual(['invalid', 'invalid']);
+});
+
+test('together they get no more than one would', async () => {
+  await put('large.md', 'x'.repeat(1024 * 1024));
+  const large = { files: ['large.md'], maxFileBytes: 1024 * 1024 };
+  const results = await collectEach(large, large, large, large);
+  expect(results.map(({ files }) => files.length)).toEqual([1, 1, 0, 0]);
+  expect(results.map(({ truncated }) => truncated)).toEqual([false, false, true, true]);
 });
 
 test('folders are searched as deep as asked, through links, and a link to a folder above ends', async () => {

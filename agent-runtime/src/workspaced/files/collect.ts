@@ -1,12 +1,18 @@
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CollectRequest, CollectResult } from '../../protocol/tools-api.ts';
+import type { z } from 'zod';
+import type {
+  CollectRequest,
+  CollectResult,
+  collectRequests,
+  collectResults,
+} from '../../protocol/tools-api.ts';
 import { fileFailure, ToolFailure } from '../tool-failure.ts';
 import type { Confinement } from './confinement.ts';
 import { byteOrderMark, looksBinary, openRegular } from './text.ts';
 
-/** Of one answer: as JSON its bytes become at worst six times as many, which `agentd` still takes. And its time (ms). */
+/** Of all that is answered at once: as JSON its bytes become at worst six times as many, which `agentd` still takes. And its time (ms). */
 const limits = { files: 1000, folders: 4000, bytes: 1536 * 1024, problems: 100, ms: 5_000 };
 
 /** Beyond, a file is not a text that somebody wrote for a model. */
@@ -16,49 +22,88 @@ const maxFileBytes = 256 * 1024 * 1024;
 const skipped = ['.git', 'node_modules'];
 
 /** Reads many small text files at once. One that is not there is left out; one that cannot be read is told of. */
-export async function collectFiles(
+export async function collectAll(
+  { requests }: z.infer<typeof collectRequests>,
+  confinement: Confinement,
+): Promise<z.infer<typeof collectResults>> {
+  const budget = new Budget();
+  const realPath = await confinement.manyForReading();
+  const results: CollectResult[] = [];
+  // One after another: each sees what the ones before it have left.
+  for (const request of requests) results.push(await collect(request, confinement, realPath, budget));
+  return { results };
+}
+
+async function collect(
   request: CollectRequest,
   confinement: Confinement,
+  realPath: RealPath,
+  budget: Budget,
 ): Promise<CollectResult> {
-  const collection = new Collection(request.maxFileBytes, confinement);
-  for (const path of request.files) await collection.add(confinement.absolute(path));
-  for (const folder of request.folders) {
-    await collection.addFolder(confinement.absolute(folder.path), folder.name, folder.depth);
+  const collection = new Collection(request.maxFileBytes, realPath, budget);
+  /** Undefined for what is no path; the others are read all the same. */
+  const absolute = (path: string) => {
+    try {
+      return confinement.absolute(path);
+    } catch (error) {
+      collection.problem(path, error);
+      return undefined;
+    }
+  };
+  for (const path of request.files.map(absolute)) if (path !== undefined) await collection.add(path);
+  for (const { path, name, depth } of request.folders) {
+    const folder = absolute(path);
+    if (folder !== undefined) await collection.addFolder(folder, name, depth);
   }
   return collection.result;
+}
+
+type RealPath = Awaited<ReturnType<Confinement['manyForReading']>>;
+
+/** What may still be read. */
+class Budget {
+  files = limits.files;
+  folders = limits.folders;
+  bytes = limits.bytes;
+  readonly #until = performance.now() + limits.ms;
+
+  get isSpent(): boolean {
+    return this.files <= 0 || this.folders < 0 || this.bytes <= 0 || performance.now() > this.#until;
+  }
 }
 
 class Collection {
   readonly result: CollectResult = { files: [], problems: [], truncated: false };
   readonly #maxBytes: number;
-  readonly #confinement: Confinement;
-  readonly #until = performance.now() + limits.ms;
-  #folders = 0;
-  #bytes = 0;
+  readonly #realPath: RealPath;
+  readonly #budget: Budget;
 
-  constructor(maxBytes: number, confinement: Confinement) {
+  constructor(maxBytes: number, realPath: RealPath, budget: Budget) {
     this.#maxBytes = maxBytes;
-    this.#confinement = confinement;
+    this.#realPath = realPath;
+    this.#budget = budget;
   }
 
   async add(path: string): Promise<void> {
     if (this.#isFull()) return;
     try {
-      const realPath = await this.#confinement.forReading(path);
+      const realPath = await this.#realPath(path);
+      if (realPath === undefined) return;
       const start = await readStart(realPath, this.#maxBytes);
-      this.#bytes += Buffer.byteLength(start.content);
+      this.#budget.files -= 1;
+      this.#budget.bytes -= Buffer.byteLength(start.content);
       this.result.files.push({ path, realPath, ...start });
     } catch (error) {
-      this.#problem(path, error);
+      this.problem(path, error);
     }
   }
 
   /** Files called `name`, those of the folder before those of its folders. `above`: real paths of the folders around it. */
   async addFolder(path: string, name: string, depth: number, above: readonly string[] = []): Promise<void> {
-    this.#folders += 1;
+    this.#budget.folders -= 1;
     if (this.#isFull()) return;
-    const realPath = await this.#confinement.forReading(path).catch((error: unknown) => {
-      this.#problem(path, error);
+    const realPath = await this.#realPath(path).catch((error: unknown) => {
+      this.problem(path, error);
       return undefined;
     });
     // A link that leads back to where it stands.
@@ -84,12 +129,12 @@ class Collection {
     } catch (error) {
       // A file where a folder could be.
       const failure = fileFailure(error, path);
-      if (failure.code !== 'invalid') this.#problem(path, failure);
+      if (failure.code !== 'invalid') this.problem(path, failure);
       return [];
     }
   }
 
-  #problem(path: string, error: unknown): void {
+  problem(path: string, error: unknown): void {
     const { code, message } = fileFailure(error, path);
     if (code === 'not_found' || code === 'is_directory') return;
     if (this.result.problems.length < limits.problems) this.result.problems.push({ path, code, message });
@@ -97,11 +142,7 @@ class Collection {
   }
 
   #isFull(): boolean {
-    const full =
-      this.result.files.length >= limits.files ||
-      this.#folders > limits.folders ||
-      this.#bytes >= limits.bytes ||
-      performance.now() > this.#until;
+    const full = this.#budget.isSpent;
     if (full) this.result.truncated = true;
     return full;
   }

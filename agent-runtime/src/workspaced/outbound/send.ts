@@ -4,7 +4,7 @@ import {
   request as openHttp,
   type ServerResponse,
 } from 'node:http';
-import { Agent as HttpsAgent, request as openHttps } from 'node:https';
+import type { Agent as HttpsAgent } from 'node:https';
 import { pipeline } from 'node:stream/promises';
 import type { OutboundRequest } from '../../protocol/pipes.ts';
 import { systemErrorCode, ToolFailure } from '../tool-failure.ts';
@@ -19,12 +19,14 @@ export const ownFields = /^(connection|keep-alive|proxy-.*|te|trailer|transfer-e
  * speaks to sees, and is allowed, exactly what the workspace is.
  */
 export class Outbound {
-  readonly #agents: { 'http:': HttpAgent; 'https:': HttpsAgent };
+  readonly #options: { keepAlive: false; proxyEnv: Record<string, string> };
+  readonly #plain: HttpAgent;
+  #secure: HttpsAgent | undefined;
 
   /** `environment`: the variables of the container, of which the proxies count. */
   constructor(environment: Readonly<Record<string, string>>) {
-    const options = { keepAlive: false, proxyEnv: { ...environment } };
-    this.#agents = { 'http:': new HttpAgent(options), 'https:': new HttpsAgent(options) };
+    this.#options = { keepAlive: false, proxyEnv: { ...environment } };
+    this.#plain = new HttpAgent(this.#options);
   }
 
   /**
@@ -49,13 +51,21 @@ export class Outbound {
     }
   }
 
-  #open(
+  /** TLS is loaded with the first request that takes it: 6 MB. */
+  async #wayTo(target: URL) {
+    if (target.protocol !== 'https:') return { open: openHttp, agent: this.#plain };
+    const { Agent, request } = await import('node:https');
+    this.#secure ??= new Agent(this.#options);
+    return { open: request, agent: this.#secure };
+  }
+
+  async #open(
     { method, url, headers }: OutboundRequest,
     body: IncomingMessage,
     signal: AbortSignal,
   ): Promise<IncomingMessage> {
     const target = new URL(url);
-    const secure = target.protocol === 'https:';
+    const { open, agent } = await this.#wayTo(target);
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     // No list: Node adds what the proxy wants to know to an object alone.
     const fields: Record<string, string[]> = {};
@@ -63,9 +73,9 @@ export class Outbound {
       const key = name.toLowerCase();
       if (!ownFields.test(key) && key !== 'host') fields[key] = [...(fields[key] ?? []), value];
     }
-    const outgoing = (secure ? openHttps : openHttp)(target, {
+    const outgoing = open(target, {
       method,
-      agent: secure ? this.#agents['https:'] : this.#agents['http:'],
+      agent,
       headers: Object.fromEntries(
         Object.entries(fields).map(([name, values]) => [name, values.length === 1 ? values[0] : values]),
       ),

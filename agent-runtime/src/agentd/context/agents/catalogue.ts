@@ -55,7 +55,7 @@ export async function loadAgents(
       problems.push(...wrong);
       if (agent === undefined) continue;
       // What a plugin brings must not widen what the workspace permits.
-      const { permissionMode: _, hooks: _hooks, ...rest } = agent;
+      const { permissionMode: _, hooks: _hooks, mcpServers: _servers, ...rest } = agent;
       const name = `${plugin.name}:${agent.name}`;
       agents.set(name, { ...rest, name });
     }

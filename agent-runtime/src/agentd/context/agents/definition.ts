@@ -1,6 +1,9 @@
 import { z } from 'zod';
+import { type OwnServers, ownServerEntry, parseOwnServers } from '../../mcp/own-servers.ts';
+import { type Effort, effort } from '../../model/effort.ts';
 import { splitFrontmatter } from '../frontmatter.ts';
 import { frontmatterHooks } from '../frontmatter-hooks.ts';
+import { type MemoryScope, memoryScope } from '../memory/agent-memory.ts';
 import type { CollectedFile } from '../source.ts';
 
 /** What a subagent is: a file of the workspace, or one of those that come with the runtime. */
@@ -16,13 +19,19 @@ export interface AgentDefinition {
   disallowedTools: readonly string[];
   /** A model's name; absent: that of the workspace. */
   model?: string;
+  /** Absent: the model's usual one. */
+  effort?: Effort;
   permissionMode?: string;
   maxTurns?: number;
   /** Skills whose text it is told at its beginning. */
   skills: readonly string[];
   background: boolean;
   worktree: boolean;
+  /** Whose notes it keeps. */
+  memory?: MemoryScope;
   color?: string;
+  /** Servers that it has in any case, or alone. */
+  mcpServers?: OwnServers;
   /** Hooks that have their say while it is at work. */
   hooks?: Record<string, unknown>;
   /** Absent for those that come with the runtime. */
@@ -46,12 +55,15 @@ const fields = {
   tools: names,
   disallowedTools: names,
   model: text,
+  effort,
   permissionMode: text,
   maxTurns: z.int().min(1),
   skills: names,
   background: z.boolean(),
   isolation: z.enum(['worktree']),
+  memory: memoryScope,
   color: text,
+  mcpServers: z.array(ownServerEntry).max(32),
   hooks: frontmatterHooks,
 };
 type Fields = { [Name in keyof typeof fields]?: z.infer<(typeof fields)[Name]> };
@@ -89,6 +101,9 @@ export async function parseAgent({ path, content }: CollectedFile): Promise<Pars
     };
   }
   const { name = '', description = '' } = known;
+  const own = known.mcpServers && parseOwnServers(path, known.mcpServers);
+  for (const { name, message } of own?.problems ?? [])
+    problems.push(`${path}:${lineOfEntry(content, 'mcpServers', name)}: ${message}`);
   const agent: AgentDefinition = {
     name,
     description: description.replace(/\s+/g, ' '),
@@ -100,9 +115,12 @@ export async function parseAgent({ path, content }: CollectedFile): Promise<Pars
     path,
     ...(known.tools !== undefined && { tools: known.tools }),
     ...(known.model !== undefined && known.model !== 'inherit' && { model: known.model }),
+    ...(known.effort !== undefined && { effort: known.effort }),
     ...(known.permissionMode !== undefined && { permissionMode: known.permissionMode }),
     ...(known.maxTurns !== undefined && { maxTurns: known.maxTurns }),
+    ...(known.memory !== undefined && { memory: known.memory }),
     ...(known.color !== undefined && { color: known.color }),
+    ...(own !== undefined && { mcpServers: own.servers }),
     ...(known.hooks !== undefined && { hooks: known.hooks }),
   };
   return { agent, problems };
@@ -125,6 +143,14 @@ function checked(given: Record<string, unknown>): {
 
 function lineOf(content: string, field: string): number {
   return content.split('\n').findIndex((line) => line.startsWith(`${field}:`)) + 1;
+}
+
+/** The line of `ENTRY:` below a field; that of the field where there is none of its own. */
+function lineOfEntry(content: string, field: string, entry: string): number {
+  const first = lineOf(content, field);
+  const isEntry = (line: string) => /^[\s-]*(["']?)(.*?)\1\s*:/.exec(line)?.[2] === entry;
+  const below = content.split('\n').slice(first).findIndex(isEntry);
+  return below === -1 ? first : first + below + 1;
 }
 
 /** Splits at commas outside of brackets. */

@@ -14,34 +14,49 @@ const nearly = 0.9;
 /** Bytes of the index that are read, to know whether it is as the session wrote it. */
 const readBytes = 256 * 1024;
 
-/** Where the agent keeps notes for later conversations. */
+/** Where an agent keeps notes for later conversations. */
 export interface AutoMemory {
   folder: string;
   /** The folder is the usual one, whose notes the agent may write unasked; not one that a settings file names. */
   usual: boolean;
+  /** Who is shown the index, and what belongs into it: words of a sentence. */
+  shownTo: string;
+  keeps: string;
 }
 
+const ofProject = {
+  shownTo: 'Every conversation of this project',
+  keeps:
+    'what a later conversation needs and cannot find out from the files or from CLAUDE.md: who the user is and how they like to work (type: user), corrections and approaches they confirmed (type: feedback), decisions, deadlines and work under way (type: project), where to look outside of the project (type: reference).',
+};
+
 /**
- * Undefined where it is switched off: by `CLAUDE_CODE_DISABLE_AUTO_MEMORY`, which counts for more either way, or by
+ * Whether there is any memory: switched by `CLAUDE_CODE_DISABLE_AUTO_MEMORY`, which counts for more either way, or by
  * `autoMemoryEnabled` in the nearest settings file that has it.
  */
+export function hasMemory(
+  files: readonly SettingsFile[],
+  environment: Readonly<Record<string, string>>,
+): boolean {
+  const disabled = environment.CLAUDE_CODE_DISABLE_AUTO_MEMORY;
+  const setting = files.findLast(({ settings }) => settings.autoMemoryEnabled !== undefined);
+  return disabled === undefined || disabled === ''
+    ? (setting?.settings.autoMemoryEnabled ?? true)
+    : ['0', 'false'].includes(disabled);
+}
+
+/** The memory of a project. Undefined where it is switched off. */
 export function autoMemoryOf(
   project: string,
   home: string,
   files: readonly SettingsFile[],
   environment: Readonly<Record<string, string>>,
 ): AutoMemory | undefined {
-  const disabled = environment.CLAUDE_CODE_DISABLE_AUTO_MEMORY;
-  const setting = files.findLast(({ settings }) => settings.autoMemoryEnabled !== undefined);
-  const enabled =
-    disabled === undefined || disabled === ''
-      ? (setting?.settings.autoMemoryEnabled ?? true)
-      : ['0', 'false'].includes(disabled);
-  if (!enabled) return undefined;
+  if (!hasMemory(files, environment)) return undefined;
   const named = files.flatMap(({ settings }) => settings.autoMemoryDirectory ?? []).at(-1);
-  if (named !== undefined) return { folder: resolvePath(named, home, home), usual: false };
+  if (named !== undefined) return { folder: resolvePath(named, home, home), usual: false, ...ofProject };
   const name = project.replace(/[^A-Za-z0-9]/g, '-');
-  return { folder: posix.join(home, '.claude/projects', name, 'memory'), usual: true };
+  return { folder: posix.join(home, '.claude/projects', name, 'memory'), usual: true, ...ofProject };
 }
 
 export function indexOf({ folder }: AutoMemory): string {
@@ -56,8 +71,8 @@ export function memoryRules(memory: AutoMemory | undefined): string[] {
 /** What opens the conversation: the same text as long as the folder is the same. */
 export function memoryInstructions(memory: AutoMemory): string {
   return reminder(
-    `You have a memory that outlasts this conversation: Markdown files in ${memory.folder}. Every conversation of this project is shown the beginning of its index ${indexOf(memory)} (${maxLines} lines or ${maxBytes / 1024} KB); the other files you read when a line of the index says that they matter.`,
-    'Keep there what a later conversation needs and cannot find out from the files or from CLAUDE.md: who the user is and how they like to work (type: user), corrections and approaches they confirmed (type: feedback), decisions, deadlines and work under way (type: project), where to look outside of the project (type: reference). One file for each, with name, description and type in its frontmatter, and one line in the index that links to it. Use Write and Edit. Change or remove what has become wrong. Nothing secret, and nothing for the task at hand alone.',
+    `You have a memory that outlasts this conversation: Markdown files in ${memory.folder}. ${memory.shownTo} is shown the beginning of its index ${indexOf(memory)} (${maxLines} lines or ${maxBytes / 1024} KB); the other files you read when a line of the index says that they matter.`,
+    `Keep there ${memory.keeps} One file for each, with name, description and type in its frontmatter, and one line in the index that links to it. Use Write and Edit. Change or remove what has become wrong. Nothing secret, and nothing for the task at hand alone.`,
     'Notes may be out of date: check what you rely on.',
   );
 }

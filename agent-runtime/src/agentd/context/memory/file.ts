@@ -21,6 +21,7 @@ export interface MemoryFile {
   importedBy?: string;
   /** Of a rule with `paths`: what it is for. */
   paths?: readonly PathPattern[];
+  globs?: readonly string[];
   /** What is wrong with it, in a sentence that names the file and the line. */
   problem?: string;
 }
@@ -47,10 +48,10 @@ export async function ruleFile(file: CollectedFile): Promise<MemoryFile> {
   if (problem !== undefined) {
     return { ...rule, problem: `${file.path}:${problem.line}: ${problem.message}. It counts for all files.` };
   }
-  const { patterns: paths, problem: unusable } = parsePaths(fields.paths);
+  const { patterns: paths, globs = [], problem: unusable } = parsePaths(fields.paths);
   if (paths === undefined) return rule;
   const about = unusable === undefined ? {} : { problem: `${file.path}: ${unusable}` };
-  return { ...rule, paths, ...about };
+  return { ...rule, paths, globs, ...about };
 }
 
 /** What says whether a file is as the model was told of it. */

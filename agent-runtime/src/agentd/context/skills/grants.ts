@@ -1,9 +1,10 @@
 import type { RuntimeConfig } from '../../../protocol/config.ts';
+import type { Effort } from '../../model/effort.ts';
 import { namedModel } from '../../model/named-model.ts';
 import { parseRule } from '../../permissions/rule.ts';
 import type { TranscriptEntry } from '../../session/entry.ts';
 import { substitute } from './arguments.ts';
-import type { Skill } from './skill.ts';
+import { type Skill, variablesIn } from './skill.ts';
 
 type Permissions = RuntimeConfig['permissions'];
 export type SkillUse = NonNullable<TranscriptEntry['skill']>;
@@ -20,7 +21,7 @@ export function skillUse(
   const to = {
     args: '',
     argumentNames: [],
-    variables: { ...variables, ...skill.variables, CLAUDE_SKILL_DIR: skill.folder },
+    variables: variablesIn(skill, variables),
   };
   const rules = (texts: readonly string[]) =>
     texts
@@ -32,6 +33,7 @@ export function skillUse(
     allow: trusted ? rules(skill.allowedTools) : [],
     deny: rules(skill.disallowedTools),
     ...(skill.model !== undefined && { model: skill.model }),
+    ...(skill.effort !== undefined && { effort: skill.effort }),
     ...(skill.hooks !== undefined && { hooks: { path: skill.path, value: { ...skill.hooks } } }),
   };
 }
@@ -39,6 +41,14 @@ export function skillUse(
 /** The model that the newest of these skills asks for; `usual` where none does. */
 export function modelFor(turn: readonly Pick<TranscriptEntry, 'skill'>[], usual: string): string {
   return namedModel(turn.findLast(({ skill }) => skill?.model !== undefined)?.skill?.model, usual);
+}
+
+/** The same for its effort. */
+export function effortFor(
+  turn: readonly Pick<TranscriptEntry, 'skill'>[],
+  usual: Effort | undefined,
+): Effort | undefined {
+  return turn.findLast(({ skill }) => skill?.effort !== undefined)?.skill?.effort ?? usual;
 }
 
 /** The rules of the workspace with what the skills of one turn add to them. A deny rule wins, wherever it comes from. */

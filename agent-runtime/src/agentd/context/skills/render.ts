@@ -4,7 +4,7 @@ import { reminder } from '../reminder.ts';
 import type { ContextSource } from '../source.ts';
 import { substitute } from './arguments.ts';
 import { partsOf } from './commands-inside.ts';
-import { parseSkill, type Skill } from './skill.ts';
+import { parseSkill, type Skill, variablesIn } from './skill.ts';
 
 /** Bytes of a skill's file, and characters of what becomes of it and of each file that it names. */
 const limits = { fileBytes: 256 * 1024, text: 200_000, attached: 40_000, files: 20 };
@@ -12,7 +12,7 @@ const limits = { fileBytes: 256 * 1024, text: 200_000, attached: 40_000, files: 
 /** A skill or a command that came to nothing. The message says why, and what to do. */
 export class SkillFailure extends Error {
   override readonly name = 'SkillFailure';
-  readonly reason: 'UnknownCommand' | 'CommandFailed';
+  readonly reason: 'UnknownCommand' | 'CommandFailed' | 'BlockedByHook' | 'StoppedByHook';
 
   constructor(reason: SkillFailure['reason'], message: string) {
     super(message);
@@ -25,7 +25,7 @@ export interface Setting {
   source: ContextSource;
   /** The session's working directory, which files are named from. */
   cwd: string;
-  /** `CLAUDE_SESSION_ID` and `CLAUDE_PROJECT_DIR`. */
+  /** `CLAUDE_SESSION_ID`, `CLAUDE_PROJECT_DIR` and, unless it is the model's usual one, `CLAUDE_EFFORT`. */
   variables: Readonly<Record<string, string>>;
   /** Resolves with what a command printed. Throws `SkillFailure` where it may not run or fails. */
   run(command: string, skill: Skill): Promise<string>;
@@ -46,7 +46,7 @@ export async function renderSkill(listed: Skill, args: string, setting: Setting)
   const to = {
     args,
     argumentNames: skill.argumentNames,
-    variables: { ...setting.variables, ...skill.variables, CLAUDE_SKILL_DIR: skill.folder },
+    variables: variablesIn(skill, setting.variables),
   };
   const pieces: string[] = [];
   const named: string[] = [];

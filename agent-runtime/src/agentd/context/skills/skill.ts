@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { z } from 'zod';
 import type { PathPattern } from '../../../glob/path-pattern.ts';
+import { type Effort, effort } from '../../model/effort.ts';
 import { splitFrontmatter } from '../frontmatter.ts';
 import { frontmatterHooks } from '../frontmatter-hooks.ts';
 import { proseOf } from '../markdown.ts';
@@ -28,6 +29,8 @@ export interface Skill {
   subagent: string | undefined;
   /** The model that answers for the rest of the turn; absent or a family's name: that of the workspace. */
   model: string | undefined;
+  /** The effort of the model for the rest of the turn. */
+  effort: Effort | undefined;
   /** Files that the work must have reached before the model is told of it, as seen from `base`; absent: it is told at once. */
   paths: readonly PathPattern[] | undefined;
   base: string;
@@ -69,6 +72,7 @@ const fields = {
   context: z.enum(['fork'], 'must be fork, or not there'),
   agent: text,
   model: text,
+  effort,
   hooks: frontmatterHooks,
 };
 type Fields = { [Name in keyof typeof fields]?: z.infer<(typeof fields)[Name]> };
@@ -102,6 +106,7 @@ export async function parseSkill(
     userInvocable: known['user-invocable'] ?? true,
     subagent: known.context === undefined ? undefined : (known.agent ?? 'general-purpose'),
     model: known.model,
+    effort: known.effort,
     paths: patterns,
     base,
     variables: {},
@@ -112,6 +117,15 @@ export async function parseSkill(
       ...wrong.map((sentence) => `${path}:${lineOf(content, sentence)}: ${sentence}.`),
     ].map((sentence) => `${sentence} It runs only as /${name} until this is put right.`),
   };
+}
+
+/** What stands for `${NAME}` in a skill, with what does so in every one. */
+export function variablesIn(
+  { variables, effort, folder }: Skill,
+  everywhere: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const own = { ...variables, CLAUDE_SKILL_DIR: folder };
+  return { ...everywhere, ...own, ...(effort !== undefined && { CLAUDE_EFFORT: effort }) };
 }
 
 function checked(given: Record<string, unknown>): { known: Fields; wrong: string[] } {

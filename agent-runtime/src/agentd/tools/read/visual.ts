@@ -1,13 +1,13 @@
 import { bytesResult } from '../../../protocol/tools-api.ts';
 import type { ContentBlock } from '../../session/entry.ts';
-import { failed, type ToolContext, type ToolOutcome } from '../tool.ts';
+import { failed, type ReadingContext, type ToolOutcome } from '../tool.ts';
 import { imageType } from './kind.ts';
 
 /** Bytes of a file: the API takes 5 MB of an image in base64, and a PDF goes with every request from then on. */
 const most = { image: 3_750_000, pdf: 4_500_000 };
 
 /** An image, for the model to look at. */
-export async function readImage(target: string, context: ToolContext): Promise<ToolOutcome> {
+export async function readImage(target: string, context: ReadingContext): Promise<ToolOutcome> {
   const { content, hash } = await bytesOf(target, most.image, context);
   const type = imageType(content);
   if (type === undefined)
@@ -24,7 +24,7 @@ export async function readImage(target: string, context: ToolContext): Promise<T
 }
 
 /** A PDF, whole: the model sees its pages. */
-export async function readPdf(target: string, context: ToolContext): Promise<ToolOutcome> {
+export async function readPdf(target: string, context: ReadingContext): Promise<ToolOutcome> {
   const { content, hash } = await bytesOf(target, most.pdf, context);
   if (!content.subarray(0, 1024).includes('%PDF-'))
     return failed(`${target} is no PDF, whatever its name says: examine it with Bash.`);
@@ -36,7 +36,7 @@ export async function readPdf(target: string, context: ToolContext): Promise<Too
 export async function bytesOf(
   target: string,
   maxBytes: number,
-  context: ToolContext,
+  context: ReadingContext,
 ): Promise<{ content: Buffer; hash: string }> {
   const body = { path: target, maxBytes };
   const { base64, hash } = await context.client.call('POST', '/files/bytes', body, bytesResult, context);

@@ -1,0 +1,40 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { IdleMemory } from './idle-memory.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+it('memory is given back once after the start, and once after work', () => {
+  const [release, collect] = [vi.fn(), vi.fn()];
+  const memory = new IdleMemory(release, collect);
+  for (const times of [1, 2]) {
+    memory.rests();
+    vi.advanceTimersByTime(60_000);
+    memory.rests();
+    vi.advanceTimersByTime(60_000);
+    expect(release).toHaveBeenCalledTimes(times);
+    expect(collect).toHaveBeenCalledTimes(times);
+    expect(collect).toHaveBeenCalledAfter(release);
+    memory.works();
+  }
+});
+
+it('and not while something has begun meanwhile', () => {
+  const collect = vi.fn();
+  const memory = new IdleMemory(undefined, collect);
+  memory.rests();
+  memory.works();
+  vi.advanceTimersByTime(60_000);
+  expect(collect).not.toHaveBeenCalled();
+});
+
+it('garbage is collected for real', () => {
+  const memory = new IdleMemory();
+  const before = process.memoryUsage().heapUsed;
+  const garbage = Array.from({ length: 300_000 }, (_, at) => ({ at, text: `${at}` }));
+  const held = process.memoryUsage().heapUsed;
+  expect(garbage.splice(0)).toHaveLength(300_000);
+  memory.rests();
+  vi.advanceTimersByTime(60_000);
+  expect(process.memoryUsage().heapUsed).toBeLessThan(before + (held - before) / 2);
+});

@@ -1,0 +1,48 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+/** Milliseconds without work after which memory is given back: longer than people pause, shorter than a workspace stays awake. */
+const quietMs = 3_000;
+
+/**
+ * Collects all garbage, and gives back what the heap no longer takes, once a process has started or worked and now rests. Node.js does so
+ * only when something allocates, which a process at rest does not. Of agentd, 87 MB are 77 after the start; of workspaced 66
+ * are 62 (2026-11). It takes 20 to 70 ms, in which nobody waits.
+ */
+export class IdleMemory {
+  readonly #release: () => void;
+  readonly #collect: () => void;
+  #timer: NodeJS.Timeout | undefined;
+  /** Whether there may be something to give back. */
+  #worked = true;
+
+  /** @param release lets go of what is held for speed alone */
+  constructor(release: () => void = () => undefined, collect = collectGarbage) {
+    this.#release = release;
+    this.#collect = collect;
+  }
+
+  works(): void {
+    this.#worked = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  rests(): void {
+    if (!this.#worked || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#worked = false;
+      this.#release();
+      this.#collect();
+    }, quietMs).unref();
+  }
+}
+
+/** V8's own, with the flavor that gives pages back to the system; there is no other way to it than this flag. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as (options: object) => void;
+  setFlagsFromString('--no-expose-gc');
+  gc({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+}
