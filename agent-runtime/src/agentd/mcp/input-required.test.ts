@@ -119,6 +119,21 @@ describe('a server without state that asks a person within a call', () => {
     expect(server.parts).toHaveLength(1);
   });
 
+  it('that is back when it is answered is connected at once, and the call goes on', async () => {
+    await begin();
+    await agent.send('m1', book);
+    await asked('How many seats?');
+    await agent.stop();
+    await server.close();
+    agent = await workspace.start();
+    const isFailed = async () => JSON.stringify((await agent.call('GET', '/v1/mcp/servers')).body);
+    await expect.poll(isFailed).toContain('"failed"');
+    server = await McpHttpServer.asking({ port: Number(new URL(server.url).port) });
+    await answer((await asked('How many seats?')).id, '2');
+    await answer((await asked('Are you sure?')).id);
+    expect((await agent.settled('m1')).reply?.text).toContain('"seats":2');
+  });
+
   it('is not asked again where the call was cut off after an answer: the model is told of both', async () => {
     await begin({ held: true });
     await agent.send('m1', book);

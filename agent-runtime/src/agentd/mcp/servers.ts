@@ -11,13 +11,16 @@ import type { McpConnection, Offer } from './connection.ts';
 import { readServerFiles } from './files.ts';
 import { wantsInput } from './input-required.ts';
 import { mentionsOf, readMentions } from './mentions.ts';
-import { promptName } from './names.ts';
+import { promptName, toolName } from './names.ts';
 import { noteOf } from './note.ts';
 import { type OwnServers, ownDeclarations } from './own-servers.ts';
 import { textOfBlocks, textOfResult } from './result-text.ts';
 import { patienceMs, type ServerParts, ServerSet } from './server-set.ts';
 import { type Division, divide, toolSearch } from './tool-search.ts';
 import { isAlwaysLoaded, resourceTools, serverTool } from './tools.ts';
+
+/** Milliseconds that a call with a person's answer waits for its server. */
+const reachMs = 60_000;
 
 export interface McpParts extends ServerParts {
   plugins: Pick<Plugins, 'load'>;
@@ -51,6 +54,14 @@ export class McpServers {
     for (const set of this.#sets) await set.lookUp(signal);
     const opening = Promise.all([...this.#connections.values()].map((each) => each.open()));
     await atMost(opening, patienceMs, signal);
+  }
+
+  /** Has the server of this tool connected, though it may just have failed: for a call that a person has waited with. */
+  async reach(tool: string, signal: AbortSignal): Promise<void> {
+    const its = [...this.#connections.values()].filter(({ server }) =>
+      tool.startsWith(toolName(server.name, '')),
+    );
+    await atMost(Promise.all(its.map((each) => each.open(true))), reachMs, signal);
   }
 
   /** The tools besides those that every workspace has; all of them, whether or not they were looked for. */

@@ -137,11 +137,15 @@ async function carryOutAndWrite(it: Runnable, round: RoundContext): Promise<'wri
 async function judge(asked: ToolUse, cut: boolean, round: RoundContext): Promise<Judged> {
   const { ledger } = round.logs;
   const answer = (outcome: ToolOutcome): Judged => ({ kind: 'answer', call: asked, outcome });
-  const given = parseFor(round, asked.name, asked.input);
+  let given = parseFor(round, asked.name, asked.input);
   const suspended = ledger.suspended.has(asked.id);
   // Before its tool is looked for: the server of one may be away for now.
   if (suspended && ledger.awaits(asked.id))
     return { kind: 'undecided', call: asked, serial: !('tool' in given && given.tool.parallel) };
+  if (suspended && 'problem' in given) {
+    await round.host.mcp.reach(asked.name, round.signal);
+    given = parseFor(round, asked.name, asked.input);
+  }
   // Nothing of this session runs while a round begins, so a call that was started and has no result was cut off.
   const resumes =
     'tool' in given && (suspended || given.tool.resumes === true || begunBy(round, asked.id) !== undefined);

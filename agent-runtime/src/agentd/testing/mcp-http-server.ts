@@ -52,6 +52,7 @@ export class McpHttpServer {
   static async asking({
     held = false,
     thinking = false,
+    port = 0,
   } = {}): Promise<McpHttpServer & { parts: unknown[]; release: () => void }> {
     const parts: unknown[] = [];
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
@@ -97,7 +98,7 @@ export class McpHttpServer {
       return server;
     };
     const handler = createMcpHandler(make, { legacy: 'reject' });
-    const server = await McpHttpServer.#start((request) => handler.fetch(request));
+    const server = await McpHttpServer.#start((request) => handler.fetch(request), port);
     return Object.assign(server, { parts, release });
   }
 
@@ -126,7 +127,7 @@ export class McpHttpServer {
   /** The transport before streamable HTTP: a stream of events, and messages beside it. */
   static async sse(): Promise<McpHttpServer> {
     let stream: ServerResponse | undefined;
-    return McpHttpServer.#listen(async (request, response) => {
+    return McpHttpServer.#listen(0, async (request, response) => {
       if (request.method === 'GET') {
         response.writeHead(200, { 'content-type': 'text/event-stream' });
         response.write('event: endpoint\ndata: /messages\n\n');
@@ -240,8 +241,8 @@ export class McpHttpServer {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  static #start(serve: Serve): Promise<McpHttpServer> {
-    return McpHttpServer.#listen(async (request, response) => {
+  static #start(serve: Serve, port = 0): Promise<McpHttpServer> {
+    return McpHttpServer.#listen(port, async (request, response) => {
       const { method = 'GET', url = '/', headers } = request;
       const body = method === 'POST' ? await text(request) : undefined;
       const answer = await serve(
@@ -261,13 +262,14 @@ export class McpHttpServer {
   }
 
   static async #listen(
+    port: number,
     handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
   ): Promise<McpHttpServer> {
     const server = createServer((request, response) => {
       made.seen.push({ method: request.method ?? '', headers: request.headers });
       handle(request, response).catch((error: unknown) => response.destroy(error as Error));
     });
-    server.listen(0, '127.0.0.1');
+    server.listen(port, '127.0.0.1');
     await once(server, 'listening');
     const made = new McpHttpServer(server);
     return made;
