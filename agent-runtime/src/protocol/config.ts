@@ -52,6 +52,8 @@ export const runtimeConfig = z.object({
       restart: z.enum(['Always', 'OnFailure', 'Never']),
     }),
   ),
+  /** After so long without work the workspace sleeps. Absent: it never does, or the operator is older. */
+  idleAfterSeconds: z.int().min(1).optional(),
   /** What sessions may schedule for themselves. */
   schedules: z
     .object({ most: z.int().min(0), minIntervalSeconds: z.int().min(1) })

@@ -67,6 +67,8 @@ export const mcpServerState = z.object({
   tools: z.int().min(0),
   /** Whether a person has signed in to it for this workspace. */
   signedIn: z.boolean(),
+  /** What it has demanded since, and somebody must sign in again for. */
+  wantedScopes: z.array(z.string()).optional(),
 });
 export type McpServerState = z.infer<typeof mcpServerState>;
 

@@ -77,6 +77,17 @@ describe('what the agent is told', () => {
   });
 });
 
+describe('how long the agent may stay awake for a question', () => {
+  it.each([
+    ['Auto', 1_800],
+    ['Always', undefined],
+  ])('of a workspace with runPolicy %s: %s s', (runPolicy, seconds) => {
+    const of = workspace({ runPolicy, idle: { after: '30m' } });
+    const config = buildRuntimeConfig(of, narrow(of.spec, aClass('c', {})), 'http://gateway');
+    expect(config.idleAfterSeconds).toBe(seconds);
+  });
+});
+
 describe('the pod', () => {
   const specOf = (change: object = {}, spec: object = {}) => {
     const effective: EffectiveSpec = narrow(agentWorkspaceSpec.parse(spec), aClass('standard', change));

@@ -61,6 +61,9 @@ export function buildRuntimeConfig(
       ...(port === undefined ? {} : { port }),
       restart,
     })),
+    ...(workspace.spec.runPolicy === 'Always'
+      ? {}
+      : { idleAfterSeconds: Math.ceil(effective.idleAfter / 1000) }),
     ...mcpOf(workspace, effective),
     plugins: pluginsOf(workspace),
     schedules: {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // A small MCP server on standard input and output, without dependencies: it also runs in a pod, from the home of a workspace.
 // It speaks 2025-11-25, as servers do that know nothing of later revisions.
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 const log = process.env.MCP_LOG;
@@ -28,6 +28,12 @@ const tools = [
   },
   { name: 'fail', description: 'Fails.', inputSchema: object() },
   { name: 'order', description: 'Asks a person.', inputSchema: object() },
+  {
+    name: 'visit',
+    description: 'Sends a person to a URL.',
+    inputSchema: object({ url: { type: 'string' } }),
+  },
+  { name: 'pay', description: 'Wants somebody to have been at a URL before.', inputSchema: object() },
   { name: 'think', description: 'Asks the model.', inputSchema: object() },
   { name: 'crash', description: 'Ends the server.', inputSchema: object() },
   {
@@ -96,6 +102,28 @@ async function call(name, input, meta) {
           }),
         ),
       );
+    case 'visit':
+      return text(
+        JSON.stringify(
+          await ask('elicitation/create', {
+            ...{
+              mode: 'url',
+              elicitationId: 'e1',
+              url: input.url,
+              message: 'Sign in at https://good.example',
+            },
+          }),
+        ),
+      );
+    case 'pay': {
+      // A file, since another process of this program may be asked the second time.
+      if (existsSync('.fixture-pay')) return text('paid');
+      appendFileSync('.fixture-pay', '');
+      const elicitations = [
+        { mode: 'url', elicitationId: 'e2', url: 'https://pay.example/1', message: 'Pay' },
+      ];
+      throw Object.assign(new Error('somebody must pay'), { code: -32042, data: { elicitations } });
+    }
     case 'think':
       return text(
         await ask('sampling/createMessage', {
@@ -123,6 +151,9 @@ const methods = {
   'tools/call': ({ name, arguments: input = {}, _meta }) => call(name, input, _meta),
   'resources/list': () => ({
     resources: [{ uri: 'fixture://greeting', name: 'greeting', mimeType: 'text/plain' }],
+  }),
+  'resources/templates/list': () => ({
+    resourceTemplates: [{ uriTemplate: 'fixture://notes/{id}', name: 'notes' }],
   }),
   'resources/read': ({ uri }) => ({ contents: [{ uri, mimeType: 'text/plain', text: `content of ${uri}` }] }),
   'prompts/list': () => ({
@@ -161,6 +192,7 @@ for await (const line of createInterface({ input: process.stdin })) {
     })
     .then(
       (result) => send({ id, result }),
-      (error) => send({ id, error: { code: error.code ?? -32603, message: error.message } }),
+      (error) =>
+        send({ id, error: { code: error.code ?? -32603, message: error.message, data: error.data } }),
     );
 }

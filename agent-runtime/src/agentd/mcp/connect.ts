@@ -2,9 +2,10 @@ import type { Client, ClientOptions, OAuthClientProvider, Transport } from '@mod
 import type { McpServer } from '../../protocol/mcp.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
 import { runtimeVersion } from '../version.ts';
-import type { Elicited } from './elicit.ts';
+import type { Elicitation, Elicited } from './elicit.ts';
 import { expandServer } from './expand.ts';
 import { headersOf } from './headers.ts';
+import { rootsOf } from './input-required.ts';
 import type { sample } from './sample.ts';
 import { WorkspaceStdioTransport } from './stdio-transport.ts';
 import { workspaceFetch } from './workspace-fetch.ts';
@@ -20,7 +21,7 @@ export interface ConnectOptions {
   /** Whether its class allows the server, with its variables put in: before, they could hide what it is. */
   allowed: (server: McpServer) => boolean;
   /** Asks a person what the server wants to know. */
-  elicit: (question: { message: string; requestedSchema?: unknown }) => Promise<Elicited>;
+  elicit: (question: Elicitation) => Promise<Elicited>;
   /** Of whoever signed in, or is about to. */
   signedIn?: OAuthClientProvider | undefined;
   /** Asks the model what the server wants of it. */
@@ -50,9 +51,7 @@ export async function connectServer(declared: McpServer, options: ConnectOptions
   const { tools, project, signal } = options;
   // 80 ms that only a workspace with servers spends.
   const sdk = await import('@modelcontextprotocol/client');
-  const variables = await tools.environment(signal);
-  const server = expandServer(declared, { ...variables, CLAUDE_PROJECT_DIR: project });
-  if (!options.allowed(server)) throw new Error('the class of this workspace does not allow it');
+  const { server, variables } = await resolveServer(declared, options);
   let stdio: WorkspaceStdioTransport | undefined;
   const transport = async (): Promise<Transport> => {
     if (server.url === undefined) {
@@ -90,7 +89,7 @@ export async function connectServer(declared: McpServer, options: ConnectOptions
     new sdk.Client(
       { name: 'dormouse', version: runtimeVersion },
       {
-        capabilities: { roots: {}, elicitation: { form: {} }, sampling: {} },
+        capabilities: { roots: {}, elicitation: { form: {}, url: {} }, sampling: {} },
         jsonSchemaValidator: unchecked,
         versionNegotiation: { mode: 'auto', probe: { timeoutMs: limits.probe } },
         listChanged: Object.fromEntries(
@@ -103,13 +102,8 @@ export async function connectServer(declared: McpServer, options: ConnectOptions
     );
   const attempt = async (legacy: boolean): Promise<Client> => {
     const client = make();
-    client.setRequestHandler('roots/list', () => ({
-      roots: [{ uri: `file://${encodeURI(project)}`, name: 'project' }],
-    }));
-    client.setRequestHandler('elicitation/create', ({ params }) => {
-      if (params.mode === 'url') throw new Error('nobody can be sent to a URL from here');
-      return options.elicit(params);
-    });
+    client.setRequestHandler('roots/list', () => rootsOf(project));
+    client.setRequestHandler('elicitation/create', ({ params }) => options.elicit(params));
     client.setRequestHandler('sampling/createMessage', ({ params }) => options.sample(params));
     await client.connect(await transport(), {
       signal,
@@ -128,6 +122,17 @@ export async function connectServer(declared: McpServer, options: ConnectOptions
       printed: () => stdio?.printed ?? '',
     };
   }
+}
+
+/** The server with its variables put in, which its class allows. Throws where there is none. */
+export async function resolveServer(
+  declared: McpServer,
+  { tools, project, signal, allowed }: Pick<ConnectOptions, 'tools' | 'project' | 'signal' | 'allowed'>,
+): Promise<{ server: McpServer; variables: Record<string, string> }> {
+  const variables = await tools.environment(signal);
+  const server = expandServer(declared, { ...variables, CLAUDE_PROJECT_DIR: project });
+  if (!allowed(server)) throw new Error('the class of this workspace does not allow it');
+  return { server, variables };
 }
 
 /** Whether it is the workspace that cannot, and not the server that does not. */

@@ -2,9 +2,11 @@ import type {
   CallToolResult,
   Client,
   GetPromptResult,
+  InputRequiredResult,
   Prompt,
   ReadResourceResult,
   Resource,
+  ResourceTemplateType,
   Tool,
 } from '@modelcontextprotocol/client';
 import type { Logger } from 'pino';
@@ -12,15 +14,16 @@ import type { McpServer } from '../../protocol/mcp.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
 import { CallClock } from './call-clock.ts';
 import { type Connected, type ConnectOptions, connectServer } from './connect.ts';
-
 import type { DuringCall } from './during-call.ts';
 import { elicit } from './elicit.ts';
+import { isForgotten, NotConnected, whyNot } from './failures.ts';
+import type { Resumed } from './input-required.ts';
 import { sample } from './sample.ts';
-import { type McpSignIns, SignInWanted } from './sign-ins.ts';
-import { workspaceFetch } from './workspace-fetch.ts';
+import { ServerSignIn } from './server-sign-in.ts';
+import type { McpSignIns } from './sign-ins.ts';
 
 /** What a server may offer at most; what is beyond is left out. */
-const most = { tools: 256, prompts: 256, resources: 1_000 };
+const most = { tools: 256, prompts: 256, resources: 1_000, templates: 256 };
 /** Milliseconds: for a list, for a call without progress, and for a call in all. */
 const limits = { list: 30_000, call: 600_000, callInAll: 3_600_000 };
 /** As long as a timer can run. */
@@ -34,11 +37,13 @@ export interface Offer {
   tools: readonly Tool[];
   prompts: readonly Prompt[];
   resources: readonly Resource[];
+  /** Patterns of URIs that can be read besides. */
+  templates: readonly ResourceTemplateType[];
 }
 
 export type ConnectionState = { kind: 'idle' | 'connecting' | 'connected' } | { kind: 'failed'; why: string };
 
-const nothing: Offer = { instructions: undefined, tools: [], prompts: [], resources: [] };
+const nothing: Offer = { instructions: undefined, tools: [], prompts: [], resources: [], templates: [] };
 
 /** The connection to one server: made when it is first wanted, and again after it was lost or the workspace slept. */
 export class McpConnection {
@@ -47,6 +52,7 @@ export class McpConnection {
   readonly #project: string;
   readonly #allowed: (server: McpServer) => boolean;
   readonly #signIns: McpSignIns;
+  readonly #signIn: ServerSignIn;
   readonly #gatewayFetch: ConnectOptions['gatewayFetch'];
   readonly #log: Logger;
   readonly #now: () => number;
@@ -78,9 +84,15 @@ export class McpConnection {
     this.#project = parts.project;
     this.#allowed = parts.allowed;
     this.#signIns = parts.signIns;
+    this.#signIn = new ServerSignIn(server, parts.signIns, () => this.#options());
     this.#gatewayFetch = parts.gatewayFetch;
     this.#log = parts.log.child({ mcpServer: server.name });
     this.#now = parts.now ?? (() => performance.now());
+  }
+
+  /** The folder that is the project. */
+  get project(): string {
+    return this.#project;
   }
 
   get state(): ConnectionState {
@@ -103,12 +115,20 @@ export class McpConnection {
     await this.#connecting;
   }
 
-  /** Calls a tool by the server's own name of it. Rejects with the signal's reason when it aborts; the server is told. */
+  /**
+   * Calls a tool by the server's own name of it, or goes on with a call for which it wanted input. Rejects with the signal's reason when
+   * it aborts; the server is told.
+   */
   async call(
     tool: string,
     input: Record<string, unknown>,
-    { signal, progress, during }: { signal: AbortSignal; progress: () => void; during?: DuringCall },
-  ): Promise<CallToolResult> {
+    {
+      signal,
+      progress,
+      during,
+      resumed,
+    }: { signal: AbortSignal; progress: () => void; during?: DuringCall; resumed?: Resumed | undefined },
+  ): Promise<CallToolResult | InputRequiredResult> {
     const silence = this.server.timeoutMs ?? limits.call;
     const clock = new CallClock({ silence, inAll: Math.max(limits.callInAll, silence) });
     const mine: DuringCall | undefined = during && {
@@ -127,7 +147,14 @@ export class McpConnection {
       },
     };
     try {
-      return await this.#use((client) => client.callTool({ name: tool, arguments: input }, options));
+      return await this.#use((client) => {
+        const params = { name: tool, arguments: input };
+        if (client.getProtocolEra() !== 'modern') return client.callTool(params, options);
+        // What it says is looked at as a whole result by nobody, and input that it wants is none.
+        const { outputSchema: _, ...definition } = this.#toolNamed(tool);
+        const modern = { ...options, allowInputRequired: true, toolDefinition: definition };
+        return client.callTool({ ...params, ...resumed }, modern);
+      });
     } catch (error) {
       if (clock.signal.aborted && !signal.aborted) throw clock.signal.reason;
       throw error;
@@ -137,37 +164,15 @@ export class McpConnection {
     }
   }
 
-  /**
-   * The first half of a person's sign-in: the address that they must go to, or undefined where the server wants none of them. Rejects
-   * with what keeps it from that.
-   */
-  async beginSignIn(redirectUrl: string): Promise<{ authorizationUrl: string; state: string } | undefined> {
-    if (this.server.byGateway) throw new Error('its credentials are in a Secret, as spec.mcpServers says');
-    const { provider, pending } = this.#signIns.begin(this.server, redirectUrl);
-    try {
-      const { client } = await connectServer(this.server, { ...this.#options(), signedIn: provider });
-      await client.close();
-      return undefined;
-    } catch (error) {
-      if (pending.authorizationUrl === undefined) throw error;
-      return { authorizationUrl: pending.authorizationUrl, state: pending.state };
-    }
+  /** As `ServerSignIn` has it. */
+  beginSignIn(redirectUrl: string): Promise<{ authorizationUrl: string; state: string } | undefined> {
+    return this.#signIn.begin(redirectUrl);
   }
 
-  /** The second half, with what the authorization server sent back. `unknown`: there is no sign-in with this state. */
   async completeSignIn(code: string, state: string, issuer?: string): Promise<'done' | 'unknown'> {
-    const found = this.#signIns.pending(this.server.name, state);
-    if (found === undefined || this.server.url === undefined) return 'unknown';
-    const { auth } = await import('@modelcontextprotocol/client');
-    await auth(found.provider, {
-      serverUrl: this.server.url,
-      authorizationCode: code,
-      fetchFn: workspaceFetch(this.#tools),
-      ...(issuer !== undefined && { iss: issuer }),
-    });
-    await this.#signIns.complete(found.pending);
-    await this.#reconnect();
-    return 'done';
+    const result = await this.#signIn.complete(code, state, issuer);
+    if (result === 'done') await this.#reconnect();
+    return result;
   }
 
   /** False: nobody had signed in. */
@@ -201,8 +206,24 @@ export class McpConnection {
     await this.#connected?.client.close();
   }
 
-  /** Once more, on a new connection, where the server refused because it does not know this one any more. */
+  #toolNamed(name: string): Tool {
+    return this.#offer.tools.find((tool) => tool.name === name) ?? { name, inputSchema: { type: 'object' } };
+  }
+
+  get demanded(): ServerSignIn['demanded'] {
+    return this.#signIn.demanded;
+  }
+
   async #use<T>(ask: (client: Client) => Promise<T>): Promise<T> {
+    try {
+      return await this.#useOrAgain(ask);
+    } catch (error) {
+      throw await this.#signIn.understood(error);
+    }
+  }
+
+  /** Once more, on a new connection, where the server refused because it does not know this one any more. */
+  async #useOrAgain<T>(ask: (client: Client) => Promise<T>): Promise<T> {
     const connected = await this.#open();
     try {
       return await ask(connected.client);
@@ -240,7 +261,7 @@ export class McpConnection {
     } catch (error) {
       await this.#connected?.client.close();
       this.#connected = undefined;
-      const why = whyNot(error, this.server);
+      const why = whyNot(await this.#signIn.withDemand(error), this.server);
       this.#notBefore = this.#now() + Math.min(pauses.first * 2 ** this.#failures, pauses.longest);
       this.#failures += 1;
       this.#state = { kind: 'failed', why };
@@ -288,47 +309,26 @@ export class McpConnection {
   async #ask({ client }: Connected): Promise<Offer> {
     const has = client.getServerCapabilities() ?? {};
     const options = { signal: this.#closed.signal, timeout: limits.list, cacheMode: 'refresh' as const };
-    const [tools, prompts, resources] = await Promise.all([
+    const [tools, prompts, resources, templates] = await Promise.all([
       has.tools === undefined ? [] : client.listTools(undefined, options).then((list) => list.tools),
       has.prompts === undefined ? [] : client.listPrompts(undefined, options).then((list) => list.prompts),
       has.resources === undefined
         ? []
         : client.listResources(undefined, options).then((list) => list.resources),
+      // Servers may have resources, and not know this method.
+      has.resources === undefined
+        ? []
+        : client.listResourceTemplates(undefined, options).then(
+            (list) => list.resourceTemplates,
+            () => [],
+          ),
     ]);
     return {
       instructions: client.getInstructions(),
       tools: tools.slice(0, most.tools),
       prompts: prompts.slice(0, most.prompts),
       resources: resources.slice(0, most.resources),
+      templates: templates.slice(0, most.templates),
     };
-  }
-}
-
-/** Why a server is not connected. One that knows nobody by the token that it was shown, or by none, wants somebody to sign in. */
-function whyNot(error: unknown, { name, url, oauth }: McpServer): string {
-  const { message } = error as Error;
-  const refused = isUnauthorized(error) && url !== undefined && oauth?.clientSecret === undefined;
-  return (refused ? new SignInWanted(name).message : message).slice(0, 2_000);
-}
-
-function isUnauthorized(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const { status } = (('data' in error ? error.data : undefined) ?? {}) as { status?: unknown };
-  return error.name === 'UnauthorizedError' || status === 401 || isUnauthorized(error.cause);
-}
-
-/** Its session is over, or what it was shown counts no longer. Nothing was done. */
-function isForgotten(error: unknown): boolean {
-  if (!(error instanceof Error) || !('data' in error)) return false;
-  const { status } = (error.data ?? {}) as { status?: unknown };
-  return status === 404 || status === 401;
-}
-
-/** A server that a call was for is not there. Nothing was sent. */
-export class NotConnected extends Error {
-  override readonly name = 'NotConnected';
-
-  constructor(server: string, why: string) {
-    super(`The MCP server ${server} is not connected: ${why}`);
   }
 }

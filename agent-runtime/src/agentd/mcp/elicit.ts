@@ -1,4 +1,5 @@
 import type { AskPerson } from '../tools/tool.ts';
+import { elicitUrl } from './elicit-url.ts';
 import { contentOf, type FormValue, questionsOf, readForm } from './elicitation.ts';
 
 /** What a server is told of a question that it had for a person. */
@@ -13,15 +14,25 @@ const atOnce = 4;
 /** How often a person is asked again, where an answer was none. */
 const tries = 3;
 
+/** What a server wants of a person: a form to be filled in, or a URL to be opened. */
+export interface Elicitation {
+  message: string;
+  mode?: string | undefined;
+  requestedSchema?: unknown;
+  url?: unknown;
+}
+
 /**
- * Has a person fill in a form of a server, within the call of a tool. Rejects with why it cannot be shown, or the signal's reason.
+ * Has a person fill in a form of a server, or go to a URL of it, within the call of a tool. Rejects with why it cannot be shown, or the signal's reason.
  * `ask` is the call's; without one nobody is asked.
  */
 export async function elicit(
   server: string,
-  { message, requestedSchema }: { message: string; requestedSchema?: unknown },
+  wanted: Elicitation,
   ask: AskPerson | undefined,
 ): Promise<Elicited> {
+  if (wanted.mode === 'url') return elicitUrl(server, wanted, ask);
+  const { message, requestedSchema } = wanted;
   const form = readForm(requestedSchema);
   if (ask === undefined) return { action: 'cancel' };
   const questions = questionsOf(form);

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mcpServer } from '../../protocol/mcp.ts';
@@ -6,6 +7,7 @@ import { startRealTools } from '../testing/real-tools.ts';
 import { type RunningAgent, TestWorkspace } from '../testing/workspace.ts';
 import type { AskPerson } from '../tools/tool.ts';
 import { elicit } from './elicit.ts';
+import { urlQuestion } from './elicit-url.ts';
 import { contentOf, questionsOf, readForm } from './elicitation.ts';
 
 const fixture = join(import.meta.dirname, '../../../../test/support/mcp-server/stdio.mjs');
@@ -71,6 +73,39 @@ describe('a server that asks a person within a call', () => {
     expect(JSON.parse((await agent.settled('m1')).reply?.text ?? '')).toEqual({ action: 'decline' });
   });
 
+  it('sends them to a URL, of which they see the host first, and is told that they are done or decline', async () => {
+    const url = 'https://evil.example/in?next=https://good.example';
+    const visit = `tool mcp__fixture__visit ${JSON.stringify({ url })}`;
+    await agent.send('m1', visit);
+    const request = await asked();
+    expect(request.summary).toMatch(/^The MCP server fixture sends you to the host evil\.example: https:/);
+    expect(request.summary).toContain(url);
+    expect(request.questions).toBeUndefined();
+    await answer(request.id, { decision: 'allow' });
+    expect((await agent.settled('m1')).reply?.text).toBe('{"action":"accept"}');
+    await agent.send('m2', visit);
+    await answer((await asked()).id, { decision: 'deny' });
+    expect((await agent.settled('m2')).reply?.text).toBe('{"action":"decline"}');
+    await agent.send('m3', 'tool mcp__fixture__visit {"url":"http://plain.example"}');
+    expect((await agent.settled('m3')).reply?.text).toContain('https only');
+  });
+
+  it('of a call that it refuses until somebody has been there waits over a restart, and calls again', async () => {
+    await agent.send('m1', 'tool mcp__fixture__pay {}');
+    const { id, summary } = await asked();
+    expect(summary).toContain('https://pay.example/1');
+    await agent.stateWhen(({ busy }) => !busy);
+    await agent.stop();
+    agent = await workspace.start();
+    await answer(id, { decision: 'allow' });
+    expect((await agent.settled('m1')).reply?.text).toBe('paid');
+    await rm(join(workspace.home, '.fixture-pay'));
+    await agent.send('m2', 'tool mcp__fixture__pay {}');
+    await answer((await asked(id)).id, { decision: 'deny' });
+    const told = (await agent.settled('m2')).reply?.text;
+    expect(told).toContain('a person did not go where it sent them. Nothing was done.');
+  });
+
   it('asks the model, where a person lets it, and the message bears the cost', async () => {
     const think = 'tool mcp__fixture__think {}';
     await agent.send('m1', think);
@@ -99,8 +134,35 @@ describe('a server that asks a person within a call', () => {
     await asked();
     await agent.stop();
     agent = await workspace.start();
-    expect((await agent.settled('m2')).reply?.text).toContain('interrupted');
+    const told = (await agent.settled('m2')).reply?.text;
+    expect(told).toContain('interrupted because the workspace restarted');
+    expect(told).toMatch(
+      /The MCP server fixture asks: What shall it be\? \(Size; count .*\) Nobody had answered\./,
+    );
     expect((await agent.state()).approvals).toEqual([]);
+  });
+});
+
+describe('a URL that people are sent to', () => {
+  const shown = (url: unknown) => urlQuestion('web', { message: 'm'.repeat(5_000), url });
+
+  it('is shown whole as it is understood, before anything that the server says', () => {
+    expect(shown('https://b\u00fccher.example/a b')).toContain(
+      'host xn--bcher-kva.example: https://xn--bcher-kva.example/a%20b ',
+    );
+    expect(shown('https://EVIL.example:8443').length).toBeLessThan(1_000);
+    expect(shown('https://EVIL.example:8443')).toContain('host evil.example:8443:');
+  });
+
+  it.each([
+    ['http://web.example', 'https only'],
+    ['javascript:alert(1)', 'https only'],
+    ['file:///etc/passwd', 'https only'],
+    [undefined, 'https only'],
+    ['https://good.example@evil.example', 'a name or a password'],
+    [`https://web.example/${'x'.repeat(1_300)}`, 'at most 1200 characters'],
+  ])('is none where it is %s', (url, why) => {
+    expect(() => shown(url)).toThrow(why);
   });
 });
 

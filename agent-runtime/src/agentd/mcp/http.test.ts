@@ -36,6 +36,21 @@ describe('a server on the network', () => {
     await agent.send(key, text);
     return (await agent.settled(key)).reply?.text ?? '';
   }
+  /** What a person does about the server. `signIn` answers the scopes that the authorization server was asked for. */
+  const person = (agent: RunningAgent) => ({
+    listed: async () => ((await agent.call('GET', '/v1/mcp/servers')).body as McpServerState[])[0],
+    signIn: async (): Promise<string | null> => {
+      const path = '/v1/mcp/servers/web/sign-in';
+      const redirectUrl = 'http://127.0.0.1:7/callback';
+      const begun = await agent.call('POST', path, { redirectUrl });
+      const { authorizationUrl } = begun.body as { authorizationUrl: string };
+      const answer = await fetch(authorizationUrl, { redirect: 'manual' });
+      const { searchParams } = new URL(answer.headers.get('location') ?? '');
+      const back = { code: searchParams.get('code'), state: searchParams.get('state') };
+      expect((await agent.call('POST', `${path}/complete`, back)).status).toBe(200);
+      return new URL(authorizationUrl).searchParams.get('scope');
+    },
+  });
   const echo = 'tool mcp__web__echo {"text":"hello"}';
 
   it('is spoken to in 2026-07-28, without a session, with the headers that are declared and computed', async () => {
@@ -118,6 +133,47 @@ describe('a server on the network', () => {
     agent = await workspace.start();
     expect(await listed()).toMatchObject({ state: 'failed', signedIn: false, why: wanted });
     expect((await agent.call('DELETE', '/v1/mcp/servers/web/sign-in')).status).toBe(404);
+  });
+
+  it('that demands more scopes says which, over a restart too, until somebody has signed in for them', async () => {
+    const guarded = await McpHttpServer.guarded();
+    server = guarded;
+    declare();
+    let agent = await workspace.start();
+    let { listed, signIn } = person(agent);
+    expect(await signIn()).toBe('read');
+    expect(await say(agent, echo)).toBe('http hello');
+
+    guarded.demand('write');
+    const wanted = 'it wants the scopes write: dormouse mcp WORKSPACE --sign-in web has somebody grant them';
+    expect(await say(agent, echo)).toBe(`The tool failed: The server refused: ${wanted}. Nothing was done.`);
+    // Demands add up: each may be for another tool.
+    guarded.demand('admin');
+    await say(agent, echo);
+    await agent.stop();
+    agent = await workspace.start();
+    ({ listed, signIn } = person(agent));
+    expect(await listed()).toMatchObject({ state: 'connected', wantedScopes: ['write', 'admin'] });
+    expect((await listed())?.why).toContain('it wants the scopes write admin');
+
+    expect(await signIn()).toBe('read write admin');
+    expect(await say(agent, echo)).toBe('http hello');
+    expect(await listed()).not.toHaveProperty('wantedScopes');
+    expect(await listed()).not.toHaveProperty('why');
+  });
+
+  it('that wants somebody to sign in for its tools alone says so, and is used with their token', async () => {
+    server = await McpHttpServer.guarded({ open: true });
+    declare();
+    const agent = await workspace.start();
+    const { listed, signIn } = person(agent);
+    expect(await listed()).toMatchObject({ state: 'connected', signedIn: false });
+    const wanted = 'it wants somebody to sign in: dormouse mcp WORKSPACE --sign-in web';
+    expect(await say(agent, echo)).toBe(`The tool failed: The server refused: ${wanted}. Nothing was done.`);
+    expect(await listed()).toMatchObject({ state: 'connected', why: wanted });
+    await signIn();
+    expect(await say(agent, echo)).toBe('http hello');
+    expect(await listed()).not.toHaveProperty('why');
   });
 
   it('that is away is told of, and is there when it is back', async () => {

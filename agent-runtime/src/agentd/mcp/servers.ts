@@ -9,13 +9,18 @@ import { failed, type ToolOutcome } from '../tools/tool.ts';
 import { connectTool, type Waiting } from './connect-tool.ts';
 import type { McpConnection, Offer } from './connection.ts';
 import { readServerFiles } from './files.ts';
-import { promptName } from './names.ts';
+import { wantsInput } from './input-required.ts';
+import { mentionsOf, readMentions } from './mentions.ts';
+import { promptName, toolName } from './names.ts';
 import { noteOf } from './note.ts';
 import { type OwnServers, ownDeclarations } from './own-servers.ts';
 import { textOfBlocks, textOfResult } from './result-text.ts';
 import { patienceMs, type ServerParts, ServerSet } from './server-set.ts';
 import { type Division, divide, toolSearch } from './tool-search.ts';
 import { isAlwaysLoaded, resourceTools, serverTool } from './tools.ts';
+
+/** Milliseconds that a call with a person's answer waits for its server. */
+const reachMs = 60_000;
 
 export interface McpParts extends ServerParts {
   plugins: Pick<Plugins, 'load'>;
@@ -49,6 +54,14 @@ export class McpServers {
     for (const set of this.#sets) await set.lookUp(signal);
     const opening = Promise.all([...this.#connections.values()].map((each) => each.open()));
     await atMost(opening, patienceMs, signal);
+  }
+
+  /** Has the server of this tool connected, though it may just have failed: for a call that a person has waited with. */
+  async reach(tool: string, signal: AbortSignal): Promise<void> {
+    const its = [...this.#connections.values()].filter(({ server }) =>
+      tool.startsWith(toolName(server.name, '')),
+    );
+    await atMost(Promise.all(its.map((each) => each.open(true))), reachMs, signal);
   }
 
   /** The tools besides those that every workspace has; all of them, whether or not they were looked for. */
@@ -124,6 +137,14 @@ export class McpServers {
     }
   }
 
+  /** What a message names as `@SERVER:URI`, for the model. Rejects with the signal's reason alone. */
+  async mentioned(text: string, signal: AbortSignal): Promise<string[]> {
+    const mentions = mentionsOf(text);
+    if (mentions.length === 0) return [];
+    await this.prepare(signal);
+    return readMentions(mentions, this.#connections, signal);
+  }
+
   /** What there is, as of now: servers are looked at first. */
   async list(signal: AbortSignal): Promise<McpServerState[]> {
     await this.prepare(signal);
@@ -131,9 +152,10 @@ export class McpServers {
       name,
       address: url ?? [command, ...args].join(' '),
     });
-    const states = [...this.#connections.values()].map(({ server, state, offer }) => ({
+    const states = [...this.#connections.values()].map(({ server, state, offer, demanded }) => ({
       ...about(server),
       ...{ tools: offer.tools.length, state: state.kind, signedIn: this.#parts.signIns.has(server) },
+      ...(demanded !== undefined && { wantedScopes: [...demanded.scopes], why: demanded.why }),
       ...(state.kind === 'failed' && { why: state.why }),
     }));
     const waiting = this.#waiting.map(({ declared: { server } }) => ({
@@ -156,6 +178,7 @@ export class McpServers {
     if (!connection.offer.tools.some(({ name }) => name === tool))
       throw new Error(`the MCP server ${server} has no tool ${tool}`);
     const result = await connection.call(tool, input, { signal, progress: () => undefined });
+    if (wantsInput(result)) throw new Error(`the tool ${tool} wants input, and a hook asks nobody`);
     return { text: textOfResult(result), isError: result.isError === true };
   }
 
@@ -197,7 +220,7 @@ export class McpServers {
   /** The tools for servers as such, where there is something for them to do. */
   #own(deferred: readonly AnyTool[]): AnyTool[] {
     const connections = [...this.#connections.values()];
-    const resources = connections.some(({ offer }) => offer.resources.length > 0);
+    const resources = connections.some(({ offer }) => offer.resources.length + offer.templates.length > 0);
     return [
       ...(this.#sets.some((set) => set.asks)
         ? [

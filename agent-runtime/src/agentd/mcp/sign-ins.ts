@@ -7,6 +7,7 @@ import { replaceDurably } from '../storage/durable-file.ts';
 import { OneAfterAnother } from '../storage/one-after-another.ts';
 import { runtimeVersion } from '../version.ts';
 import { digestOf } from './declared.ts';
+import { scopesOf, unionOf } from './scopes.ts';
 
 /** Milliseconds that a person has to sign in. */
 const patienceMs = 600_000;
@@ -19,6 +20,10 @@ const signIn = z.object({
   tokens: z.looseObject({ access_token: z.string(), token_type: z.string() }),
   /** Where the authorization server is, as it was found. */
   discovery: z.looseObject({ authorizationServerUrl: z.string() }).optional(),
+  /** What was asked for. Absent: the authorization server chose. */
+  scope: z.string().optional(),
+  /** What the server has demanded since, and the token does not give. */
+  demanded: z.string().optional(),
   at: z.string(),
 });
 type SignIn = z.infer<typeof signIn>;
@@ -41,6 +46,7 @@ interface Pending {
   until: number;
   verifier: string;
   authorizationUrl?: string;
+  scope?: string | undefined;
   client?: SignIn['client'];
   discovery?: SignIn['discovery'];
   tokens?: SignIn['tokens'];
@@ -76,6 +82,35 @@ export class McpSignIns {
 
   has(server: McpServer): boolean {
     return this.#find(server) !== undefined;
+  }
+
+  /** The scopes that a person is to sign in for again; none where the server is content. */
+  demanded(server: McpServer): string[] {
+    return scopesOf(this.#find(server)?.demanded);
+  }
+
+  /** The server refused what nobody granted. Resolves when it is on disk; without a sign-in nothing is kept. */
+  async demand(server: McpServer, scopes: readonly string[]): Promise<void> {
+    const found = this.#find(server);
+    const demanded = unionOf(found?.demanded, scopes.join(' '));
+    if (found === undefined || demanded === undefined || demanded === found.demanded) return;
+    await this.#put({ ...found, demanded });
+  }
+
+  /**
+   * What the next sign-in must ask for by name, as a server that is content with a token for most things says nothing when it connects:
+   * what was granted and what is demanded. Undefined where nothing is.
+   */
+  more(server: McpServer): { scope: string; resourceMetadataUrl?: URL } | undefined {
+    const found = this.#find(server);
+    if (found?.demanded === undefined) return undefined;
+    // An authorization server that says nothing has granted what it was asked for.
+    const granted = typeof found.tokens.scope === 'string' ? found.tokens.scope : found.scope;
+    const at = found.discovery?.resourceMetadataUrl;
+    return {
+      scope: unionOf(granted, found.demanded) ?? '',
+      ...(typeof at === 'string' && URL.canParse(at) && { resourceMetadataUrl: new URL(at) }),
+    };
   }
 
   /** For a connection without a person: tokens are shown and renewed. Undefined where nobody has signed in. */
@@ -120,12 +155,13 @@ export class McpSignIns {
   }
 
   /** Resolves when it is on disk. */
-  async complete({ server, redirectUrl, client, tokens, discovery }: Pending): Promise<void> {
+  async complete({ server, redirectUrl, client, tokens, discovery, scope }: Pending): Promise<void> {
     if (client === undefined || tokens === undefined) throw new Error('the sign-in came to no token');
     this.#pending.delete(server.name);
     await this.#put({
       ...{ server: digestOf(server), redirectUrl, client, tokens, at: new Date(this.#now()).toISOString() },
       ...(discovery !== undefined && { discovery }),
+      ...(scope !== undefined && { scope }),
     });
   }
 
@@ -177,6 +213,7 @@ function interactive(pending: Pending): OAuthClientProvider {
     },
     redirectToAuthorization: (url) => {
       pending.authorizationUrl = url.href;
+      pending.scope = url.searchParams.get('scope') ?? undefined;
     },
     saveCodeVerifier: (verifier) => {
       pending.verifier = verifier;

@@ -119,9 +119,17 @@ describe('a server on standard input and output', () => {
     await agent.send('m3', '/mcp__fixture__review');
     expect(await agent.settled('m3')).toMatchObject({ phase: 'Failed', reason: 'CommandFailed' });
     await agent.send('m4', 'tool ListMcpResourcesTool {}');
-    expect((await agent.settled('m4')).reply?.text).toContain('fixture://greeting');
+    const listed = (await agent.settled('m4')).reply?.text;
+    expect(listed).toContain('fixture://greeting');
+    expect(listed).toContain('"uriTemplate":"fixture://notes/{id}"');
     await agent.send('m5', 'tool ReadMcpResourceTool {"server":"fixture","uri":"fixture://greeting"}');
     expect((await agent.settled('m5')).reply?.text).toBe('content of fixture://greeting');
+    await agent.send('m6', 'say: look at @fixture:fixture://notes/1, and @nobody:fixture://notes/2');
+    await agent.settled('m6');
+    expect(model.texts(-1)).toEqual([
+      'say: look at @fixture:fixture://notes/1, and @nobody:fixture://notes/2',
+      '<mcp-resource server="fixture" uri="fixture://notes/1">\ncontent of fixture://notes/1\n</mcp-resource>',
+    ]);
   });
 
   it('has more to say than fits: the whole of it lies in a file', async () => {

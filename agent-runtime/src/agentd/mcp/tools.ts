@@ -1,16 +1,26 @@
 import type { Tool as ServerTool } from '@modelcontextprotocol/client';
 import { z } from 'zod';
-import type { TokenUsage } from '../../protocol/messages.ts';
 import { writeResult } from '../../protocol/tools-api.ts';
 import { addUsage, noUsage } from '../session/usage.ts';
 import type { AnyTool } from '../tools/registry.ts';
-import { failed, succeeded, type Tool, type ToolContext, type ToolOutcome } from '../tools/tool.ts';
+import {
+  CallSuspended,
+  failed,
+  succeeded,
+  type Tool,
+  type ToolContext,
+  type ToolOutcome,
+} from '../tools/tool.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
-import { type McpConnection, NotConnected } from './connection.ts';
+import type { McpConnection } from './connection.ts';
 import type { DuringCall } from './during-call.ts';
+import { NotConnected } from './failures.ts';
+import { callWithInput, Declined, usageSoFar } from './input-required.ts';
 import { usableSchema } from './input-schema.ts';
 import { toolName } from './names.ts';
 import { textOfContents, textOfResult } from './result-text.ts';
+import { MoreScopesWanted } from './scopes.ts';
+import { SignInWanted } from './sign-ins.ts';
 
 /** Characters: of a description, of a result that goes to the model whole, of the most that a tool may ask for. */
 const limits = { description: 2_048, result: 100_000, most: 500_000, preview: 2_000, schema: 4_000 };
@@ -32,8 +42,8 @@ export function serverTool(connection: McpConnection, tool: ServerTool): AnyTool
     summary: (input) => JSON.stringify(input),
     run: (input, context) =>
       answered(context, async () => {
-        const { signal, active } = context;
-        let usage: TokenUsage | undefined;
+        const { signal, active, later } = context;
+        let usage = usageSoFar(later.kept);
         const during: DuringCall = {
           ask: (...question) => context.askPerson(name, ...question),
           async askModel(...question) {
@@ -43,7 +53,15 @@ export function serverTool(connection: McpConnection, tool: ServerTool): AnyTool
           },
           unasked: context.permissionMode === 'bypassPermissions',
         };
-        const result = await connection.call(tool.name, input, { signal, progress: active, during });
+        const result = await callWithInput(
+          (resumed) =>
+            connection.call(tool.name, input, { ...{ signal, progress: active, during }, resumed }),
+          {
+            ...{ server: connection.server, project: connection.project, during, signal },
+            usage: () => usage,
+            later: { ...later, ask: (...question) => later.ask(name, ...question) },
+          },
+        );
         const text = textOfResult(result);
         const modelUsage = usage === undefined ? {} : { modelUsage: usage };
         if (result.isError === true)
@@ -94,6 +112,9 @@ export async function answered(
     return await call();
   } catch (error) {
     context.signal.throwIfAborted();
+    if (error instanceof CallSuspended) throw error;
+    if (error instanceof MoreScopesWanted || error instanceof SignInWanted || error instanceof Declined)
+      return failed(`The server refused: ${error.message}. Nothing was done.`);
     if (error instanceof NotConnected) return failed(`${error.message}. Nothing was done.`);
     if (error instanceof ToolRefused || error instanceof ToolsUnavailable) throw error;
     const { name, message } = error as Error;
@@ -120,7 +141,8 @@ export function resourceTools(connections: () => readonly McpConnection[], find:
   });
   const list: Tool<z.infer<typeof listInput>> = {
     name: 'ListMcpResourcesTool',
-    description: 'The resources that MCP servers offer, each with its server and URI.',
+    description:
+      'The resources that MCP servers offer, each with its server and URI, and templates (RFC 6570) of URIs that can be read besides.',
     input: listInput,
     parallel: true,
     access: () => ({ kind: 'none', tool: 'ListMcpResourcesTool' }),
@@ -129,17 +151,20 @@ export function resourceTools(connections: () => readonly McpConnection[], find:
       const asked = server === undefined ? connections() : [find(server)];
       const missing = asked.find((each) => typeof each === 'string');
       if (missing !== undefined) return failed(missing);
-      const lines = (asked as readonly McpConnection[]).flatMap((each) =>
-        each.offer.resources.map(({ uri, name, mimeType, description }) =>
-          JSON.stringify({ server: each.server.name, uri, name, mimeType, description }),
+      const lines = (asked as readonly McpConnection[]).flatMap(({ server: { name: of }, offer }) => [
+        ...offer.resources.map(({ uri, name, mimeType, description }) =>
+          JSON.stringify({ server: of, uri, name, mimeType, description }),
         ),
-      );
+        ...offer.templates.map(({ uriTemplate, name, mimeType, description }) =>
+          JSON.stringify({ server: of, uriTemplate, name, mimeType, description }),
+        ),
+      ]);
       return succeeded(lines.length === 0 ? 'There are no resources.' : cut(lines.join('\n'), limits.result));
     },
   };
   const readInput = z.strictObject({
     server: z.string().min(1).max(64).describe('The server.'),
-    uri: z.string().min(1).max(8192).describe('The URI, as it is listed.'),
+    uri: z.string().min(1).max(8192).describe('The URI, as it is listed, or made of a template.'),
   });
   const read: Tool<z.infer<typeof readInput>> = {
     name: 'ReadMcpResourceTool',

@@ -12,6 +12,11 @@ export const inboxRecord = z.discriminatedUnion('type', [
   messageRequest.extend({ type: z.literal('message'), receivedAt: z.string() }),
   /** A tool is about to start. If no result follows in the transcript, nobody knows how far it came. */
   z.object({ type: z.literal('tool'), toolUseId: z.string(), at: z.string() }),
+  /**
+   * A tool that was started waits for a person and did nothing that must not be done again: with this it goes on once they have answered. Questions
+   * of the call that follow belong to it; a `tool` line ends it.
+   */
+  z.object({ type: z.literal('suspended'), toolUseId: z.string(), at: z.string(), state: z.unknown() }),
   /** What PreToolUse hooks said of a call: they are not asked again. */
   z.object({
     type: z.literal('hooked'),

@@ -27,6 +27,14 @@ export interface LedgerApproval {
   decision?: ApprovalDecision;
 }
 
+/** A call that waits for a person in the middle. */
+export interface Suspension {
+  /** What its tool needs to go on. */
+  state: unknown;
+  /** Its questions since, by id and in order. */
+  questions: string[];
+}
+
 /** Where the conversation that the model sees begins, and the entries since its last answer, as bytes of the transcript. */
 interface Live {
   from: number;
@@ -42,6 +50,8 @@ export class Ledger {
   readonly approvals = new Map<string, LedgerApproval>();
   /** Tool calls that were started at some time. */
   readonly startedTools = new Set<string>();
+  /** Of those, the ones that wait in the middle, and go on where they are. */
+  readonly suspended = new Map<string, Suspension>();
   /** What PreToolUse hooks said of calls. */
   readonly hookedTools = new Map<string, Extract<InboxRecord, { type: 'hooked' }>>();
   /** Hooks that have run, and do so once. */
@@ -136,6 +146,11 @@ export class Ledger {
       }
       case 'tool':
         this.startedTools.add(record.toolUseId);
+        this.suspended.delete(record.toolUseId);
+        this.#touch(record.at);
+        break;
+      case 'suspended':
+        this.suspended.set(record.toolUseId, { state: record.state, questions: [] });
         this.#touch(record.at);
         break;
       case 'hooked':
@@ -148,6 +163,8 @@ export class Ledger {
       case 'approval': {
         const { type: _, ...request } = record;
         this.approvals.set(request.id, { request });
+        const questions = this.suspended.get(request.toolUseId)?.questions;
+        if (questions?.includes(request.id) === false) questions.push(request.id);
         break;
       }
       case 'decision': {
@@ -220,6 +237,20 @@ export class Ledger {
 
   hasResult(toolUseId: string): boolean {
     return this.#answeredTools.has(toolUseId);
+  }
+
+  /** Whether a person has yet to answer before the call begins, or goes on. */
+  awaits(toolUseId: string): boolean {
+    const suspension = this.suspended.get(toolUseId);
+    if (suspension === undefined) return this.approvalFor(toolUseId)?.decision === undefined;
+    return suspension.questions.some((id) => this.approvals.get(id)?.decision === undefined);
+  }
+
+  /** What the call asked while it ran. */
+  askedBy(toolUseId: string): LedgerApproval[] {
+    return [...this.approvals.values()].filter(
+      ({ request }) => request.toolUseId === toolUseId && request.meanwhile === true,
+    );
   }
 
   /** Whether the call may run, as a person said. */

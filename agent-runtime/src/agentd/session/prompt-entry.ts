@@ -37,8 +37,9 @@ export async function promptEntry(
     call === undefined || started === undefined
       ? promptContent(said, ended, note)
       : commandContent(call, started.text, said, ended, note);
+  const resources = ofAgent ? [] : await round.host.mcp.mentioned(said.text, round.signal);
   return {
-    message: { role: 'user', content: withNotes(content, opened.context) },
+    message: { role: 'user', content: withNotes(content, resources, opened.context) },
     messageKey: request.key,
     ...(opened.messages.length > 0 && { hooks: { messages: opened.messages } }),
     ...(ended.length > 0 && { toldBackground: ended.map((task) => task.id) }),

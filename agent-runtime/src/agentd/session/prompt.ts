@@ -39,14 +39,19 @@ export function commandContent(
     .map((part) => ({ type: 'text', text: part.toWellFormed() }));
 }
 
-/** A prompt with what hooks have for the model behind it; the text is theirs. */
+/** A prompt with the resources that it names behind it, and what hooks have for the model; the texts are theirs. */
 export function withNotes(
   content: string | ContentBlock[],
+  resources: readonly string[],
   notes: readonly string[],
 ): string | ContentBlock[] {
-  if (notes.length === 0) return content;
+  if (resources.length + notes.length === 0) return content;
   const blocks = typeof content === 'string' ? [{ type: 'text', text: content }] : content;
-  return [...blocks, { type: 'text', text: reminder(...notes) }];
+  return [
+    ...blocks,
+    ...resources.map((text) => ({ type: 'text', text: text.toWellFormed() })),
+    ...(notes.length === 0 ? [] : [{ type: 'text', text: reminder(...notes) }]),
+  ];
 }
 
 function notesOf(request: MessageRequest, ended: readonly EndedTask[], wake: string | undefined): string {

@@ -9,7 +9,7 @@ import { isReadDenied } from '../permissions/decide.ts';
 import { StorageError } from '../storage/health.ts';
 import type { ParsedCall } from '../tools/registry.ts';
 import { emptyList } from '../tools/task-list/list.ts';
-import { failed, type ToolContext, type ToolOutcome } from '../tools/tool.ts';
+import { CallSuspended, failed, type ToolContext, type ToolOutcome } from '../tools/tool.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import { agentsFor, begunBy } from './agents.ts';
 import { askAside } from './aside.ts';
@@ -19,6 +19,8 @@ import type { ContentBlock, ToolUse, TranscriptEntry } from './entry.ts';
 import { keepBefore } from './file-changes.ts';
 import { refusalOfTask } from './hooks.ts';
 import type { SessionHost } from './host.ts';
+import { interrupted } from './interrupted.ts';
+import { laterFor } from './later.ts';
 import { decideThroughLinks } from './links.ts';
 import type { SessionLogs } from './logs.ts';
 import { sendToWorkspace } from './mail.ts';
@@ -61,11 +63,6 @@ export interface RoundContext {
   hooks: SessionHooks;
 }
 
-/** Said of a call that was under way when something ended it. It is for the model to find out what it did, never for us to run it again. */
-export function interrupted(why: string): string {
-  return `This tool call was interrupted because ${why}: it may or may not have taken effect. It was not run again. Look at what it left behind before you repeat it.`;
-}
-
 /**
  * Carries out tool calls of one answer, as far as it can: those that nobody may decide on again, those that only read side
  * by side, the others in their order up to one that waits for a person. Returns the new entries; none means that everything
@@ -85,34 +82,53 @@ export async function runToolRound(
     if (it.kind !== 'run') return [];
     return it.runnable.tool.parallel || blocked === -1 || index < blocked ? [it.runnable] : [];
   });
-  await runInOrder(runnable, round);
+  const ran = await runInOrder(runnable, round);
   const undecided = judged.flatMap((it) => (it.kind === 'undecided' ? [it.call.id] : []));
-  if (undecided.length === 0) await afterBatch(round);
-  return { written: answers.length + runnable.length, undecided };
+  const open = [...undecided, ...ran.suspended];
+  if (open.length === 0) await afterBatch(round);
+  return { written: answers.length + ran.written, undecided: open };
 }
 
-/** Neighbours that only read run side by side; one that changes something waits for those before it. */
-async function runInOrder(runnable: readonly Runnable[], round: RoundContext): Promise<void> {
+/** Neighbours that only read run side by side; one that changes something waits for those before it. Behind one that waits for a person nothing begins. */
+async function runInOrder(
+  runnable: readonly Runnable[],
+  round: RoundContext,
+): Promise<{ written: number; suspended: string[] }> {
+  let written = 0;
   for (let at = 0; at < runnable.length; ) {
     let end = at + 1;
     if (runnable[at]?.tool.parallel) while (runnable[end]?.tool.parallel) end += 1;
     const group = runnable.slice(at, end);
-    const records = group.map(({ call }) => ({
-      type: 'tool' as const,
-      toolUseId: call.id,
-      at: new Date().toISOString(),
-    }));
+    const records = group
+      // One that was suspended says itself when it goes on.
+      .filter(({ call }) => !round.logs.ledger.suspended.has(call.id))
+      .map(({ call }) => ({
+        type: 'tool' as const,
+        toolUseId: call.id,
+        at: new Date().toISOString(),
+      }));
     await round.host.health.insist(round.signal, () => round.logs.appendRecords(...records));
     const settled = await Promise.allSettled(group.map((it) => carryOutAndWrite(it, round)));
     for (const result of settled) if (result.status === 'rejected') throw result.reason;
+    const suspended = group.flatMap(({ call }, index) => {
+      const result = settled[index];
+      return result?.status === 'fulfilled' && result.value === 'suspended' ? [call.id] : [];
+    });
+    written += group.length - suspended.length;
+    if (suspended.length > 0) return { written, suspended };
     at = end;
   }
+  return { written, suspended: [] };
 }
 
-async function carryOutAndWrite(it: Runnable, round: RoundContext): Promise<void> {
+async function carryOutAndWrite(it: Runnable, round: RoundContext): Promise<'written' | 'suspended'> {
   round.calls.add(it.call.id);
   try {
     await writeResult(it.call, await carryOut(it, round), round);
+    return 'written';
+  } catch (error) {
+    if (error instanceof CallSuspended) return 'suspended';
+    throw error;
   } finally {
     round.calls.delete(it.call.id);
   }
@@ -121,11 +137,22 @@ async function carryOutAndWrite(it: Runnable, round: RoundContext): Promise<void
 async function judge(asked: ToolUse, cut: boolean, round: RoundContext): Promise<Judged> {
   const { ledger } = round.logs;
   const answer = (outcome: ToolOutcome): Judged => ({ kind: 'answer', call: asked, outcome });
-  const given = parseFor(round, asked.name, asked.input);
+  let given = parseFor(round, asked.name, asked.input);
+  const suspended = ledger.suspended.has(asked.id);
+  // Before its tool is looked for: the server of one may be away for now.
+  if (suspended && ledger.awaits(asked.id))
+    return { kind: 'undecided', call: asked, serial: !('tool' in given && given.tool.parallel) };
+  if (suspended && 'problem' in given) {
+    await round.host.mcp.reach(asked.name, round.signal);
+    given = parseFor(round, asked.name, asked.input);
+  }
   // Nothing of this session runs while a round begins, so a call that was started and has no result was cut off.
-  const resumes = 'tool' in given && (given.tool.resumes === true || begunBy(round, asked.id) !== undefined);
-  if (ledger.startedTools.has(asked.id) && !resumes)
-    return answer(failed(interrupted('the workspace restarted')));
+  const resumes =
+    'tool' in given && (suspended || given.tool.resumes === true || begunBy(round, asked.id) !== undefined);
+  if (ledger.startedTools.has(asked.id) && !resumes) {
+    const why = suspended ? 'its tool is not there any more' : 'the workspace restarted';
+    return answer(failed(interrupted(why, ledger.askedBy(asked.id))));
+  }
   if (cut)
     return answer(
       failed('This call was not run: your answer ended before it was complete. Make it shorter.'),
@@ -250,6 +277,7 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
     model: host.config().model.name,
     askModel: (system, texts) => askAside(round, system, texts),
     askPerson: (tool, summary, questions) => askMeanwhile(round, { toolUseId, tool }, summary, questions),
+    later: laterFor(round, toolUseId),
     sendToWorkspace: (name, text, waitSeconds) => sendToWorkspace(round, toolUseId, name, text, waitSeconds),
     refusalOfTask: (event, task) => refusalOfTask(event, task, round),
     taskList: () => round.entries.findLast((entry) => entry.taskList !== undefined)?.taskList ?? emptyList,
@@ -272,6 +300,7 @@ async function attempt({ call, tool, input }: Runnable, round: RoundContext): Pr
     return await tool.run(input, toolContextOf(round, call.id));
   } catch (error) {
     signal.throwIfAborted();
+    if (error instanceof CallSuspended) throw error;
     if (error instanceof ToolRefused || error instanceof StorageError || error instanceof ModelRefused)
       return failed(error.message);
     if (error instanceof ToolsUnavailable) {

@@ -20,6 +20,7 @@ import { rulesOf, settingsOf } from './file-rules.ts';
 import { beforeEnd, beforePrompt, openHooks, tellOfFailure, withOwnHooks } from './hooks.ts';
 import type { SessionHost } from './host.ts';
 import { tellOfNews, tellOfOpening } from './instructions-hooks.ts';
+import { interrupted } from './interrupted.ts';
 import type { LedgerMessage } from './ledger.ts';
 import { limitReached } from './limit-reached.ts';
 import type { SessionLogs } from './logs.ts';
@@ -27,7 +28,7 @@ import { attemptsOf, refused, requestOf, type Trouble } from './model-request.ts
 import { promptEntry } from './prompt-entry.ts';
 import { permissionsOf, projectOf, scopeOf } from './scope.ts';
 import { nextStep, turnOf } from './step.ts';
-import { interrupted, type RoundContext, runToolRound } from './tool-round.ts';
+import { type RoundContext, runToolRound } from './tool-round.ts';
 import { turnUsage } from './usage.ts';
 import { EntryWriter, type NewEntry } from './write-entry.ts';
 
@@ -254,7 +255,7 @@ export class Turn {
   #waits(undecided: readonly string[]): boolean {
     const { ledger } = this.#logs;
     this.#waitingFor = new Set(ledger.undecided().map((request) => request.id));
-    return undecided.every((id) => ledger.approvalFor(id)?.decision === undefined);
+    return undecided.every((id) => ledger.awaits(id));
   }
 
   /** The files around the session, as they are in this turn. */

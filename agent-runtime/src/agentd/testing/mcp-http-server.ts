@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import {
   createMcpHandler,
+  inputRequired,
   McpServer,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
@@ -44,6 +45,63 @@ export class McpHttpServer {
     });
   }
 
+  /**
+   * Of 2026-07-28, with the tool `book`, which wants to know the seats, then whether it is sure, and where the project is; `parts` has what each part of a
+   * call brought. The last one is answered only after `release`, where it is `held`; with `thinking` the model is asked, too, with the first question.
+   */
+  static async asking({
+    held = false,
+    thinking = false,
+    port = 0,
+  } = {}): Promise<McpHttpServer & { parts: unknown[]; release: () => void }> {
+    const parts: unknown[] = [];
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const text = (said: string) => ({ content: [{ type: 'text' as const, text: said }] });
+    const make = () => {
+      const server = new McpServer({ name: 'asking', version: '1.0.0' });
+      // A schema of the output: what it wants meanwhile is no output.
+      const shape = { inputSchema: z.object({ show: z.string().optional() }), outputSchema: z.object({}) };
+      server.registerTool('book', shape, async ({ show }, { mcpReq }) => {
+        const { inputResponses = {} } = mcpReq;
+        const state = mcpReq.requestState() as string | undefined;
+        parts.push({ show, state, inputResponses });
+        if (state === undefined)
+          return inputRequired({
+            inputRequests: {
+              seats: inputRequired.elicit({
+                message: 'How many seats?',
+                requestedSchema: { type: 'object', properties: { seats: { type: 'integer' } } },
+              }),
+              ...(thinking && {
+                idea: inputRequired.createMessage({
+                  messages: [{ role: 'user', content: { type: 'text', text: 'say: an idea' } }],
+                  maxTokens: 100,
+                }),
+              }),
+            },
+            requestState: 'wants seats',
+          });
+        if (state === 'wants seats')
+          return inputRequired({
+            inputRequests: {
+              sure: inputRequired.elicit({
+                message: 'Are you sure?',
+                requestedSchema: { type: 'object', properties: {} },
+              }),
+              where: inputRequired.listRoots(),
+            },
+            requestState: `wants to be sure of ${JSON.stringify(inputResponses.seats)}`,
+          });
+        if (held) await released;
+        return { ...text(`${state}: ${JSON.stringify(inputResponses)}`), structuredContent: {} };
+      });
+      return server;
+    };
+    const handler = createMcpHandler(make, { legacy: 'reject' });
+    const server = await McpHttpServer.#start((request) => handler.fetch(request), port);
+    return Object.assign(server, { parts, release });
+  }
+
   /** Sessions, and nothing newer than 2025-11-25. Forgets them when told. */
   static async legacy(): Promise<McpHttpServer & { forget: () => void }> {
     let sessions = new Map<string, WebStandardStreamableHTTPServerTransport>();
@@ -69,7 +127,7 @@ export class McpHttpServer {
   /** The transport before streamable HTTP: a stream of events, and messages beside it. */
   static async sse(): Promise<McpHttpServer> {
     let stream: ServerResponse | undefined;
-    return McpHttpServer.#listen(async (request, response) => {
+    return McpHttpServer.#listen(0, async (request, response) => {
       if (request.method === 'GET') {
         response.writeHead(200, { 'content-type': 'text/event-stream' });
         response.write('event: endpoint\ndata: /messages\n\n');
@@ -96,22 +154,41 @@ export class McpHttpServer {
 
   /**
    * Lets in whoever shows a token of its authorization server, which is at the same address. `expire` has every token refused from then
-   * on, so that it must be renewed; `revoke` also what renews it.
+   * on, so that it must be renewed; `revoke` also what renews it; `demand` has calls of tools refused without these scopes, of which
+   * it otherwise wants `read`. One that is `open` wants a token for calls of tools alone.
    */
-  static async guarded(): Promise<McpHttpServer & { expire: () => void; revoke: () => void }> {
+  static async guarded({
+    open = false,
+  } = {}): Promise<
+    McpHttpServer & { expire: () => void; revoke: () => void; demand: (scopes: string) => void }
+  > {
     const handler = createMcpHandler(() => echoServer(false), { legacy: 'reject' });
-    const codes = new Map<string, string>();
+    const codes = new Map<string, { challenge: string; scope: string }>();
     let [token, refresh, made] = ['', '', 0];
+    let [demanded, granted] = ['', ''];
     const base = (request: Request) => `http://${request.headers.get('host')}`;
     const json = (body: object, status = 200) => Response.json(body, { status });
     const server = await McpHttpServer.#start(async (request) => {
       const { pathname, searchParams } = new URL(request.url);
       const issuer = base(request);
       if (pathname === '/mcp') {
-        if (token !== '' && request.headers.get('authorization') === `Bearer ${token}`)
+        const challenge = (scope: string) =>
+          `Bearer scope="${scope}", resource_metadata="${issuer}/.well-known/oauth-protected-resource/mcp"`;
+        const refused = (status: number, how: string) =>
+          new Response('{}', { status, headers: { 'www-authenticate': how } });
+        if (
+          open &&
+          !request.headers.has('authorization') &&
+          request.headers.get('mcp-method') !== 'tools/call'
+        )
           return handler.fetch(request);
-        const challenge = `Bearer resource_metadata="${issuer}/.well-known/oauth-protected-resource/mcp"`;
-        return new Response('{}', { status: 401, headers: { 'www-authenticate': challenge } });
+        if (token === '' || request.headers.get('authorization') !== `Bearer ${token}`)
+          return refused(401, challenge('read'));
+        const has = granted.split(' ');
+        const lacks = demanded.split(' ').some((scope) => scope !== '' && !has.includes(scope));
+        if (lacks && request.headers.get('mcp-method') === 'tools/call')
+          return refused(403, `${challenge(demanded)}, error="insufficient_scope"`);
+        return handler.fetch(request);
       }
       if (pathname === '/.well-known/oauth-protected-resource/mcp')
         return json({ resource: `${issuer}/mcp`, authorization_servers: [issuer] });
@@ -125,7 +202,8 @@ export class McpHttpServer {
         return json({ ...((await request.json()) as object), client_id: 'client-1' }, 201);
       if (pathname === '/authorize') {
         const code = `code-${++made}`;
-        codes.set(code, searchParams.get('code_challenge') ?? '');
+        const scope = searchParams.get('scope') ?? '';
+        codes.set(code, { challenge: searchParams.get('code_challenge') ?? '', scope });
         const back = new URL(searchParams.get('redirect_uri') ?? '');
         back.searchParams.set('code', code);
         back.searchParams.set('state', searchParams.get('state') ?? '');
@@ -133,13 +211,14 @@ export class McpHttpServer {
       }
       if (pathname !== '/token') return json({}, 404);
       const form = new URLSearchParams(await request.text());
-      const challenge = codes.get(form.get('code') ?? '');
+      const code = codes.get(form.get('code') ?? '');
       const verified = createHash('sha256')
         .update(form.get('code_verifier') ?? '')
         .digest('base64url');
       const renews =
         form.get('grant_type') === 'refresh_token' && refresh !== '' && form.get('refresh_token') === refresh;
-      if (!renews && challenge !== verified) return json({ error: 'invalid_grant' }, 400);
+      if (!renews && code?.challenge !== verified) return json({ error: 'invalid_grant' }, 400);
+      granted = code?.scope ?? granted;
       codes.delete(form.get('code') ?? '');
       [token, refresh] = [`token-${++made}`, `refresh-${made}`];
       return json({ access_token: token, refresh_token: refresh, token_type: 'Bearer', expires_in: 3600 });
@@ -151,6 +230,9 @@ export class McpHttpServer {
       revoke: () => {
         [token, refresh] = ['', ''];
       },
+      demand: (scopes: string) => {
+        demanded = scopes;
+      },
     });
   }
 
@@ -159,8 +241,8 @@ export class McpHttpServer {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  static #start(serve: Serve): Promise<McpHttpServer> {
-    return McpHttpServer.#listen(async (request, response) => {
+  static #start(serve: Serve, port = 0): Promise<McpHttpServer> {
+    return McpHttpServer.#listen(port, async (request, response) => {
       const { method = 'GET', url = '/', headers } = request;
       const body = method === 'POST' ? await text(request) : undefined;
       const answer = await serve(
@@ -180,13 +262,14 @@ export class McpHttpServer {
   }
 
   static async #listen(
+    port: number,
     handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
   ): Promise<McpHttpServer> {
     const server = createServer((request, response) => {
       made.seen.push({ method: request.method ?? '', headers: request.headers });
       handle(request, response).catch((error: unknown) => response.destroy(error as Error));
     });
-    server.listen(0, '127.0.0.1');
+    server.listen(port, '127.0.0.1');
     await once(server, 'listening');
     const made = new McpHttpServer(server);
     return made;

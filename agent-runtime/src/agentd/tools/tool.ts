@@ -28,6 +28,30 @@ export type AskPerson = (
   questions: readonly AskedQuestion[],
 ) => Promise<ApprovalDecision | undefined>;
 
+/** A call ended where it waits for a person: it is run again when they have answered, and is no failure. */
+export class CallSuspended extends Error {
+  override readonly name = 'CallSuspended';
+
+  constructor() {
+    super('the call waits for a person');
+  }
+}
+
+/** How a tool waits for a person for as long as it takes, over sleeps and restarts. */
+export interface Later {
+  /** What this call kept when it last waited; undefined: it begins. */
+  readonly kept: unknown;
+  /** Keeps what the call needs when it is run again, as JSON. Resolves when it is on disk. What was asked before is over. */
+  keep: (state: unknown) => Promise<void>;
+  /**
+   * What a person answered to this question since `keep`; the same ones must be asked in the same order each time. Rejects with `CallSuspended`
+   * where nobody has.
+   */
+  ask: (tool: string, ...question: Parameters<AskPerson>) => Promise<ApprovalDecision>;
+  /** From here on the call does what must not be done twice: cut off now, it is not run again. Resolves when that is on disk. */
+  goOn: () => Promise<void>;
+}
+
 /** What a tool works with. */
 export interface ToolContext {
   toolUseId: string;
@@ -64,6 +88,7 @@ export interface ToolContext {
   askModel: (system: string, texts: string[]) => Promise<{ text: string; usage: TokenUsage }>;
   /** Asks a person while the tool runs, in its name. */
   askPerson: (tool: string, ...question: Parameters<AskPerson>) => ReturnType<AskPerson>;
+  later: Later;
   /** Sends a message to another workspace of the namespace, and waits so many seconds for the reply. */
   sendToWorkspace: (name: string, text: string, waitSeconds: number) => Promise<ToolOutcome>;
   /** Asks hooks about a task that is new or done: why it must not be so. */
