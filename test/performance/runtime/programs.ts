@@ -45,11 +45,15 @@ const hooks = Object.fromEntries(
   ]),
 );
 
-/** The flags that the image starts Node.js with. */
-async function flagsOf(image: string): Promise<string[]> {
+/** The flags and the variables that the image starts Node.js with. */
+async function asInImage(image: string): Promise<{ flags: string[]; env: Record<string, string> }> {
   const text = await readFile(join(root, `hack/image/${image}.Containerfile`), 'utf8');
   const entry: string[] = JSON.parse(/^ENTRYPOINT (.*)$/m.exec(text)?.[1] ?? '[]');
-  return entry.filter((word) => word.startsWith('--') && word !== '--');
+  const variables = [...text.matchAll(/^ENV (.*)$/gm)].flatMap(([, line = '']) => line.split(' '));
+  return {
+    flags: entry.filter((word) => word.startsWith('--') && word !== '--'),
+    env: Object.fromEntries(variables.map((each) => each.split('=', 2))),
+  };
 }
 
 async function start(
@@ -121,17 +125,22 @@ export class RuntimeFolder implements AsyncDisposable {
   }
 
   async workspaced(): Promise<Started> {
+    const { flags, env: ofImage } = await asInImage('workspace');
     const env = {
+      // Outside of a pod the processes of this machine are not its own.
+      ...{ ...ofImage, DORMOUSE_OWNS_PID_NAMESPACE: '0' },
       DORMOUSE_TOOLS_SOCKET: this.socket,
       DORMOUSE_HOME: this.home,
       DORMOUSE_PROCESSES: join(this.folder, 'processes'),
       DORMOUSE_TRANSCRIPTS: join(this.state, 'transcripts'),
     };
-    return start('workspaced', { flags: await flagsOf('workspace'), env, ready: 'ready' });
+    return start('workspaced', { flags, env, ready: 'ready' });
   }
 
   async agentd(): Promise<Started> {
+    const { flags, env: ofImage } = await asInImage('agent');
     const env = {
+      ...ofImage,
       DORMOUSE_SECRETS: this.folder,
       DORMOUSE_GATEWAY_TOKEN_FILE: join(this.folder, 'token'),
       DORMOUSE_STATE: this.state,
@@ -140,7 +149,7 @@ export class RuntimeFolder implements AsyncDisposable {
       DORMOUSE_HOST: '127.0.0.1',
       DORMOUSE_PORT: '0',
     };
-    return start('agentd', { flags: await flagsOf('agent'), env, ready: 'ready' });
+    return start('agentd', { flags, env, ready: 'ready' });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

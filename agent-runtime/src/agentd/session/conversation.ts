@@ -17,14 +17,13 @@ export interface ApiMessage {
 export function conversationOf(entries: readonly TranscriptEntry[]): ApiMessage[] {
   const messages: ApiMessage[] = [];
   for (const entry of entries) {
-    const content = blocksOf(entry).filter((block) => block.type !== 'text' || /\S/.test(String(block.text)));
-    if (content.length === 0 && entry.message.role === 'assistant') continue;
-    if (content.length === 0) content.push({ type: 'text', text: '(a blank message)' });
+    const content = contentOf(entry);
+    if (content.length === 0) continue;
     const last = messages.at(-1);
     if (last !== undefined && beginsWithCompaction(last) && entry.message.role === 'assistant') {
       messages.push(
         { role: 'user', content: [{ type: 'text', text: goOn }] },
-        { role: 'assistant', content },
+        { role: 'assistant', content: [...content] },
       );
     } else if (last?.role === entry.message.role) last.content.push(...content);
     else messages.push({ role: entry.message.role, content: [...content] });
@@ -37,6 +36,20 @@ export function conversationOf(entries: readonly TranscriptEntry[]): ApiMessage[
     if (message.role === 'user') message.content.sort((a, b) => rank(a) - rank(b));
   }
   return messages;
+}
+
+/** Of entries that were worked out before; each is looked at with every request until it is summarized. */
+const contents = new WeakMap<TranscriptEntry, readonly ContentBlock[]>();
+
+/** What the API takes of an entry. Nothing: of an answer that says nothing. */
+function contentOf(entry: TranscriptEntry): readonly ContentBlock[] {
+  const known = contents.get(entry);
+  if (known !== undefined) return known;
+  const content = blocksOf(entry).filter((block) => block.type !== 'text' || /\S/.test(String(block.text)));
+  if (content.length === 0 && entry.message.role === 'user')
+    content.push({ type: 'text', text: '(a blank message)' });
+  contents.set(entry, content);
+  return content;
 }
 
 /** Whether a message is the block that the API gave for what came before it. */
