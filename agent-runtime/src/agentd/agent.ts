@@ -31,6 +31,8 @@ import { Sessions } from './session/sessions.ts';
 import { Slots } from './session/slots.ts';
 import { WakeNote } from './session/wake-note.ts';
 import { busyReasons } from './state/busy-reasons.ts';
+import { withReconciled } from './state/restore-report.ts';
+import { runtimeState } from './state/runtime-state.ts';
 import { StateBoard } from './state/state-board.ts';
 import { AppendLog } from './storage/append-log.ts';
 import { FileHistory } from './storage/file-history.ts';
@@ -90,7 +92,7 @@ export class Agent {
   readonly #watch: ToolsWatch;
   readonly #stopped = new AbortController();
   readonly #scheduler: Scheduler;
-  readonly #restore: RuntimeState['restore'];
+  #restore: RuntimeState['restore'];
   readonly #rewound: RewindTarget | undefined;
   readonly #wakeNote = new WakeNote();
   #config: RuntimeConfig;
@@ -322,42 +324,24 @@ export class Agent {
   }
 
   state(): RuntimeState {
-    const sessions = this.sessions.all();
-    const reasons = this.#busyReasons();
-    const { problem: modelProblem } = this.#model;
-    const { problem: storageProblem } = this.#health;
-    const { state: checkpoint } = this.checkpointer;
-    const { next: nextWakeAt } = this.#scheduler;
-    return {
+    return runtimeState({
       bootId: this.#bootId,
-      workspace: this.#config.workspace,
-      configRevision: this.#config.revision,
-      cursor: this.#events.cursor,
-      busy: reasons.length > 0,
-      busyReasons: reasons,
+      config: this.#config,
+      busyReasons: this.#busyReasons(),
       lastActivityAt: this.#lastActivityAt,
-      sessions: sessions.map((session) => session.state()),
-      openMessages: sessions.reduce((sum, session) => sum + session.logs.ledger.open().length, 0),
-      approvals: [...sessions, ...this.subagents.all().map((child) => child.session)].flatMap((session) =>
-        session.logs.ledger.undecided(),
-      ),
-      subagents: this.subagents.state(),
-      background: this.#background
-        .running()
-        .map(({ id, session, command, status, restartable, ignorable, startedAt }) => {
-          return { id, session, command, status, restartable, ignorable, startedAt };
-        }),
-      ...(nextWakeAt !== undefined && { nextWakeAt }),
-      services: this.#watch.services(),
-      plugins: this.plugins.states(),
-      tools: this.#watch.ready ? 'ready' : 'unavailable',
-      ...(modelProblem !== undefined && { modelProblem }),
-      ...(storageProblem !== undefined && { storageProblem }),
-      ...(checkpoint !== undefined && { checkpoint }),
-      lastSequence: this.checkpointer.lastSequence,
       restore: this.#restore,
-      ...(this.#rewound !== undefined && { rewound: this.#rewound }),
-    };
+      rewound: this.#rewound,
+      events: this.#events,
+      sessions: this.sessions,
+      subagents: this.subagents,
+      background: this.#background,
+      scheduler: this.#scheduler,
+      plugins: this.plugins,
+      watch: this.#watch,
+      model: this.#model,
+      health: this.#health,
+      checkpointer: this.checkpointer,
+    });
   }
 
   /** Ends turns where they stand, without settling them; what is on disk is where the next start goes on. */
@@ -409,16 +393,9 @@ export class Agent {
     this.#board.touch();
   }
 
-  #reconciled({ restored, restarted, ended, lost }: Reconciled): void {
-    const restore = this.#restore;
-    restore.restored.push(...restored);
-    const known = new Set([...restore.restored, ...restore.restarted]);
-    restore.restarted.push(...restarted.filter((line) => !known.has(line)));
-    restore.ended.push(...ended);
-    if (lost.length > 0) restore.problem = { reason: 'RestoreFailed', message: lost.join('; ') };
-    if (restore.restored.length > 0) restore.processes = 'Restored';
-    else if (restore.restarted.length > 0) restore.processes = 'Restarted';
-    if (restored.length > 0 || restore.problem !== undefined) this.#wakeNote.set(restore);
+  #reconciled(result: Reconciled): void {
+    this.#restore = withReconciled(this.#restore, result);
+    if (result.restored.length > 0 || this.#restore.problem !== undefined) this.#wakeNote.set(this.#restore);
     this.#wakeNote.settle();
     this.#board.touch();
     this.#goOn();
