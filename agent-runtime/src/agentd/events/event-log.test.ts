@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { AppendLog } from '../storage/append-log.ts';
 import { StorageHealth } from '../storage/health.ts';
 import { EventLog } from './event-log.ts';
 
@@ -31,6 +32,29 @@ it('keeps the newest events only, and cursors go on growing by one', async () =>
   again.emit(event(2501));
   await again.flush();
   expect(again.after(2500)?.map(({ cursor }) => cursor)).toEqual([2501]);
+});
+
+it('gathers lines of a conversation, and tells of anything else with them at once', async () => {
+  // The time does not go on: what is told has not waited.
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const append = vi.spyOn(AppendLog.prototype, 'append');
+  try {
+    const log = await open();
+    const told = async (cursor: number) => {
+      while (log.cursor < cursor) await new Promise((resolve) => setImmediate(resolve));
+    };
+    log.emit(event(1));
+    log.emit(event(2));
+    log.emit({ type: 'approval', data: { id: 'a', session: 'main', decision: 'pending' } });
+    await told(3);
+    expect(append.mock.calls.map((events) => events.length)).toEqual([3]);
+    log.emit(event(4));
+    vi.advanceTimersByTime(10);
+    await told(4);
+  } finally {
+    append.mockRestore();
+    vi.useRealTimers();
+  }
 });
 
 it('shows an event to listeners when it is on disk, and never a cursor twice, even when the file was lost', async () => {

@@ -19,6 +19,12 @@ export interface LoggedEvent {
 const kept = { events: 1000, bytes: 4 * 1024 * 1024 };
 
 /**
+ * Milliseconds that lines of a conversation, which only viewers follow, wait for others. A turn writes them while it writes the conversation
+ * itself: each on its own made it wait for the disk six times more.
+ */
+const gatherMs = 10;
+
+/**
  * The durable events of the workspace. An event is shown to listeners when it is on disk, so that a cursor somebody saw
  * never means another event after a crash. While the volume is full, events wait in memory.
  */
@@ -30,6 +36,7 @@ export class EventLog {
   #cursor: number;
   #pending: LoggedEvent[] = [];
   #writing: Promise<void> | undefined;
+  #gathering: NodeJS.Timeout | undefined;
   readonly #listeners = new Set<(event: LoggedEvent) => void>();
   readonly #closed = new AbortController();
 
@@ -70,6 +77,13 @@ export class EventLog {
   emit(event: DurableEvent): void {
     const last = this.#pending.at(-1)?.cursor ?? this.#cursor;
     this.#pending.push({ cursor: last + 1, event });
+    if (event.type !== 'entry') this.#begin();
+    else this.#gathering ??= setTimeout(() => this.#begin(), gatherMs);
+  }
+
+  #begin(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
     this.#writing ??= this.#write();
   }
 
@@ -95,10 +109,12 @@ export class EventLog {
 
   /** Resolves when everything emitted so far is on disk, or cannot be because the volume is full. */
   async flush(): Promise<void> {
+    this.#begin();
     if (this.#health.problem === undefined) await this.#writing;
   }
 
   close(): void {
+    clearTimeout(this.#gathering);
     this.#closed.abort(new Error('the event log is closed'));
   }
 
