@@ -52,7 +52,7 @@ async function asInImage(image: string): Promise<{ flags: string[]; env: Record<
   const variables = [...text.matchAll(/^ENV (.*)$/gm)].flatMap(([, line = '']) => line.split(' '));
   return {
     flags: entry.filter((word) => word.startsWith('--') && word !== '--'),
-    env: Object.fromEntries(variables.map((each) => each.split('=', 2))),
+    env: Object.fromEntries(variables.map((each) => /^(\w+)=(.*)$/.exec(each)?.slice(1) ?? [])),
   };
 }
 

@@ -84,7 +84,8 @@ export class EventLog {
   #begin(): void {
     clearTimeout(this.#gathering);
     this.#gathering = undefined;
-    this.#writing ??= this.#write();
+    // What waited may have been written with what came after it; a write of nothing would have ended before it is noted here.
+    if (this.#pending.length > 0) this.#writing ??= this.#write();
   }
 
   /** Events after a cursor; undefined when some of them are no longer kept, or the cursor is not one of ours. */
