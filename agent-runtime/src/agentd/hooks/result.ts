@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type ElicitationAnswer, elicitationAnswer, isElicitation } from './elicitation-answer.ts';
 import type { HookEvent } from './hook.ts';
 
 /** How one hook ended: a process, or an answer over HTTP as a process that would have printed it. */
@@ -23,6 +24,8 @@ export interface HookResult {
   context?: string;
   updatedInput?: Record<string, unknown>;
   updatedOutput?: string;
+  /** What a server is told that asked a person. */
+  elicitation?: ElicitationAnswer;
 }
 
 /** Characters of each text that reaches the model or a person. */
@@ -77,6 +80,8 @@ const blockable: readonly HookEvent[] = [
   'PreCompact',
   'TaskCreated',
   'TaskCompleted',
+  'Elicitation',
+  'ElicitationResult',
 ];
 
 /** What the end of a hook means. Exit code 2 refuses, with its stderr as the reason; JSON counts only where it exits with 0. */
@@ -129,11 +134,18 @@ function ofOutput(event: HookEvent, given: z.infer<typeof output>): HookResult {
   const { updatedToolOutput: shown } = specific;
   if (shown !== undefined && shown !== null)
     result.updatedOutput = typeof shown === 'string' ? shown : JSON.stringify(shown);
+  if (isElicitation(event) && result.elicitation === undefined) {
+    const answer = elicitationAnswer(event, specific);
+    if (typeof answer === 'string') return { failed: `its answer is not valid: ${answer}` };
+    if (answer !== undefined) result.elicitation = answer;
+  }
   return result;
 }
 
 function blocked(event: HookEvent, given: string | undefined): HookResult {
   const reason = given?.trim() ? given : 'A hook refused it.';
+  // The server learns of no reason: it is for a person.
+  if (isElicitation(event)) return { elicitation: { action: 'decline' }, message: reason };
   return event === 'PreToolUse' || event === 'PermissionRequest'
     ? { permission: { decision: 'deny', reason } }
     : { block: reason };
