@@ -17,7 +17,7 @@ import { type TranscriptEntry, textOf, toolResultIdsOf } from './entry.ts';
 import { modelForHooks } from './hook-model.ts';
 import type { InboxRecord } from './inbox-record.ts';
 import { schedulesOf } from './schedules.ts';
-import { projectOf, scopeOf } from './scope.ts';
+import { permissionsOf, projectOf, scopeOf } from './scope.ts';
 import type { RoundContext } from './tool-round.ts';
 import type { NewEntry } from './write-entry.ts';
 
@@ -39,7 +39,6 @@ export async function openHooks(
   const { host, logs, signal, session } = round;
   // Several may be asked side by side, before what has run is on disk.
   const taken = new Set<string>();
-  const scope = scopeOf(round);
   const project = projectOf(round);
   const { subagent } = host;
   const { workspace } = host.config();
@@ -49,9 +48,9 @@ export async function openHooks(
       settings,
       plugins: await hooksOfPlugins(plugins, round),
       client: host.client,
-      cwd: scope.cwd,
       signal,
     },
+    now: () => ({ cwd: scopeOf(round).cwd, permission_mode: permissionsOf(round).mode }),
     env: { CLAUDE_PROJECT_DIR: project },
     proxies: host.proxies,
     log: host.log.child({ session }),
@@ -59,20 +58,21 @@ export async function openHooks(
       session_id: subagent?.session ?? session,
       transcript_path: posix.join(paths.transcripts, `${subagent?.session ?? session}.jsonl`),
       ...(subagent !== undefined && { agent_id: subagent.id, agent_type: subagent.agentType }),
-      cwd: scope.cwd,
-      permission_mode: round.permissions.mode,
       workspace: { namespace: workspace.namespace, name: workspace.name },
     },
     ruleMatches: (rule, access) =>
-      decide(access, { ...round.permissions, mode: 'bypassPermissions', allow: [], deny: [rule] }, scope)
-        .verdict === 'deny',
+      decide(
+        access,
+        { ...round.permissions, mode: 'bypassPermissions', allow: [], deny: [rule] },
+        scopeOf(round),
+      ).verdict === 'deny',
     takeOnce(name) {
       if (logs.ledger.ranOnce.has(name) || taken.has(name)) return false;
       taken.add(name);
       return true;
     },
     ranOnce: (names) => host.health.insist(signal, () => logs.appendRecords(ranOnceRecord(names))),
-    permits: (access) => decide(access, round.permissions, scope).verdict === 'allow',
+    permits: (access) => decide(access, round.permissions, scopeOf(round)).verdict === 'allow',
     callMcpTool: (...call) => host.mcp.callForHook(...call),
     ...modelForHooks(round),
   });

@@ -123,6 +123,8 @@ export async function afterTool(
     ...aboutTool(call, name, round),
     ...(isError ? { error: content } : { tool_response: { content } }),
     duration_ms: Math.round(milliseconds),
+    // It is written down with the result, which comes after this.
+    ...(outcome.cwd !== undefined && { cwd: outcome.cwd }),
   });
   const meanwhile = saidOfQuestions(round, call.id);
   if (said === undefined && before === undefined && meanwhile === undefined) return outcome;
