@@ -14,6 +14,8 @@ export interface Combined {
   context: string[];
   updatedInput?: Record<string, unknown>;
   updatedOutput?: string;
+  updatedMcpOutput?: string;
+  sessionTitle?: string;
   /** What a server is told that asked a person. */
   elicitation?: ElicitationAnswer;
 }
@@ -35,6 +37,7 @@ export function combine(event: HookEvent, results: readonly { hook: Hook; result
   for (const { hook, result: given } of results) {
     const result = given.failed !== undefined && hook.failClosed ? refusal(event, hook, given.failed) : given;
     const { permission, block, stop, message, context, updatedInput, updatedOutput, elicitation } = result;
+    const { updatedMcpOutput, sessionTitle } = result;
     const counts = permission !== undefined && (permission.decision !== 'allow' || hook.mayAllow);
     if (
       counts &&
@@ -48,6 +51,8 @@ export function combine(event: HookEvent, results: readonly { hook: Hook; result
     if (context !== undefined && context.trim() !== '') combined.context.push(context);
     if (updatedInput !== undefined) combined.updatedInput = updatedInput;
     if (updatedOutput !== undefined) combined.updatedOutput = updatedOutput;
+    if (updatedMcpOutput !== undefined) combined.updatedMcpOutput = updatedMcpOutput;
+    if (sessionTitle !== undefined) combined.sessionTitle = sessionTitle;
     const refuses = elicitation?.action === 'decline' || elicitation?.action === 'cancel';
     if (elicitation !== undefined && (refuses || hook.mayAllow))
       combined.elicitation = together(combined.elicitation, elicitation);

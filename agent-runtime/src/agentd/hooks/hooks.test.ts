@@ -62,6 +62,8 @@ describe('the end of a hook', () => {
       { permission: { decision: 'deny', reason: 'no' } },
     ],
     ['PostToolUse', specific({ updatedToolOutput: 'shown' }), { updatedOutput: 'shown' }],
+    ['PostToolUse', specific({ updatedMCPToolOutput: { a: 1 } }), { updatedMcpOutput: '{"a":1}' }],
+    ['UserPromptSubmit', specific({ sessionTitle: 'a title' }), { sessionTitle: 'a title' }],
     ['Elicitation', end('', 2, 'no'), { elicitation: { action: 'decline' }, message: 'no' }],
     ['ElicitationResult', end('', 2, 'no'), { elicitation: { action: 'decline' }, message: 'no' }],
     [
@@ -157,7 +159,7 @@ describe('hooks of a file', () => {
   it('are read with their documented limits, and arguments are no shell text', async () => {
     const { hooks, problems } = await read({
       Stop: [{ hooks: [{ type: 'command', command: 'a b' }] }],
-      UserPromptSubmit: [{ hooks: [{ type: 'command', command: 'a' }] }],
+      UserPromptSubmit: [{ hooks: [{ type: 'command', command: 'a', asyncRewake: true }] }],
       PreToolUse: [
         {
           matcher: 'Bash',
@@ -187,6 +189,7 @@ describe('hooks of a file', () => {
       ...[600_000, 30_000, 2_500],
       ...[30_000, 60_000, 600_000],
     ]);
+    expect(hooks.map((hook) => hook.async).slice(0, 3)).toEqual([false, true, false]);
     expect(hooks[2]?.action).toEqual({ type: 'command', command: "exec 'p' 'it'\\''s' '/h/x'" });
   });
 

@@ -18,6 +18,7 @@ import { modelForHooks } from './hook-model.ts';
 import type { InboxRecord } from './inbox-record.ts';
 import { schedulesOf } from './schedules.ts';
 import { permissionsOf, projectOf, scopeOf } from './scope.ts';
+import { titleRecord } from './session-title.ts';
 import type { RoundContext } from './tool-round.ts';
 import type { NewEntry } from './write-entry.ts';
 
@@ -162,6 +163,7 @@ export async function beforePrompt(prompt: string, round: RoundContext): Promise
     const source = isNew ? 'startup' : forked ? 'fork' : 'resume';
     const { model } = host.config();
     const start = await hooks.fire('SessionStart', source, { source, model: model.name });
+    await nameSession(start?.sessionTitle, round);
     opened.context.push(...(start?.context ?? []));
     opened.messages.push(...(start?.messages ?? []));
   }
@@ -169,9 +171,15 @@ export async function beforePrompt(prompt: string, round: RoundContext): Promise
   const submit = await hooks.fire('UserPromptSubmit', '', { prompt });
   if (submit?.block !== undefined) opened.refused = { reason: 'BlockedByHook', message: submit.block };
   else if (submit?.stop !== undefined) opened.refused = { reason: 'StoppedByHook', message: submit.stop };
+  else await nameSession(submit?.sessionTitle, round);
   opened.context.push(...(submit?.context ?? []));
   opened.messages.push(...(submit?.messages ?? []));
   return opened;
+}
+
+async function nameSession(given: string | undefined, { logs, host, signal }: RoundContext): Promise<void> {
+  const record = titleRecord(given, logs.ledger.title);
+  if (record !== undefined) await host.health.insist(signal, () => logs.appendRecords(record));
 }
 
 /** UserPromptExpansion, which adds to what the hooks before it said. Throws `SkillFailure` where the command is refused. */

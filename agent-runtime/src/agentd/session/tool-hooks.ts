@@ -135,9 +135,12 @@ export async function afterTool(
   ];
   const messages = [before, meanwhile, said].flatMap((it) => it?.messages ?? []);
   const stop = meanwhile?.stop ?? said?.stop;
+  const ofServer = name.startsWith('mcp__');
+  const shown = said?.updatedOutput ?? (ofServer ? said?.updatedMcpOutput : undefined);
+  // What is shown in place of the text, such as pictures, is replaced with it.
+  const { blocks: _, ...inText } = outcome;
   return {
-    ...outcome,
-    ...(said?.updatedOutput !== undefined && !isError && { content: said.updatedOutput }),
+    ...(shown === undefined || isError ? outcome : { ...inText, content: shown }),
     context,
     hooks: { ...(messages.length > 0 && { messages }), ...(stop !== undefined && { stop }) },
   };
