@@ -108,6 +108,8 @@ const managedHook = z.object({
         'CwdChanged',
         'StopFailure',
         'InstructionsLoaded',
+        'Elicitation',
+        'ElicitationResult',
       ] as const),
     ])
     .meta({ description: 'What is told.' }),

@@ -1,3 +1,4 @@
+import { type ElicitationAnswer, isElicitation, together } from './elicitation-answer.ts';
 import type { Hook, HookEvent } from './hook.ts';
 import type { HookResult } from './result.ts';
 
@@ -13,6 +14,10 @@ export interface Combined {
   context: string[];
   updatedInput?: Record<string, unknown>;
   updatedOutput?: string;
+  updatedMcpOutput?: string;
+  sessionTitle?: string;
+  /** What a server is told that asked a person. */
+  elicitation?: ElicitationAnswer;
 }
 
 const strictness = { deny: 3, ask: 2, allow: 1 } as const;
@@ -22,6 +27,8 @@ const guarded: readonly HookEvent[] = [
   'UserPromptExpansion',
   'PreToolUse',
   'PermissionRequest',
+  'Elicitation',
+  'ElicitationResult',
 ];
 
 /** The strictest decision wins; of what replaces something, the last. */
@@ -29,7 +36,8 @@ export function combine(event: HookEvent, results: readonly { hook: Hook; result
   const combined: Combined = { messages: [], context: [] };
   for (const { hook, result: given } of results) {
     const result = given.failed !== undefined && hook.failClosed ? refusal(event, hook, given.failed) : given;
-    const { permission, block, stop, message, context, updatedInput, updatedOutput } = result;
+    const { permission, block, stop, message, context, updatedInput, updatedOutput, elicitation } = result;
+    const { updatedMcpOutput, sessionTitle } = result;
     const counts = permission !== undefined && (permission.decision !== 'allow' || hook.mayAllow);
     if (
       counts &&
@@ -43,6 +51,11 @@ export function combine(event: HookEvent, results: readonly { hook: Hook; result
     if (context !== undefined && context.trim() !== '') combined.context.push(context);
     if (updatedInput !== undefined) combined.updatedInput = updatedInput;
     if (updatedOutput !== undefined) combined.updatedOutput = updatedOutput;
+    if (updatedMcpOutput !== undefined) combined.updatedMcpOutput = updatedMcpOutput;
+    if (sessionTitle !== undefined) combined.sessionTitle = sessionTitle;
+    const refuses = elicitation?.action === 'decline' || elicitation?.action === 'cancel';
+    if (elicitation !== undefined && (refuses || hook.mayAllow))
+      combined.elicitation = together(combined.elicitation, elicitation);
   }
   return combined;
 }
@@ -52,6 +65,7 @@ function refusal(event: HookEvent, hook: Hook, why: string): HookResult {
   const reason = hook.managed
     ? 'a hook of the platform could not be asked, and nothing may go on without it'
     : `a hook of ${hook.source} must be asked, and could not be: ${why}`;
+  if (isElicitation(event)) return { elicitation: { action: 'decline' }, message: reason };
   return event === 'UserPromptSubmit' || event === 'UserPromptExpansion'
     ? { block: reason }
     : { permission: { decision: 'deny', reason } };

@@ -21,6 +21,8 @@ export const hookEvents = [
   'PostCompact',
   'TaskCreated',
   'TaskCompleted',
+  'Elicitation',
+  'ElicitationResult',
 ] as const;
 export type HookEvent = (typeof hookEvents)[number];
 

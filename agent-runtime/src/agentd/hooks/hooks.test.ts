@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { combine } from './combine.ts';
 import { type Hook, matches } from './hook.ts';
 import { readHooks } from './read.ts';
-import { resultOf } from './result.ts';
+import { type HookResult, resultOf } from './result.ts';
 
 describe('a matcher', () => {
   it.each([
@@ -62,6 +62,18 @@ describe('the end of a hook', () => {
       { permission: { decision: 'deny', reason: 'no' } },
     ],
     ['PostToolUse', specific({ updatedToolOutput: 'shown' }), { updatedOutput: 'shown' }],
+    ['PostToolUse', specific({ updatedMCPToolOutput: { a: 1 } }), { updatedMcpOutput: '{"a":1}' }],
+    ['UserPromptSubmit', specific({ sessionTitle: 'a title' }), { sessionTitle: 'a title' }],
+    ['Elicitation', end('', 2, 'no'), { elicitation: { action: 'decline' }, message: 'no' }],
+    ['ElicitationResult', end('', 2, 'no'), { elicitation: { action: 'decline' }, message: 'no' }],
+    [
+      'Elicitation',
+      specific({ action: 'accept', content: { size: 'm' } }),
+      { elicitation: { action: 'accept', content: { size: 'm' } } },
+    ],
+    ['ElicitationResult', specific({ content: { size: 's' } }), { elicitation: { content: { size: 's' } } }],
+    ['Elicitation', json({ systemMessage: 'seen' }), { message: 'seen' }],
+    ['PreToolUse', specific({ action: 'whatever' }), {}],
   ] as const)('of %s: %o means %o', (event, ended, expected) =>
     expect(resultOf(event, ended)).toEqual(expected),
   );
@@ -70,6 +82,10 @@ describe('the end of a hook', () => {
     expect(resultOf('PreToolUse', specific({ permissionDecision: 'maybe' })).failed).toMatch(
       /permissionDecision/,
     );
+    expect(resultOf('Elicitation', specific({ action: 'maybe' })).failed).toMatch(
+      /hookSpecificOutput\.action/,
+    );
+    expect(resultOf('Elicitation', specific({ content: {} })).failed).toMatch(/no action/);
   });
 });
 
@@ -98,6 +114,23 @@ describe('several hooks', () => {
     });
   });
 
+  it('that answer a question: the strictest counts, and acceptance of those alone that may allow', () => {
+    const answer = (elicitation: HookResult['elicitation'] & object, mayAllow = true) => ({
+      hook: { ...hook, mayAllow },
+      result: { elicitation },
+    });
+    const together = (...results: Parameters<typeof combine>[1]) =>
+      combine('Elicitation', results).elicitation;
+    const accept = answer({ action: 'accept', content: { size: 'm' } });
+    expect(together(accept, answer({ action: 'cancel' }))).toEqual({ action: 'cancel' });
+    expect(together(answer({ action: 'decline' }, false), accept)).toEqual({ action: 'decline' });
+    expect(together(accept, answer({ content: { size: 's' } }))).toEqual({
+      ...{ action: 'accept', content: { size: 's' } },
+    });
+    for (const refused of [{ action: 'accept' as const }, { content: { size: 's' } }])
+      expect(together(answer(refused, false))).toBeUndefined();
+  });
+
   it('of which one fails go on without it, unless it must be asked', () => {
     const failed = (failClosed: boolean) => ({
       hook: { ...hook, failClosed },
@@ -108,6 +141,11 @@ describe('several hooks', () => {
     expect(combine('UserPromptSubmit', [failed(true)]).block).toContain('it broke');
     expect(combine('UserPromptExpansion', [failed(true)]).block).toContain('it broke');
     expect(combine('Stop', [failed(true)]).block).toBeUndefined();
+    expect(combine('Elicitation', [failed(true)])).toMatchObject({
+      elicitation: { action: 'decline' },
+      messages: [expect.stringContaining('it broke')],
+    });
+    expect(combine('ElicitationResult', [failed(false)]).elicitation).toBeUndefined();
   });
 });
 
@@ -121,7 +159,7 @@ describe('hooks of a file', () => {
   it('are read with their documented limits, and arguments are no shell text', async () => {
     const { hooks, problems } = await read({
       Stop: [{ hooks: [{ type: 'command', command: 'a b' }] }],
-      UserPromptSubmit: [{ hooks: [{ type: 'command', command: 'a' }] }],
+      UserPromptSubmit: [{ hooks: [{ type: 'command', command: 'a', asyncRewake: true }] }],
       PreToolUse: [
         {
           matcher: 'Bash',
@@ -151,6 +189,7 @@ describe('hooks of a file', () => {
       ...[600_000, 30_000, 2_500],
       ...[30_000, 60_000, 600_000],
     ]);
+    expect(hooks.map((hook) => hook.async).slice(0, 3)).toEqual([false, true, false]);
     expect(hooks[2]?.action).toEqual({ type: 'command', command: "exec 'p' 'it'\\''s' '/h/x'" });
   });
 

@@ -15,6 +15,7 @@ const every = {
   timeout: z.number().positive().max(600).optional(),
   if: text.optional(),
   async: z.boolean().optional(),
+  asyncRewake: z.boolean().optional(),
   once: z.boolean().optional(),
   /** Ours: `closed` refuses what the hook guards when it fails. */
   onFailure: z.enum(['open', 'closed']).optional(),
@@ -121,7 +122,7 @@ function hookOf(
     action,
     timeoutMs: given.timeout === undefined ? usualMs : Math.ceil(given.timeout * 1000),
     failClosed: file.failClosed || given.onFailure === 'closed',
-    async: given.async === true && given.type === 'command',
+    async: (given.async === true || given.asyncRewake === true) && given.type === 'command',
     mayAllow: file.mayAllow,
     managed: false,
     ...(file.once && given.once === true && { once: nameOf([file.path, event, matcher, given.if, action]) }),

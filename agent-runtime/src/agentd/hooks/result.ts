@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type ElicitationAnswer, elicitationAnswer, isElicitation } from './elicitation-answer.ts';
 import type { HookEvent } from './hook.ts';
 
 /** How one hook ended: a process, or an answer over HTTP as a process that would have printed it. */
@@ -23,6 +24,11 @@ export interface HookResult {
   context?: string;
   updatedInput?: Record<string, unknown>;
   updatedOutput?: string;
+  /** The same for tools of MCP servers alone, by its older name. */
+  updatedMcpOutput?: string;
+  sessionTitle?: string;
+  /** What a server is told that asked a person. */
+  elicitation?: ElicitationAnswer;
 }
 
 /** Characters of each text that reaches the model or a person. */
@@ -42,6 +48,8 @@ const output = z.looseObject({
       updatedInput: z.record(z.string(), z.unknown()).optional(),
       additionalContext: said.optional(),
       updatedToolOutput: z.unknown().optional(),
+      updatedMCPToolOutput: z.unknown().optional(),
+      sessionTitle: z.string().optional(),
       decision: z
         .looseObject({
           behavior: z.enum(['allow', 'deny']),
@@ -77,6 +85,8 @@ const blockable: readonly HookEvent[] = [
   'PreCompact',
   'TaskCreated',
   'TaskCompleted',
+  'Elicitation',
+  'ElicitationResult',
 ];
 
 /** What the end of a hook means. Exit code 2 refuses, with its stderr as the reason; JSON counts only where it exits with 0. */
@@ -126,14 +136,28 @@ function ofOutput(event: HookEvent, given: z.infer<typeof output>): HookResult {
   }
   const input = event === 'PermissionRequest' ? specific.decision?.updatedInput : specific.updatedInput;
   if (input !== undefined) result.updatedInput = input;
-  const { updatedToolOutput: shown } = specific;
-  if (shown !== undefined && shown !== null)
-    result.updatedOutput = typeof shown === 'string' ? shown : JSON.stringify(shown);
+  const shown = outputOf(specific.updatedToolOutput);
+  if (shown !== undefined) result.updatedOutput = shown;
+  const ofMcp = outputOf(specific.updatedMCPToolOutput);
+  if (ofMcp !== undefined) result.updatedMcpOutput = ofMcp;
+  if (specific.sessionTitle !== undefined) result.sessionTitle = specific.sessionTitle;
+  if (isElicitation(event) && result.elicitation === undefined) {
+    const answer = elicitationAnswer(event, specific);
+    if (typeof answer === 'string') return { failed: `its answer is not valid: ${answer}` };
+    if (answer !== undefined) result.elicitation = answer;
+  }
   return result;
+}
+
+function outputOf(shown: unknown): string | undefined {
+  if (shown === undefined || shown === null) return undefined;
+  return typeof shown === 'string' ? shown : JSON.stringify(shown);
 }
 
 function blocked(event: HookEvent, given: string | undefined): HookResult {
   const reason = given?.trim() ? given : 'A hook refused it.';
+  // The server learns of no reason: it is for a person.
+  if (isElicitation(event)) return { elicitation: { action: 'decline' }, message: reason };
   return event === 'PreToolUse' || event === 'PermissionRequest'
     ? { permission: { decision: 'deny', reason } }
     : { block: reason };

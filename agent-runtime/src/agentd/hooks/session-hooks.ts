@@ -10,11 +10,13 @@ import { readHooks } from './read.ts';
 import { type HookSurroundings, runHook } from './run.ts';
 
 /** What the hooks of one turn belong to. */
-export interface HookSetting extends HookSurroundings {
+export interface HookSetting extends Omit<HookSurroundings, 'cwd'> {
   config: HooksConfig;
   settings: LoadedSettings;
   plugins: { hooks: readonly PluginHooks[]; problems: readonly string[] };
-  /** What every hook is told, by the documented names. */
+  /** What changes in the middle of a turn, as it is now. */
+  now(): { cwd: string; permission_mode: string };
+  /** What every hook is told besides, by the documented names. */
   told: Readonly<Record<string, unknown>>;
   /** Whether a permission rule speaks of a tool call. */
   ruleMatches(rule: string, access: Access): boolean;
@@ -90,7 +92,7 @@ export class SessionHooks {
 
   /**
    * Asks the hooks of an event side by side. `value` is what matchers are held against. Undefined: there is none. Rejects
-   * only with the reason of the signal. What PreToolUse hooks said is written down by the caller, and with it which of them run once.
+   * only with the reason of the signal. A `cwd` that they are told besides is where they run. What PreToolUse hooks said is written down by the caller, and with it which of them run once.
    */
   async fire(
     event: HookEvent,
@@ -107,11 +109,14 @@ export class SessionHooks {
         (hook.once === undefined || hook.refused !== undefined || takeOnce(hook.once)),
     );
     if (hooks.length === 0) return undefined;
-    const input = JSON.stringify({ ...told, hook_event_name: event, ...about });
-    for (const hook of hooks.filter((it) => it.async)) this.#detached(hook, input);
+    const now = this.#setting.now();
+    const cwd = typeof about.cwd === 'string' ? about.cwd : now.cwd;
+    const input = JSON.stringify({ ...told, ...now, hook_event_name: event, ...about });
+    const surroundings = { ...this.#setting, cwd };
+    for (const hook of hooks.filter((it) => it.async)) this.#detached(hook, input, surroundings);
     const results = await Promise.all(
       distinct(hooks.filter((it) => !it.async)).map(async (hook) => {
-        const result = await runHook(hook, input, this.#setting, signal);
+        const result = await runHook(hook, input, surroundings, signal);
         const { failed } = result;
         if (failed !== undefined) log.warn({ event, hook: hook.source, reason: failed }, 'a hook failed');
         return { hook, result };
@@ -130,9 +135,9 @@ export class SessionHooks {
   }
 
   /** It outlives the turn, and ends with the sleep of the workspace. */
-  #detached(hook: Hook, input: string): void {
+  #detached(hook: Hook, input: string, surroundings: HookSurroundings): void {
     const limit = AbortSignal.timeout(hook.timeoutMs);
-    runHook(hook, input, this.#setting, limit).then(
+    runHook(hook, input, surroundings, limit).then(
       ({ failed }) => {
         if (failed !== undefined)
           this.#setting.log.warn({ event: hook.event, hook: hook.source, reason: failed }, 'a hook failed');

@@ -58,6 +58,7 @@ const accepts: AskPerson = async (_summary, questions) => ({
 });
 const during: DuringCall = {
   ask: accepts,
+  hooks: { instead: async () => undefined, afterwards: async (_question, answer) => answer },
   askModel: () => Promise.reject(new Error('there is no model')),
   unasked: false,
 };

@@ -14,7 +14,7 @@ import type { McpServer } from '../../protocol/mcp.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
 import { CallClock } from './call-clock.ts';
 import { type Connected, type ConnectOptions, connectServer } from './connect.ts';
-import type { DuringCall } from './during-call.ts';
+import { type DuringCall, offTheClock } from './during-call.ts';
 import { elicit } from './elicit.ts';
 import { isForgotten, NotConnected, whyNot } from './failures.ts';
 import type { Resumed } from './input-required.ts';
@@ -131,11 +131,7 @@ export class McpConnection {
   ): Promise<CallToolResult | InputRequiredResult> {
     const silence = this.server.timeoutMs ?? limits.call;
     const clock = new CallClock({ silence, inAll: Math.max(limits.callInAll, silence) });
-    const mine: DuringCall | undefined = during && {
-      ...during,
-      ask: (...question) => clock.whileAsking(() => during.ask(...question)),
-      askModel: (...question) => clock.whileAsking(() => during.askModel(...question)),
-    };
+    const mine = during && offTheClock(during, clock);
     if (mine !== undefined) this.#underWay.add(mine);
     const options = {
       signal: AbortSignal.any([signal, clock.signal]),
@@ -277,7 +273,7 @@ export class McpConnection {
       signedIn: this.#signIns.provider(this.server),
       gatewayFetch: this.#gatewayFetch,
       // The protocol does not say which call it is for; the question says which server.
-      elicit: (question) => elicit(this.server.name, question, [...this.#underWay].at(-1)?.ask),
+      elicit: (question) => elicit(this.server.name, question, [...this.#underWay].at(-1)),
       sample: (question) => sample(this.server.name, question, [...this.#underWay].at(-1)),
       signal: this.#closed.signal,
       changed: (error) => {

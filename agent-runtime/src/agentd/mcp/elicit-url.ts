@@ -1,6 +1,4 @@
 import { z } from 'zod';
-import type { AskPerson } from '../tools/tool.ts';
-import type { Elicited } from './elicit.ts';
 
 /** Characters of a URL, which is shown whole or not at all, and of what the server says beside it. */
 const limits = { url: 1_200, message: 400 };
@@ -11,21 +9,10 @@ const wanted = z.looseObject({ mode: z.literal('url'), message: z.string(), url:
 const refusal = z.looseObject({ elicitations: z.array(wanted).min(1).max(4) });
 
 /**
- * Sends a person to a URL: they are shown where it leads, open it themselves on their own machine, and say that they are done, or decline.
- * Nothing is fetched from here. Rejects with why it is not shown; without `ask` nobody is asked.
+ * How a person is sent to a URL: they are shown where it leads, open it themselves on their own machine, and say that they are done, or
+ * decline. Nothing is fetched from here. What is ours comes first, so that nothing the server says can stand in its place. Throws with why
+ * it is not shown.
  */
-export async function elicitUrl(
-  server: string,
-  params: { message: string; url?: unknown },
-  ask: AskPerson | undefined,
-): Promise<Elicited> {
-  const summary = urlQuestion(server, params);
-  const decision = await ask?.(summary, []);
-  if (decision === undefined) return { action: 'cancel' };
-  return { action: decision.decision === 'allow' ? 'accept' : 'decline' };
-}
-
-/** What is ours comes first, so that nothing the server says can stand in its place. */
 export function urlQuestion(server: string, { message, url }: { message: string; url?: unknown }): string {
   const parsed = typeof url === 'string' && URL.canParse(url) ? new URL(url) : undefined;
   if (parsed === undefined || parsed.protocol !== 'https:')

@@ -6,9 +6,9 @@ import type { ApprovalRequest } from '../../protocol/messages.ts';
 import { startRealTools } from '../testing/real-tools.ts';
 import { type RunningAgent, TestWorkspace } from '../testing/workspace.ts';
 import type { AskPerson } from '../tools/tool.ts';
-import { elicit } from './elicit.ts';
+import { type ElicitationHooks, elicit } from './elicit.ts';
 import { urlQuestion } from './elicit-url.ts';
-import { contentOf, questionsOf, readForm } from './elicitation.ts';
+import { contentFrom, contentOf, questionsOf, readForm } from './elicitation.ts';
 
 const fixture = join(import.meta.dirname, '../../../../test/support/mcp-server/stdio.mjs');
 
@@ -103,7 +103,7 @@ describe('a server that asks a person within a call', () => {
     await agent.send('m2', 'tool mcp__fixture__pay {}');
     await answer((await asked(id)).id, { decision: 'deny' });
     const told = (await agent.settled('m2')).reply?.text;
-    expect(told).toContain('a person did not go where it sent them. Nothing was done.');
+    expect(told).toContain('nobody went where it sent them. Nothing was done.');
   });
 
   it('asks the model, where a person lets it, and the message bears the cost', async () => {
@@ -192,6 +192,32 @@ describe('a form', () => {
     expect(contentOf(all, ['-', '-', 'Ada'])).toEqual({ name: 'Ada' });
   });
 
+  it('takes values by their names as a program has them, and says which cannot be', () => {
+    const sizes = { type: 'string', enum: ['s', 'm'] };
+    const all = form(
+      {
+        ...{ size: sizes, sizes: { type: 'array', items: { enum: ['s', 'm'] } } },
+        ...{ count: { type: 'integer', default: 1 }, rate: { type: 'number' }, gift: { type: 'boolean' } },
+      },
+      ['size'],
+    );
+    const full = { size: 'm', sizes: ['s'], count: 2, rate: 0.5, gift: false };
+    expect(contentFrom(all, full)).toEqual(full);
+    expect(contentFrom(all, { size: 's' })).toEqual({ size: 's', count: 1 });
+    expect(contentFrom(all, {})).toBe('size cannot be left out.');
+    expect(contentFrom(all, { size: 's', colour: 'red' })).toBe('The form has no field colour.');
+    for (const [name, bad] of [
+      ...[['size', 'xl'] as const, ['sizes', ['xl']] as const, ['sizes', 's'] as const],
+      ...[
+        ['count', 1.5] as const,
+        ['count', '1'] as const,
+        ['rate', null] as const,
+        ['gift', 'yes'] as const,
+      ],
+    ])
+      expect(contentFrom(all, { size: 's', [name]: bad })).toBe(`${name} cannot be ${JSON.stringify(bad)}.`);
+  });
+
   it('with more fields than are answered at once comes in parts', async () => {
     const properties = Object.fromEntries(
       ['a', 'b', 'c', 'd', 'e'].map((name) => [name, { type: 'string' }]),
@@ -201,8 +227,12 @@ describe('a form', () => {
       asked.push([summary, questions.length]);
       return { decision: 'allow', answers: questions.map(({ question }) => question.slice(0, 1)) };
     };
+    const hooks: ElicitationHooks = {
+      instead: async () => undefined,
+      afterwards: async (_question, answer) => answer,
+    };
     const requestedSchema = { type: 'object', properties };
-    expect(await elicit('shop', { message: 'Which?', requestedSchema }, ask)).toEqual({
+    expect(await elicit('shop', { message: 'Which?', requestedSchema }, { ask, hooks })).toEqual({
       action: 'accept',
       content: { a: 'a', b: 'b', c: 'c', d: 'd', e: 'e' },
     });

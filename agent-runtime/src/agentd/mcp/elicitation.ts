@@ -89,6 +89,34 @@ export function contentOf(
   return content;
 }
 
+/** The same of values by the names of their fields, as a program gives them. */
+export function contentFrom(
+  { properties, required }: Form,
+  given: Readonly<Record<string, unknown>>,
+): Record<string, FormValue> | string {
+  const unknown = Object.keys(given).find((name) => !Object.hasOwn(properties, name));
+  if (unknown !== undefined) return `The form has no field ${unknown.slice(0, 100)}.`;
+  const content: Record<string, FormValue> = {};
+  for (const [name, each] of Object.entries(properties)) {
+    const value = given[name] === undefined ? each.default : given[name];
+    if (value === undefined) {
+      if (required.includes(name)) return `${name} cannot be left out.`;
+    } else if (fits(each, value)) content[name] = value;
+    else return `${name} cannot be ${JSON.stringify(value).slice(0, 100)}.`;
+  }
+  return content;
+}
+
+function fits(each: Field, value: unknown): value is FormValue {
+  if (each.type === 'boolean') return typeof value === 'boolean';
+  if (each.type === 'integer') return Number.isInteger(value);
+  if (each.type === 'number') return Number.isFinite(value);
+  const choices = choicesOf(each).map((choice) => choice.value);
+  const offered = (one: unknown) =>
+    typeof one === 'string' && (choices.length === 0 || choices.includes(one));
+  return each.type === 'array' ? Array.isArray(value) && value.every(offered) : offered(value);
+}
+
 function asTyped(each: Field, answer: string): FormValue | undefined {
   if (each.type === 'boolean') {
     if (/^(y|yes|true|1)$/i.test(answer)) return true;

@@ -126,9 +126,12 @@ async function answered(wanted: Kept, call: LongCall): Promise<Resumed> {
   const requests = Object.entries(wanted.requests);
   for (const [key, asked] of requests)
     if (asked.method === 'elicitation/create')
-      inputResponses[key] = await elicit(server.name, asked.params, (...question) => later.ask(...question));
+      inputResponses[key] = await elicit(server.name, asked.params, {
+        ...{ key: `${wanted.round} ${key}`, asked: later.asked(), hooks: during.hooks },
+        ask: (...question) => later.ask(...question),
+      });
   if (wanted.refused && Object.values(inputResponses).some((each) => (each as Elicited).action !== 'accept'))
-    throw new Declined('a person did not go where it sent them');
+    throw new Declined('nobody went where it sent them');
   if (asksPerson(wanted)) await later.goOn();
   if (wanted.refused) return {};
   for (const [key, asked] of requests) {
@@ -142,7 +145,7 @@ async function answered(wanted: Kept, call: LongCall): Promise<Resumed> {
   };
 }
 
-/** A person declined what the server needs before it does anything. Nothing was done. */
+/** What the server needs before it does anything was declined. Nothing was done. */
 export class Declined extends Error {
   override readonly name = 'Declined';
 }

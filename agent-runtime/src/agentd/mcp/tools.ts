@@ -46,6 +46,7 @@ export function serverTool(connection: McpConnection, tool: ServerTool): AnyTool
         let usage = usageSoFar(later.kept);
         const during: DuringCall = {
           ask: (...question) => context.askPerson(name, ...question),
+          hooks: context.elicitationHooks,
           async askModel(...question) {
             const answer = await context.askModel(...question);
             usage = addUsage(usage ?? noUsage, answer.usage);

@@ -17,7 +17,8 @@ import { type TranscriptEntry, textOf, toolResultIdsOf } from './entry.ts';
 import { modelForHooks } from './hook-model.ts';
 import type { InboxRecord } from './inbox-record.ts';
 import { schedulesOf } from './schedules.ts';
-import { projectOf, scopeOf } from './scope.ts';
+import { permissionsOf, projectOf, scopeOf } from './scope.ts';
+import { titleRecord } from './session-title.ts';
 import type { RoundContext } from './tool-round.ts';
 import type { NewEntry } from './write-entry.ts';
 
@@ -39,7 +40,6 @@ export async function openHooks(
   const { host, logs, signal, session } = round;
   // Several may be asked side by side, before what has run is on disk.
   const taken = new Set<string>();
-  const scope = scopeOf(round);
   const project = projectOf(round);
   const { subagent } = host;
   const { workspace } = host.config();
@@ -49,9 +49,9 @@ export async function openHooks(
       settings,
       plugins: await hooksOfPlugins(plugins, round),
       client: host.client,
-      cwd: scope.cwd,
       signal,
     },
+    now: () => ({ cwd: scopeOf(round).cwd, permission_mode: permissionsOf(round).mode }),
     env: { CLAUDE_PROJECT_DIR: project },
     proxies: host.proxies,
     log: host.log.child({ session }),
@@ -59,20 +59,21 @@ export async function openHooks(
       session_id: subagent?.session ?? session,
       transcript_path: posix.join(paths.transcripts, `${subagent?.session ?? session}.jsonl`),
       ...(subagent !== undefined && { agent_id: subagent.id, agent_type: subagent.agentType }),
-      cwd: scope.cwd,
-      permission_mode: round.permissions.mode,
       workspace: { namespace: workspace.namespace, name: workspace.name },
     },
     ruleMatches: (rule, access) =>
-      decide(access, { ...round.permissions, mode: 'bypassPermissions', allow: [], deny: [rule] }, scope)
-        .verdict === 'deny',
+      decide(
+        access,
+        { ...round.permissions, mode: 'bypassPermissions', allow: [], deny: [rule] },
+        scopeOf(round),
+      ).verdict === 'deny',
     takeOnce(name) {
       if (logs.ledger.ranOnce.has(name) || taken.has(name)) return false;
       taken.add(name);
       return true;
     },
     ranOnce: (names) => host.health.insist(signal, () => logs.appendRecords(ranOnceRecord(names))),
-    permits: (access) => decide(access, round.permissions, scope).verdict === 'allow',
+    permits: (access) => decide(access, round.permissions, scopeOf(round)).verdict === 'allow',
     callMcpTool: (...call) => host.mcp.callForHook(...call),
     ...modelForHooks(round),
   });
@@ -162,6 +163,7 @@ export async function beforePrompt(prompt: string, round: RoundContext): Promise
     const source = isNew ? 'startup' : forked ? 'fork' : 'resume';
     const { model } = host.config();
     const start = await hooks.fire('SessionStart', source, { source, model: model.name });
+    await nameSession(start?.sessionTitle, round);
     opened.context.push(...(start?.context ?? []));
     opened.messages.push(...(start?.messages ?? []));
   }
@@ -169,9 +171,15 @@ export async function beforePrompt(prompt: string, round: RoundContext): Promise
   const submit = await hooks.fire('UserPromptSubmit', '', { prompt });
   if (submit?.block !== undefined) opened.refused = { reason: 'BlockedByHook', message: submit.block };
   else if (submit?.stop !== undefined) opened.refused = { reason: 'StoppedByHook', message: submit.stop };
+  else await nameSession(submit?.sessionTitle, round);
   opened.context.push(...(submit?.context ?? []));
   opened.messages.push(...(submit?.messages ?? []));
   return opened;
+}
+
+async function nameSession(given: string | undefined, { logs, host, signal }: RoundContext): Promise<void> {
+  const record = titleRecord(given, logs.ledger.title);
+  if (record !== undefined) await host.health.insist(signal, () => logs.appendRecords(record));
 }
 
 /** UserPromptExpansion, which adds to what the hooks before it said. Throws `SkillFailure` where the command is refused. */

@@ -33,6 +33,26 @@ export const inboxRecord = z.discriminatedUnion('type', [
     /** The turn ends here, for this reason. */
     stop: z.string().optional(),
   }),
+  /** What hooks said of a question of an MCP server within a call, before or after a person was asked: they are not asked again. */
+  z.object({
+    type: z.literal('elicited'),
+    event: z.enum(['Elicitation', 'ElicitationResult']),
+    toolUseId: z.string(),
+    at: z.string(),
+    /** Which question of the call, where the call may be run again. */
+    key: z.string().optional(),
+    server: z.string(),
+    message: z.string(),
+    /** What the server is told. Without: what it would be told without hooks. */
+    action: z.enum(['accept', 'decline', 'cancel']).optional(),
+    content: z
+      .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]))
+      .optional(),
+    /** For a person. */
+    messages: z.array(z.string()),
+    /** The turn ends, for this reason. */
+    stop: z.string().optional(),
+  }),
   /** Hooks that run once in a session have. */
   z.object({ type: z.literal('ranOnce'), hooks: z.array(z.string()), at: z.string() }),
   /** A person must decide before a tool may start. */

@@ -28,6 +28,7 @@ export function laterFor(round: RoundContext, toolUseId: string): Later {
         await putQuestion(round, questionOf(round, { toolUseId, tool }, summary, questions));
       throw new CallSuspended();
     },
+    asked: () => ledger.suspended.get(toolUseId)?.questions[at] !== undefined,
     goOn: () => write({ type: 'tool', toolUseId, at: now() }),
   };
 }

@@ -54,6 +54,8 @@ export class Ledger {
   readonly suspended = new Map<string, Suspension>();
   /** What PreToolUse hooks said of calls. */
   readonly hookedTools = new Map<string, Extract<InboxRecord, { type: 'hooked' }>>();
+  /** What hooks said of questions of MCP servers, by call. */
+  readonly elicited = new Map<string, Extract<InboxRecord, { type: 'elicited' }>[]>();
   /** Hooks that have run, and do so once. */
   readonly ranOnce = new Set<string>();
   /** Tool calls that have a result. */
@@ -155,6 +157,10 @@ export class Ledger {
         break;
       case 'hooked':
         this.hookedTools.set(record.toolUseId, record);
+        this.#touch(record.at);
+        break;
+      case 'elicited':
+        this.elicited.set(record.toolUseId, [...(this.elicited.get(record.toolUseId) ?? []), record]);
         this.#touch(record.at);
         break;
       case 'ranOnce':

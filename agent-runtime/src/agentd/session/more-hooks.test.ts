@@ -87,6 +87,41 @@ describe('CwdChanged', () => {
   });
 });
 
+it('the permission mode that hooks are told is the one of now', async () => {
+  agent = await HookedAgent.start({ PreToolUse: log });
+  await agent.send('tool EnterPlanMode {}\ntool Read {"file_path":"a"}');
+  const told = (await agent.told('log')).map(({ permission_mode: mode }) => mode);
+  expect(told).toEqual(['bypassPermissions', 'plan']);
+});
+
+describe('the working directory', () => {
+  it('is the one of now for each event of a turn, and hooks run there', async () => {
+    const log = (name: string) => {
+      const file = ['$', `{CLAUDE_PROJECT_DIR}/${name}`].join('');
+      return command(`cat >> ${file}; echo >> ${file}; pwd >> ${file}.ran`);
+    };
+    const [bash] = log('if') as [{ hooks: [object] }];
+    agent = await HookedAgent.start({
+      UserPromptSubmit: log('prompt'),
+      PreToolUse: [...log('before'), { hooks: [{ ...bash.hooks[0], if: 'Read(sub/a)' }] }],
+      PostToolUse: log('after'),
+      Stop: log('stop'),
+    });
+    const { home } = agent.workspace;
+    const sub = join(home, 'sub');
+    await agent.workspace.put('sub/sub/a', 'text');
+    await agent.send('run: cd sub\ntool Read {"file_path":"sub/a"}');
+    const cwds = async (path: string) => (await agent.told(path)).map(({ cwd }) => cwd);
+    expect(await cwds('prompt')).toEqual([home]);
+    expect(await cwds('before')).toEqual([home, sub]);
+    expect(await cwds('after')).toEqual([sub, sub]);
+    expect(await cwds('stop')).toEqual([sub]);
+    // A rule of a hook is held against where the call is made.
+    expect(await cwds('if')).toEqual([sub]);
+    expect((await agent.text('after.ran')).trim().split('\n')).toEqual([sub, sub]);
+  });
+});
+
 describe('UserPromptExpansion', () => {
   const hook = (matcher: string, line: string) => ({ matcher, hooks: [{ type: 'command', command: line }] });
   const skill = (name: string) =>

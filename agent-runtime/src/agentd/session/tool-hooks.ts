@@ -2,6 +2,7 @@ import { resolvePath } from '../permissions/path-pattern.ts';
 import { mayUse } from '../subagents/narrow.ts';
 import { type ParsedCall, parseCall } from '../tools/registry.ts';
 import type { ToolOutcome } from '../tools/tool.ts';
+import { saidOfQuestions } from './elicitation-hooks.ts';
 import type { ToolUse } from './entry.ts';
 import { ranOnceRecord } from './hooks.ts';
 import type { InboxRecord } from './inbox-record.ts';
@@ -122,19 +123,26 @@ export async function afterTool(
     ...aboutTool(call, name, round),
     ...(isError ? { error: content } : { tool_response: { content } }),
     duration_ms: Math.round(milliseconds),
+    // It is written down with the result, which comes after this.
+    ...(outcome.cwd !== undefined && { cwd: outcome.cwd }),
   });
-  if (said === undefined && before === undefined) return outcome;
+  const meanwhile = saidOfQuestions(round, call.id);
+  if (said === undefined && before === undefined && meanwhile === undefined) return outcome;
   const context = [
     ...(before?.context ?? []),
     ...(said?.block === undefined ? [] : [`A hook says of this ${name}: ${said.block}`]),
     ...(said?.context ?? []),
   ];
-  const messages = [...(before?.messages ?? []), ...(said?.messages ?? [])];
+  const messages = [before, meanwhile, said].flatMap((it) => it?.messages ?? []);
+  const stop = meanwhile?.stop ?? said?.stop;
+  const ofServer = name.startsWith('mcp__');
+  const shown = said?.updatedOutput ?? (ofServer ? said?.updatedMcpOutput : undefined);
+  // What is shown in place of the text, such as pictures, is replaced with it.
+  const { blocks: _, ...inText } = outcome;
   return {
-    ...outcome,
-    ...(said?.updatedOutput !== undefined && !isError && { content: said.updatedOutput }),
+    ...(shown === undefined || isError ? outcome : { ...inText, content: shown }),
     context,
-    hooks: { ...(messages.length > 0 && { messages }), ...(said?.stop !== undefined && { stop: said.stop }) },
+    hooks: { ...(messages.length > 0 && { messages }), ...(stop !== undefined && { stop }) },
   };
 }
 

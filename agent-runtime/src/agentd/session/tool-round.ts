@@ -15,6 +15,7 @@ import { agentsFor, begunBy } from './agents.ts';
 import { askAside } from './aside.ts';
 import { askMeanwhile } from './ask-meanwhile.ts';
 import { afterBatch } from './batch-hooks.ts';
+import { elicitationHooksFor } from './elicitation-hooks.ts';
 import type { ContentBlock, ToolUse, TranscriptEntry } from './entry.ts';
 import { keepBefore } from './file-changes.ts';
 import { refusalOfTask } from './hooks.ts';
@@ -151,7 +152,7 @@ async function judge(asked: ToolUse, cut: boolean, round: RoundContext): Promise
     'tool' in given && (suspended || given.tool.resumes === true || begunBy(round, asked.id) !== undefined);
   if (ledger.startedTools.has(asked.id) && !resumes) {
     const why = suspended ? 'its tool is not there any more' : 'the workspace restarted';
-    return answer(failed(interrupted(why, ledger.askedBy(asked.id))));
+    return answer(failed(interrupted(why, ledger.askedBy(asked.id), ledger.elicited.get(asked.id))));
   }
   if (cut)
     return answer(
@@ -278,6 +279,7 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
     askModel: (system, texts) => askAside(round, system, texts),
     askPerson: (tool, summary, questions) => askMeanwhile(round, { toolUseId, tool }, summary, questions),
     later: laterFor(round, toolUseId),
+    elicitationHooks: elicitationHooksFor(round, toolUseId),
     sendToWorkspace: (name, text, waitSeconds) => sendToWorkspace(round, toolUseId, name, text, waitSeconds),
     refusalOfTask: (event, task) => refusalOfTask(event, task, round),
     taskList: () => round.entries.findLast((entry) => entry.taskList !== undefined)?.taskList ?? emptyList,

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hooksConfig } from '../../protocol/hooks.ts';
+import { mcpServer } from '../../protocol/mcp.ts';
 import { startRealTools } from './real-tools.ts';
 import { RecordingModel } from './recording-model.ts';
 import { type Json, type RunningAgent, TestWorkspace } from './workspace.ts';
@@ -8,6 +9,8 @@ import { type Json, type RunningAgent, TestWorkspace } from './workspace.ts';
 interface Change {
   permissions?: Partial<TestWorkspace['config']['permissions']>;
   hooks?: object;
+  /** MCP servers of the workspace. */
+  servers?: object[];
 }
 
 /** An agent whose settings file has hooks, with tools that really run. */
@@ -30,9 +33,13 @@ export class HookedAgent {
     this.#endTools = endTools;
   }
 
-  static async start(hooks: object, { permissions = {}, hooks: rules }: Change = {}): Promise<HookedAgent> {
+  static async start(
+    hooks: object,
+    { permissions = {}, hooks: rules, servers = [] }: Change = {},
+  ): Promise<HookedAgent> {
     const workspace = await TestWorkspace.create({ permissions });
     if (rules !== undefined) workspace.config.hooks = hooksConfig.parse(rules);
+    if (servers.length > 0) workspace.config.mcp = { servers: servers.map((it) => mcpServer.parse(it)) };
     const endTools = await startRealTools(workspace, '/bin/false');
     await workspace.put('.claude/settings.json', JSON.stringify({ hooks }));
     const model = new RecordingModel(workspace);

@@ -47,11 +47,13 @@ export class McpHttpServer {
 
   /**
    * Of 2026-07-28, with the tool `book`, which wants to know the seats, then whether it is sure, and where the project is; `parts` has what each part of a
-   * call brought. The last one is answered only after `release`, where it is `held`; with `thinking` the model is asked, too, with the first question.
+   * call brought. The last one is answered only after `release`, where it is `held`; with `thinking` the model is asked, too, with the first question, and with
+   * `named` a person for a name.
    */
   static async asking({
     held = false,
     thinking = false,
+    named = false,
     port = 0,
   } = {}): Promise<McpHttpServer & { parts: unknown[]; release: () => void }> {
     const parts: unknown[] = [];
@@ -71,6 +73,12 @@ export class McpHttpServer {
               seats: inputRequired.elicit({
                 message: 'How many seats?',
                 requestedSchema: { type: 'object', properties: { seats: { type: 'integer' } } },
+              }),
+              ...(named && {
+                name: inputRequired.elicit({
+                  message: 'In which name?',
+                  requestedSchema: { type: 'object', properties: { name: { type: 'string' } } },
+                }),
               }),
               ...(thinking && {
                 idea: inputRequired.createMessage({

@@ -4,6 +4,7 @@ import type { PermissionMode } from '../../protocol/config.ts';
 import type { ApprovalRequest, AskedQuestion, TokenUsage } from '../../protocol/messages.ts';
 import type { ScheduleState } from '../../protocol/state.ts';
 import type { BackgroundTasks } from '../background/background-tasks.ts';
+import type { ElicitationHooks } from '../mcp/elicit.ts';
 import type { Effort } from '../model/effort.ts';
 import type { Access } from '../permissions/decide.ts';
 import type { Schedule } from '../schedule/schedule.ts';
@@ -48,6 +49,8 @@ export interface Later {
    * where nobody has.
    */
   ask: (tool: string, ...question: Parameters<AskPerson>) => Promise<ApprovalDecision>;
+  /** Whether the next question was asked before, answered or not. */
+  asked: () => boolean;
   /** From here on the call does what must not be done twice: cut off now, it is not run again. Resolves when that is on disk. */
   goOn: () => Promise<void>;
 }
@@ -89,6 +92,7 @@ export interface ToolContext {
   /** Asks a person while the tool runs, in its name. */
   askPerson: (tool: string, ...question: Parameters<AskPerson>) => ReturnType<AskPerson>;
   later: Later;
+  elicitationHooks: ElicitationHooks;
   /** Sends a message to another workspace of the namespace, and waits so many seconds for the reply. */
   sendToWorkspace: (name: string, text: string, waitSeconds: number) => Promise<ToolOutcome>;
   /** Asks hooks about a task that is new or done: why it must not be so. */
