@@ -102,6 +102,13 @@ it('tokens count on the day they were spent, and those of a fork only once', () 
   });
   const days = new DailyUsage();
   days.record(answer);
+  // A result, whose tool asked the model for something, and a report of subagents, which paid for it themselves.
+  const cost = { inputTokens: 100, outputTokens: 200, cacheReadTokens: 300, cacheWriteTokens: 400 };
+  days.record(entry('user', [text('result')], { modelUsage: cost, timestamp: '2026-11-22T00:00:00.000Z' }));
+  days.record(
+    entry('user', [text('report')], { subagentUsage: cost, timestamp: '2026-11-22T00:00:00.000Z' }),
+  );
+  expect(days.on('2026-11-22')).toBe(1_000);
   days.record({ ...answer, forkedFrom: { sessionId: 'main', uuid: 'u' } });
   days.record({ ...answer, timestamp: '2026-11-24T00:00:00.000Z' });
   expect([days.on('2026-11-23'), days.on('2026-11-24'), days.on('2026-11-25')]).toEqual([10, 10, 0]);

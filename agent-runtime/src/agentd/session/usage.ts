@@ -51,7 +51,7 @@ export function utcDay(timestamp: string): string {
 
 /**
  * Tokens spent on each UTC day, over all sessions, derived from transcripts, so that a restart forgets none. Entries copied
- * by a fork were paid for once. An answer that was cut off before its end is not in a transcript and is not counted.
+ * by a fork were paid for once; what a tool asked the model for counts with its result. An answer that was cut off before its end is not in a transcript and is not counted.
  */
 export class DailyUsage {
   readonly #days = new Map<string, number>();
@@ -63,10 +63,12 @@ export class DailyUsage {
   }
 
   record(entry: TranscriptEntry): void {
-    if (entry.forkedFrom !== undefined || entry.message.usage === undefined) return;
-    if (entry.timestamp < this.#since) return;
+    if (entry.forkedFrom !== undefined || entry.timestamp < this.#since) return;
+    // What subagents cost stands in their own transcripts.
+    const tokens = totalTokens(usageOf(entry));
+    if (tokens === 0) return;
     const day = utcDay(entry.timestamp);
-    this.#days.set(day, this.on(day) + totalTokens(usageOf(entry)));
+    this.#days.set(day, this.on(day) + tokens);
   }
 
   on(day: string): number {
