@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { combine } from './combine.ts';
-import { type Hook, matches } from './hook.ts';
+import { type Hook, hookEvents, matches } from './hook.ts';
 import { readHooks } from './read.ts';
 import { type HookResult, resultOf } from './result.ts';
 
@@ -206,4 +208,13 @@ describe('hooks of a file', () => {
       expect.stringMatching(/settings\.json:19: PreToolUse: the matcher is no regular expression\.$/),
     ]);
   });
+});
+
+it('the events that a class may name are those that there are', async () => {
+  const chart = '../../../../charts/dormouse/templates/crds/dormouse.dev_agentworkspaceclasses.yaml';
+  const text = await readFile(new URL(chart, import.meta.url), 'utf8');
+  const crd = parse(text.replace(/^\{\{.*\}\}$/gm, ''));
+  const { spec } = crd.spec.versions[0].schema.openAPIV3Schema.properties;
+  const { event } = spec.properties.hooks.properties.managed.items.properties;
+  expect(event.enum.toSorted()).toEqual([...hookEvents].sort());
 });
