@@ -25,31 +25,24 @@ function about(path: string): CollectResult {
 describe('reading files', () => {
   it('is one request for what is asked for in the same moment, and each gets its own answer', async () => {
     const { collector, bodies } = tools();
-    const later = Promise.resolve().then(() => collector.collect(request('c'), { signal }));
-    const all = [
-      collector.collect(request('a'), { signal }),
-      collector.collect(request('b'), { signal }),
-      later,
-    ];
+    const later = Promise.resolve().then(() => collector.collect(request('c'), signal));
+    const all = [collector.collect(request('a'), signal), collector.collect(request('b'), signal), later];
     expect(await Promise.all(all)).toEqual([about('a'), about('b'), about('c')]);
     expect(bodies).toHaveLength(1);
-    expect(await collector.collect(request('d'), { signal })).toEqual(about('d'));
+    expect(await collector.collect(request('d'), signal)).toEqual(about('d'));
     expect(bodies).toHaveLength(2);
   });
 
   it('does not end with that of somebody else', async () => {
     const { collector, bodies } = tools();
     const other = new AbortController().signal;
-    await Promise.all([
-      collector.collect(request('a'), { signal }),
-      collector.collect(request('b'), { signal: other }),
-    ]);
+    await Promise.all([collector.collect(request('a'), signal), collector.collect(request('b'), other)]);
     expect(bodies).toEqual([[request('a')], [request('b')]]);
   });
 
   it('fails for all of them', async () => {
     const { collector } = tools(() => new Error('gone'));
-    const all = ['a', 'b'].map((path) => collector.collect(request(path), { signal }));
+    const all = ['a', 'b'].map((path) => collector.collect(request(path), signal));
     expect(await Promise.allSettled(all)).toEqual([
       { status: 'rejected', reason: new Error('gone') },
       { status: 'rejected', reason: new Error('gone') },
@@ -58,7 +51,7 @@ describe('reading files', () => {
 
   it('takes no answer that leaves somebody out', async () => {
     const { collector } = tools(() => [about('a')]);
-    const all = ['a', 'b'].map((path) => collector.collect(request(path), { signal }));
+    const all = ['a', 'b'].map((path) => collector.collect(request(path), signal));
     expect((await Promise.allSettled(all)).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   });
 });

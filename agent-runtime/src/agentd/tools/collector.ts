@@ -1,5 +1,5 @@
 import { type CollectRequest, type CollectResult, collectResults } from '../../protocol/tools-api.ts';
-import type { CallOptions, ToolsClient } from './tools-client.ts';
+import type { ToolsClient } from './tools-client.ts';
 
 interface Waiting {
   request: CollectRequest;
@@ -14,13 +14,13 @@ interface Waiting {
 export class Collector {
   readonly #call: ToolsClient['call'];
   /** What is asked for in this moment, by whose signal it is. */
-  readonly #waiting = new Map<AbortSignal | undefined, Waiting[]>();
+  readonly #waiting = new Map<AbortSignal, Waiting[]>();
 
   constructor(call: ToolsClient['call']) {
     this.#call = call;
   }
 
-  collect(request: CollectRequest, { signal }: Pick<CallOptions, 'signal'>): Promise<CollectResult> {
+  collect(request: CollectRequest, signal: AbortSignal): Promise<CollectResult> {
     return new Promise((resolve, reject) => {
       const waiting = this.#waiting.get(signal) ?? [];
       waiting.push({ request, resolve, reject });
@@ -30,14 +30,13 @@ export class Collector {
     });
   }
 
-  async #send(signal: AbortSignal | undefined): Promise<void> {
+  async #send(signal: AbortSignal): Promise<void> {
     const waiting = this.#waiting.get(signal) ?? [];
     this.#waiting.delete(signal);
     try {
       const requests = waiting.map(({ request }) => request);
-      const options = signal === undefined ? {} : { signal };
       const whole = collectResults.refine(({ results }) => results.length === requests.length);
-      const { results } = await this.#call('POST', '/files/collect', { requests }, whole, options);
+      const { results } = await this.#call('POST', '/files/collect', { requests }, whole, { signal });
       for (const [index, result] of results.entries()) waiting[index]?.resolve(result);
     } catch (error) {
       for (const { reject } of waiting) reject(error);

@@ -81,7 +81,7 @@ export class ToolsClient {
 
   /** Reads many small files. Throws as `call` does. */
   collect(request: CollectRequest, signal: AbortSignal): Promise<CollectResult> {
-    return this.#collector.collect(request, { signal });
+    return this.#collector.collect(request, signal);
   }
 
   /** What a command of the workspace finds in its environment, which is the same as long as the pod is. Throws as `call` does. */
