@@ -13,6 +13,7 @@ import {
   type MemoryIndex,
   memoryInstructions,
   readIndex,
+  usualMemory,
 } from './memory/auto-memory.ts';
 import { describeMemory, describeProblems } from './memory/describe.ts';
 import { hashOf } from './memory/file.ts';
@@ -150,10 +151,17 @@ export class SessionContext {
     return texts.map((text) => ({ type: 'text', text }));
   }
 
-  /** Where the notes are; their index is read with them, as it will be needed next. */
+  /**
+   * Where the notes are; their index is read with them, as it will be needed next. The usual one is read beside the settings that
+   * could name another.
+   */
   async #readNotes(): Promise<AutoMemory | undefined> {
-    const notes = await this.#autoMemory();
-    if (notes !== undefined) this.#index = { found: await readIndex(notes, this.#source) };
+    const usual = usualMemory(this.#project, this.#source.home);
+    const [notes, found] = await Promise.all([this.#autoMemory(), readIndex(usual, this.#source)]);
+    if (notes !== undefined)
+      this.#index = {
+        found: notes.folder === usual.folder ? found : await readIndex(notes, this.#source),
+      };
     return notes;
   }
 

@@ -157,6 +157,6 @@ export class EventLog {
       return;
     }
     this.#events = this.#events.slice(-lines.length);
-    this.#log.replaced({ length: content.length, hash: createHash('sha256').update(content) });
+    await this.#log.replaced({ length: content.length, hash: createHash('sha256').update(content) });
   }
 }

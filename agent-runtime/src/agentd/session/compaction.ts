@@ -99,8 +99,3 @@ export function withPlainSummary(entries: readonly TranscriptEntry[]): Transcrip
   });
 }
 
-/** The conversation of a request, from the newest summary on. */
-export function liveConversation(entries: readonly TranscriptEntry[], plain: boolean): ApiMessage[] {
-  const live = liveEntries(entries);
-  return conversationOf(plain ? withPlainSummary(live) : live);
-}

@@ -1,6 +1,6 @@
 import { ModelRefused } from '../model/patient-model.ts';
-import { type Cut, contextTokens, cutOf, liveConversation, liveEntries, summaryEntry } from './compaction.ts';
-import { type ApiMessage, withCacheMarks, withOpening } from './conversation.ts';
+import { type Cut, contextTokens, cutOf, liveEntries, summaryEntry, withPlainSummary } from './compaction.ts';
+import { type ApiMessage, conversationOf, withCacheMarks, withOpening } from './conversation.ts';
 import { type ContentBlock, isAnswer, type TranscriptEntry } from './entry.ts';
 import type { SessionHost } from './host.ts';
 import type { SessionLogs } from './logs.ts';
@@ -37,13 +37,14 @@ export class Compactor {
   }
 
   /** The conversation as the model is asked on. */
-  messages(entries: readonly TranscriptEntry[], opening: readonly ContentBlock[]): ApiMessage[] {
-    return withCacheMarks(withOpening(liveConversation(entries, this.#plain), opening));
+  messages(live: readonly TranscriptEntry[], opening: readonly ContentBlock[]): ApiMessage[] {
+    const conversation = conversationOf(this.#plain ? withPlainSummary(live) : live);
+    return withCacheMarks(withOpening(conversation, opening));
   }
 
   /** True where a refused request is to be made again, with the summary in words: its block was what the provider refused. */
-  avoidsBlock(error: ModelRefused, entries: readonly TranscriptEntry[]): boolean {
-    const summary = liveEntries(entries)[0];
+  avoidsBlock(error: ModelRefused, live: readonly TranscriptEntry[]): boolean {
+    const summary = live[0];
     const blamed = error.failure.gateway === undefined && /compaction/.test(error.failure.message);
     if (!blamed || this.#plain || summary?.compaction === undefined) return false;
     this.#plain = summary.message.role === 'assistant';
@@ -51,9 +52,8 @@ export class Compactor {
   }
 
   /** Summarizes a conversation that comes near the end of the window. True: it did. A refusal is not the turn's end. */
-  async ifFull(entries: readonly TranscriptEntry[], opening: readonly ContentBlock[]): Promise<boolean> {
+  async ifFull(live: readonly TranscriptEntry[], opening: readonly ContentBlock[]): Promise<boolean> {
     const { host, session } = this.#parts;
-    const live = liveEntries(entries);
     const preTokens = contextTokens(live);
     const cut = preTokens < host.config().model.compactAt || this.#cannot ? undefined : cutOf(live);
     if (cut === undefined) return false;

@@ -7,7 +7,7 @@ const goOn =
 /** A message as the Messages API takes it. */
 export interface ApiMessage {
   role: 'user' | 'assistant';
-  content: ContentBlock[];
+  content: readonly ContentBlock[];
 }
 
 /**
@@ -23,17 +23,18 @@ export function conversationOf(entries: readonly TranscriptEntry[]): ApiMessage[
     if (last !== undefined && beginsWithCompaction(last) && entry.message.role === 'assistant') {
       messages.push(
         { role: 'user', content: [{ type: 'text', text: goOn }] },
-        { role: 'assistant', content: [...content] },
+        { role: 'assistant', content },
       );
-    } else if (last?.role === entry.message.role) last.content.push(...content);
-    else messages.push({ role: entry.message.role, content: [...content] });
+    } else if (last?.role === entry.message.role) last.content = [...last.content, ...content];
+    else messages.push({ role: entry.message.role, content });
   }
   const only = messages.length === 1 ? messages[0] : undefined;
   if (only !== undefined && beginsWithCompaction(only)) {
     messages.push({ role: 'user', content: [{ type: 'text', text: goOn }] });
   }
   for (const message of messages) {
-    if (message.role === 'user') message.content.sort((a, b) => rank(a) - rank(b));
+    if (message.role === 'user' && message.content.length > 1)
+      message.content = message.content.toSorted((a, b) => rank(a) - rank(b));
   }
   return messages;
 }

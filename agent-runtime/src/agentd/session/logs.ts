@@ -26,11 +26,11 @@ export class SessionLogs {
   }
 
   async appendEntries(...entries: TranscriptEntry[]): Promise<void> {
-    let offset = await this.transcript.append(...entries);
-    for (const entry of entries) {
+    const offsets = await this.transcript.append(...entries);
+    for (const [index, entry] of entries.entries()) {
+      const offset = offsets[index] as number;
       this.ledger.foldEntry(entry, offset);
       this.#recent.add(entry, offset);
-      offset += Buffer.byteLength(JSON.stringify(entry)) + 1;
     }
   }
 

@@ -25,8 +25,8 @@ export function nextStep(entries: readonly TranscriptEntry[]): Step {
   return after.length > 0 ? { kind: 'model' } : { kind: 'done', reply: answer };
 }
 
-/** The entries of the turn that the prompt of `key` began. */
+/** The entries of the turn that the prompt of `key` began. It is looked for from the end, where it is. */
 export function turnOf(entries: readonly TranscriptEntry[], key: string): TranscriptEntry[] {
-  const start = entries.findIndex((entry) => entry.messageKey === key);
+  const start = entries.findLastIndex((entry) => entry.messageKey === key);
   return start === -1 ? [] : entries.slice(start);
 }

@@ -53,6 +53,8 @@ export class Turn {
   #waitingFor = new Set<string>();
   /** The transcript, from what the model still sees or from the prompt on; grows with each line that is on disk. */
   #entries: TranscriptEntry[] = [];
+  /** The live ones of the first `length`. */
+  #seen: { length: number; live: readonly TranscriptEntry[] } | undefined;
   #context: SessionContext | undefined;
   /** The settings files of the workspace as they were when the turn, or its next part, began. */
   #settings: Promise<LoadedSettings> | undefined;
@@ -170,6 +172,13 @@ export class Turn {
     return turnOf(this.#entries, this.#message.request.key);
   }
 
+  /** What the model still sees of it. */
+  #live(): readonly TranscriptEntry[] {
+    const length = this.#entries.length;
+    if (this.#seen?.length !== length) this.#seen = { length, live: liveEntries(this.#entries) };
+    return this.#seen.live;
+  }
+
   /** Takes one step; returns how the turn ended, if it did. */
   async #step(): Promise<TurnEnd | undefined> {
     const turn = this.#turn();
@@ -188,7 +197,7 @@ export class Turn {
     const context = this.#openContext();
     // Beside each other: where the tools do not answer, both wait for them.
     const [opening] = await Promise.all([context.opening(), this.#prepared()]);
-    const news = await context.news(liveEntries(this.#entries));
+    const news = await context.news(this.#live());
     if (news !== undefined) {
       await this.#write(news);
       tellOfNews(context, await this.#round(turn));
@@ -197,9 +206,9 @@ export class Turn {
     if (ended !== undefined) await this.#write(ended);
     const printed = await this.#host.monitors.news(this.#session, this.#signal);
     if (printed !== undefined) await this.#write(printed);
-    const note = mcpNews(this.#host.mcp.note(), liveEntries(this.#entries));
+    const note = mcpNews(this.#host.mcp.note(), this.#live());
     if (note !== undefined) await this.#write(note);
-    if (await this.#compactor.ifFull(this.#entries, opening)) return undefined;
+    if (await this.#compactor.ifFull(this.#live(), opening)) return undefined;
     return this.#ask(turn, opening);
   }
 
@@ -287,7 +296,7 @@ export class Turn {
     );
     try {
       const where = { logs: this.#logs, host: this.#host };
-      const messages = this.#compactor.messages(this.#entries, opening);
+      const messages = this.#compactor.messages(this.#live(), opening);
       const request = requestOf(where, this.#entries, messages, turn);
       const answer = await this.#host.model.answer(request, attempts);
       if (troubled) this.#changed();
@@ -306,7 +315,7 @@ export class Turn {
       return undefined;
     } catch (error) {
       if (!(error instanceof ModelRefused)) throw error;
-      if (this.#compactor.avoidsBlock(error, this.#entries)) return undefined;
+      if (this.#compactor.avoidsBlock(error, this.#live())) return undefined;
       return this.#fail(turn, error);
     }
   }

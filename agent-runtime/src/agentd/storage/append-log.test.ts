@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { appendFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { AppendLog } from './append-log.ts';
+import { replaceDurably } from './durable-file.ts';
 import { StorageHealth } from './health.ts';
 import { readLines } from './lines.ts';
 import { scanLog } from './scan-log.ts';
@@ -21,6 +22,13 @@ const numbersIn = async () => {
   await scanLog(path, (record) => found.push((record as { n: unknown }).n));
   return found;
 };
+
+/** How often this process has a file open. */
+async function descriptorsOf(file: string): Promise<number> {
+  const names = await readdir('/proc/self/fd');
+  const targets = await Promise.all(names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => '')));
+  return targets.filter((target) => target === file).length;
+}
 
 describe('an append-only log', () => {
   it('holds what was acknowledged, in order, and knows its digest without reading it', async () => {
@@ -65,6 +73,31 @@ describe('an append-only log', () => {
       );
     }
     expect(scan?.digests.has(10 ** 9)).toBe(false);
+  });
+
+  it('goes on in the file that took the place of its own', async () => {
+    const log = new AppendLog(path, new StorageHealth(folder));
+    await log.append({ n: 1 }, { n: 2 });
+    const content = Buffer.from('{"n":2}\n');
+    await replaceDurably(path, content);
+    await log.replaced({ length: content.length, hash: createHash('sha256').update(content) });
+    expect(await log.append({ n: 3 }, { n: 4 })).toEqual([8, 16]);
+    expect(await numbersIn()).toEqual([2, 3, 4]);
+  });
+
+  it('costs no descriptor once nothing is added to it', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    const log = new AppendLog(path, new StorageHealth(folder));
+    await log.append({ n: 1 });
+    await log.settled();
+    expect(await descriptorsOf(path)).toBe(1);
+    await vi.advanceTimersByTimeAsync(60_000);
+    await vi.waitFor(async () => expect(await descriptorsOf(path)).toBe(0));
+    await log.append({ n: 2 });
+    expect(await numbersIn()).toEqual([1, 2]);
   });
 
   it('ends a line at a newline only, not at U+2028', async () => {

@@ -27,12 +27,28 @@ export async function collectAll(
   confinement: Confinement,
 ): Promise<z.infer<typeof collectResults>> {
   const budget = new Budget();
-  const realPath = await confinement.manyForReading();
+  const realPath = remembered(await confinement.manyForReading());
+  // Most of what is asked for is not there, and side by side one knows in half the time.
+  const asked = requests.flatMap(({ files, folders }) => [...files, ...folders.map(({ path }) => path)]);
+  for (const path of asked.slice(0, limits.files)) realPath(path).catch(toldLater);
   const results: CollectResult[] = [];
   // One after another: each sees what the ones before it have left.
   for (const request of requests) results.push(await collect(request, confinement, realPath, budget));
   return { results };
 }
+
+/** Looks each path up once. */
+function remembered(realPath: RealPath): RealPath {
+  const known = new Map<string, ReturnType<RealPath>>();
+  return (path) => {
+    const found = known.get(path) ?? realPath(path);
+    known.set(path, found);
+    return found;
+  };
+}
+
+/** Whoever comes to the path is told of the failure. */
+function toldLater(): void {}
 
 async function collect(
   request: CollectRequest,

@@ -55,6 +55,11 @@ export function autoMemoryOf(
   if (!hasMemory(files, environment)) return undefined;
   const named = files.flatMap(({ settings }) => settings.autoMemoryDirectory ?? []).at(-1);
   if (named !== undefined) return { folder: resolvePath(named, home, home), usual: false, ...ofProject };
+  return usualMemory(project, home);
+}
+
+/** The memory of a project where no settings file says anything of it. */
+export function usualMemory(project: string, home: string): AutoMemory {
   const name = project.replace(/[^A-Za-z0-9]/g, '-');
   return { folder: posix.join(home, '.claude/projects', name, 'memory'), usual: true, ...ofProject };
 }
