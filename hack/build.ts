@@ -81,6 +81,19 @@ const englishOnly: Plugin = {
   },
 };
 
+/** The validator that a client of MCP takes where it is given none, as ours is: a tenth of agentd. */
+const ownValidator: Plugin = {
+  name: 'own-validator',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/@modelcontextprotocol\/client\/dist\/shimsNode\.mjs$/ }, () => ({
+      contents: `export const CORS_IS_POSSIBLE = false;
+export class DefaultJsonSchemaValidator {
+  constructor() { throw new Error('no validator of JSON schemas is in this program: give one to the client'); }
+}`,
+    }));
+  },
+};
+
 /** What a person starts with too old a Node.js says so, before anything in the file fails for a reason that says nothing. */
 function refuseOlderNode(name: string, target: string): string {
   const [major, minor = 0] = target.replace('node', '').split('.').map(Number);
@@ -119,7 +132,7 @@ async function bundle(
     logLevel: 'silent',
     // ASCII, which V8 keeps in half the memory: 4 MB of what agentd takes.
     charset: 'ascii',
-    plugins: [unusedClients, englishOnly],
+    plugins: [unusedClients, englishOnly, ownValidator],
     ...(target === 'node26' ? {} : { banner: { js: refuseOlderNode(name, target) } }),
   });
   if (executable !== 'main.js') await chmod(outfile, 0o755);

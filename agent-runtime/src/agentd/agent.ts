@@ -47,7 +47,7 @@ import { ToolsClient } from './tools/tools-client.ts';
 import { type Reconciled, ToolsWatch } from './tools/tools-watch.ts';
 
 /** Turns that run at the same time; more wait in order. A turn is mostly waiting for the model. */
-const parallelTurns = 8;
+export const parallelTurns = 8;
 
 export interface AgentOptions {
   mounted: MountedConfig;

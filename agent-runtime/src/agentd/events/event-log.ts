@@ -17,12 +17,20 @@ export interface LoggedEvent {
 
 /** What is kept: enough for an operator that was away for an hour of work; a `reset` makes up for the rest. */
 const kept = { events: 1000, bytes: 4 * 1024 * 1024 };
+/** So many more are held before the oldest are let go of together. */
+const surplus = 100;
 
 /**
- * Milliseconds that lines of a conversation, which only viewers follow, wait for others. A turn writes them while it writes the conversation
- * itself: each on its own made it wait for the disk six times more.
+ * Milliseconds that an event nobody waits for waits for others. A turn tells of lines of its conversation while it writes these: each on its own
+ * made it wait for the disk eight times more.
  */
 const gatherMs = 10;
+
+/** Whether somebody may go on with what this says: that a message has ended, or that a person is asked. */
+function isAwaited(event: DurableEvent): boolean {
+  if (event.type === 'message') return event.data.phase === 'Completed' || event.data.phase === 'Failed';
+  return event.type !== 'entry';
+}
 
 /**
  * The durable events of the workspace. An event is shown to listeners when it is on disk, so that a cursor somebody saw
@@ -32,8 +40,11 @@ export class EventLog {
   readonly path: string;
   readonly #health: StorageHealth;
   readonly #log: AppendLog;
+  /** The newest of those on disk. */
   #events: LoggedEvent[];
   #cursor: number;
+  /** The cursor before the first one on disk. */
+  #from: number;
   #pending: LoggedEvent[] = [];
   #writing: Promise<void> | undefined;
   #gathering: NodeJS.Timeout | undefined;
@@ -44,25 +55,30 @@ export class EventLog {
     path: string,
     health: StorageHealth,
     events: LoggedEvent[],
-    cursor: number,
+    { cursor, from }: { cursor: number; from: number },
     scan?: LogScan,
   ) {
     this.path = path;
     this.#health = health;
     this.#events = events;
     this.#cursor = cursor;
+    this.#from = from;
     this.#log = new AppendLog(path, health, scan);
   }
 
   /** @param atLeast the cursor of the newest checkpoint, for when the file itself was lost */
   static async open(path: string, health: StorageHealth, atLeast: number): Promise<EventLog> {
     const events: LoggedEvent[] = [];
+    let first: number | undefined;
     const scan = await scanLog(path, (record) => {
       const parsed = loggedEvent.safeParse(record);
-      if (parsed.success) events.push(parsed.data as LoggedEvent);
-      if (events.length > 4 * kept.events) events.splice(0, 2 * kept.events);
+      if (!parsed.success) return;
+      first ??= parsed.data.cursor;
+      events.push(parsed.data as LoggedEvent);
+      if (events.length > kept.events + surplus) events.splice(0, surplus);
     });
-    return new EventLog(path, health, events, Math.max(atLeast, events.at(-1)?.cursor ?? 0), scan);
+    const cursor = Math.max(atLeast, events.at(-1)?.cursor ?? 0);
+    return new EventLog(path, health, events, { cursor, from: (first ?? cursor + 1) - 1 }, scan);
   }
 
   /** The newest event that is on disk. */
@@ -77,7 +93,7 @@ export class EventLog {
   emit(event: DurableEvent): void {
     const last = this.#pending.at(-1)?.cursor ?? this.#cursor;
     this.#pending.push({ cursor: last + 1, event });
-    if (event.type !== 'entry') this.#begin();
+    if (isAwaited(event)) this.#begin();
     else this.#gathering ??= setTimeout(() => this.#begin(), gatherMs);
   }
 
@@ -134,7 +150,9 @@ export class EventLog {
       this.#cursor = batch.at(-1)?.cursor ?? this.#cursor;
       this.#events.push(...batch);
       for (const event of batch) for (const listener of this.#listeners) listener(event);
-      if (this.#events.length > 2 * kept.events || this.#log.length > 2 * kept.bytes) await this.#rotate();
+      if (this.#events.length > kept.events + surplus) this.#events = this.#events.slice(-kept.events);
+      if (this.#cursor - this.#from > 2 * kept.events || this.#log.length > 2 * kept.bytes)
+        await this.#rotate();
     }
     this.#writing = undefined;
   }
@@ -143,7 +161,7 @@ export class EventLog {
   async #rotate(): Promise<void> {
     const lines: string[] = [];
     let bytes = 0;
-    for (const event of this.#events.slice(-kept.events).reverse()) {
+    for (const event of this.#events.toReversed()) {
       const line = `${JSON.stringify(event)}\n`;
       bytes += Buffer.byteLength(line);
       if (bytes > kept.bytes && lines.length > 0) break;
@@ -157,6 +175,7 @@ export class EventLog {
       return;
     }
     this.#events = this.#events.slice(-lines.length);
+    this.#from = (this.#events[0]?.cursor ?? this.#cursor + 1) - 1;
     await this.#log.replaced({ length: content.length, hash: createHash('sha256').update(content) });
   }
 }

@@ -50,7 +50,7 @@ const unchecked: NonNullable<ClientOptions['jsonSchemaValidator']> = {
 export async function connectServer(declared: McpServer, options: ConnectOptions): Promise<Connected> {
   const { tools, project, signal } = options;
   // 80 ms that only a workspace with servers spends.
-  const sdk = await import('@modelcontextprotocol/client');
+  const sdk = await import('./sdk.ts');
   const { server, variables } = await resolveServer(declared, options);
   let stdio: WorkspaceStdioTransport | undefined;
   const transport = async (): Promise<Transport> => {

@@ -85,7 +85,7 @@ export class ServerSignIn {
     provider: OAuthClientProvider,
     request: Omit<AuthOptions, 'serverUrl' | 'fetchFn'>,
   ): Promise<void> {
-    const { auth } = await import('@modelcontextprotocol/client');
+    const { auth } = await import('./sdk.ts');
     const options = this.#options();
     const { server } = await resolveServer(this.#server, options);
     await auth(provider, {

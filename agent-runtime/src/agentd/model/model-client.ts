@@ -1,8 +1,9 @@
-import type { Anthropic } from '@anthropic-ai/sdk';
 import { z } from 'zod';
 import type { ApiMessage } from '../session/conversation.ts';
 import type { ToolDeclaration } from '../tools/registry.ts';
 import type { Effort } from './effort.ts';
+import { HttpFetch } from './http-fetch.ts';
+import type { BetaMessages, Messages } from './sdk.ts';
 
 export interface ModelRequest {
   model: string;
@@ -40,6 +41,8 @@ export interface Model {
 
 /** Every model since Claude 4 takes it; an answer that is longer goes on in the next one. */
 const maxOutputTokens = 16_384;
+/** Milliseconds without a byte of the answer, where a provider says every few seconds that it is still there. */
+const silenceMs = 300_000;
 const ephemeral = { type: 'ephemeral' } as const;
 /** Compaction on demand: asked for by `compaction`, answered by a signed block that later requests begin with. */
 const compactionBeta = 'compact-2026-09-04';
@@ -53,8 +56,9 @@ export interface Bearer {
 export class MessagesModel implements Model {
   readonly #baseUrl: () => string;
   readonly #bearer: Bearer;
+  readonly #http = new HttpFetch(silenceMs);
   /** The client of the last request; making one takes 0.5 ms. */
-  #client: { of: string; client: Anthropic } | undefined;
+  #client: { of: string; messages: Messages; beta: BetaMessages } | undefined;
 
   constructor(baseUrl: () => string, bearer: Bearer) {
     this.#baseUrl = baseUrl;
@@ -62,7 +66,7 @@ export class MessagesModel implements Model {
   }
 
   async stream(request: ModelRequest, { signal, onText, retries }: StreamOptions): Promise<ModelAnswer> {
-    const client = await this.#open();
+    const { messages, beta } = await this.#open();
     const body = {
       model: request.model,
       max_tokens: maxOutputTokens,
@@ -79,35 +83,36 @@ export class MessagesModel implements Model {
     if (request.compaction !== undefined) {
       const compaction = { type: 'summarize' as const, ...request.compaction };
       // In one piece: the signature must come back as it was, and a stream has no event for it.
-      return modelAnswer.parse(await client.beta.messages.create({ ...body, betas, compaction }, options));
+      return modelAnswer.parse(await beta.create({ ...body, betas, compaction }, options));
     }
     if (request.messages[0]?.content[0]?.type === 'compaction') {
-      const stream = client.beta.messages.stream({ ...body, betas }, options).on('text', onText);
+      const stream = beta.stream({ ...body, betas }, options).on('text', onText);
       return modelAnswer.parse(await stream.finalMessage());
     }
-    const stream = client.messages.stream(body, options).on('text', onText);
+    const stream = messages.stream(body, options).on('text', onText);
     // Rejects unless the stream came to its `message_stop`.
     return modelAnswer.parse(await stream.finalMessage());
   }
 
-  async #open(): Promise<Anthropic> {
-    const [{ Anthropic: Client }, authToken] = await Promise.all([
-      import('@anthropic-ai/sdk'),
+  async #open(): Promise<{ messages: Messages; beta: BetaMessages }> {
+    const [{ BaseAnthropic, Messages, BetaMessages }, authToken] = await Promise.all([
+      import('./sdk.ts'),
       this.#bearer.read(),
     ]);
     const baseURL = this.#baseUrl();
     const of = `${baseURL} ${authToken}`;
     if (this.#client?.of !== of) {
-      const client = new Client({
+      const client = new BaseAnthropic({
         ...{ baseURL, authToken },
         // The SDK would look for one in the environment and in files.
         apiKey: null,
+        fetch: this.#http.fetch,
         maxRetries: 0,
         openTelemetry: false,
         logLevel: 'off',
       });
-      this.#client = { of, client };
+      this.#client = { of, messages: new Messages(client), beta: new BetaMessages(client) };
     }
-    return this.#client.client;
+    return this.#client;
   }
 }

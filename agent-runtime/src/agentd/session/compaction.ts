@@ -1,5 +1,4 @@
 import type { Summary } from '../model/patient-model.ts';
-import { type ApiMessage, conversationOf } from './conversation.ts';
 import { isAnswer, promptOf, type TranscriptEntry, toolResultIdsOf } from './entry.ts';
 import { usageOf } from './usage.ts';
 import type { NewEntry } from './write-entry.ts';
@@ -98,4 +97,3 @@ export function withPlainSummary(entries: readonly TranscriptEntry[]): Transcrip
     return { ...entry, message: { role: 'user', content: [{ type: 'text', text }] } };
   });
 }
-

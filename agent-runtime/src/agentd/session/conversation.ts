@@ -20,7 +20,8 @@ export function conversationOf(entries: readonly TranscriptEntry[]): ApiMessage[
     const content = contentOf(entry);
     if (content.length === 0) continue;
     const last = messages.at(-1);
-    if (last !== undefined && beginsWithCompaction(last) && entry.message.role === 'assistant') {
+    // A summary is the first of them.
+    if (messages.length === 1 && beginsWithCompaction(last) && entry.message.role === 'assistant') {
       messages.push(
         { role: 'user', content: [{ type: 'text', text: goOn }] },
         { role: 'assistant', content },

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { parallelTurns } from '../agent.ts';
 import { startRealTools } from '../testing/real-tools.ts';
 import { type RunningAgent, TestWorkspace } from '../testing/workspace.ts';
 
@@ -34,6 +35,14 @@ it('what settings files forbid is forbidden from the next message on, and what t
   expect(await reply('run: rm c.txt')).toContain('forbids it');
   await agent.send('asked', 'run: echo x', 'another');
   await agent.stateWhen((state) => state.approvals.length === 1);
+});
+
+it('a message that waited for others to end has the rules of when it begins', async () => {
+  const before = Array.from({ length: parallelTurns }, (_, index) => `before${index}`);
+  for (const name of before) await agent.send(name, 'wait: 0.6', name);
+  await agent.send('after', 'write a.txt: x', 'after');
+  await settings({ deny: ['Edit(/a.txt)'] });
+  expect((await agent.settled('after')).reply?.text).toContain('forbids it');
 });
 
 it('one that is broken forbids nothing, and hinders nothing', async () => {

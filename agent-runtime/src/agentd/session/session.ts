@@ -11,6 +11,7 @@ import type { SessionLogs } from './logs.ts';
 import { turnOf } from './step.ts';
 import { Turn } from './turn.ts';
 import { TurnAborted } from './turn-aborted.ts';
+import { TurnFiles } from './turn-files.ts';
 import { turnUsage } from './usage.ts';
 import { EntryWriter } from './write-entry.ts';
 
@@ -23,6 +24,8 @@ function firedKey(schedule: string, at: string): string {
 
 /** So long a rewind waits for a volume that is full. */
 const rewindPatienceMs = 5_000;
+/** What was read of the files so long before a turn begins is not what they are. */
+const aheadMs = 250;
 /** So long it may take to put files back. */
 const filesPatienceMs = 120_000;
 
@@ -36,6 +39,13 @@ export type DecisionOutcome =
   | 'decided-before'
   | 'expired'
   | { answersWanted: number };
+
+/** Files that are being read for a turn which has not begun, since when (of `performance.now`). */
+interface Ahead {
+  abort: AbortController;
+  files: TurnFiles;
+  at: number;
+}
 
 /** One conversation. It works on one message at a time; sessions are independent of each other. */
 export class Session {
@@ -55,6 +65,8 @@ export class Session {
   #deciding: Promise<unknown> = Promise.resolve();
   /** Messages on their way to the disk: the session is about to be busy. */
   #arriving = 0;
+  /** What the turn of a message that is on its way to the disk will begin with. */
+  #ahead: Ahead | undefined;
 
   constructor(id: string, logs: SessionLogs, host: SessionHost) {
     this.id = id;
@@ -164,9 +176,13 @@ export class Session {
    */
   async accept(request: MessageRequest, ...more: InboxRecord[]): Promise<MessageRecord> {
     this.#arriving += 1;
+    this.#readAhead();
     try {
       const message = { type: 'message' as const, ...request, receivedAt: new Date().toISOString() };
       await this.logs.appendRecords(message, ...more);
+    } catch (error) {
+      this.#dropAhead();
+      throw error;
     } finally {
       this.#arriving -= 1;
     }
@@ -175,7 +191,28 @@ export class Session {
     this.#host.emit({ type: 'message', data: record });
     this.#host.active();
     this.kick();
+    this.#dropAhead();
     return record;
+  }
+
+  /** Begins to read what the next turn begins with, 1 ms before it does (2026-11). */
+  #readAhead(): void {
+    const begins = !this.working && !this.#stopped && !this.#host.held() && this.#ahead === undefined;
+    if (!begins || this.logs.ledger.open().length > 0) return;
+    const abort = new AbortController();
+    const files = this.#openFiles(abort.signal);
+    files.begin();
+    this.#ahead = { abort, files, at: performance.now() };
+  }
+
+  /** Nobody has taken it: the message is not there, or no turn may begin. */
+  #dropAhead(): void {
+    this.#ahead?.abort.abort(new TurnAborted('pause', 'no turn begins'));
+    this.#ahead = undefined;
+  }
+
+  #openFiles(signal: AbortSignal): TurnFiles {
+    return new TurnFiles(this.id, { logs: this.logs, host: this.#host }, signal);
   }
 
   /** Records what a person decided, once: what is on disk when this resolves is what counts from now on. */
@@ -309,11 +346,15 @@ export class Session {
   }
 
   async #turn(message: LedgerMessage): Promise<'settled' | 'waiting'> {
-    const abort = new AbortController();
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    const abort = ahead?.abort ?? new AbortController();
     this.#current = { message, abort };
     const release = await this.#host.slots.take(abort.signal);
     try {
-      const turn = new Turn(this.id, message, this.logs, this.#host, abort.signal, (trouble) => {
+      const isFresh = ahead !== undefined && performance.now() - ahead.at < aheadMs;
+      const files = isFresh ? ahead.files : this.#openFiles(abort.signal);
+      const turn = new Turn(this.id, message, this.logs, this.#host, files, abort.signal, (trouble) => {
         this.#trouble = trouble;
         this.#host.emit({ type: 'message', data: this.#record(message) });
         this.#host.active();

@@ -1,22 +1,17 @@
-import { type AutoMemory, memoryRules } from '../context/memory/auto-memory.ts';
-import { SessionContext } from '../context/session-context.ts';
+import { memoryRules } from '../context/memory/auto-memory.ts';
 import { effortFor, withGrants } from '../context/skills/grants.ts';
 import { SkillFailure } from '../context/skills/render.ts';
-import { sourceOf } from '../context/source.ts';
 import type { SessionHooks } from '../hooks/session-hooks.ts';
 import { mcpNews } from '../mcp/news.ts';
 import { ModelRefused } from '../model/patient-model.ts';
 import { withFileRules } from '../permissions/file-rules.ts';
-import type { LoadedSettings } from '../settings/load.ts';
-import { mayUse } from '../subagents/narrow.ts';
-import { autoMemoryFor } from './auto-memory.ts';
 import { commandOf } from './command.ts';
 import { liveEntries } from './compaction.ts';
 import { afterCompaction, beforeCompaction } from './compaction-hooks.ts';
 import { Compactor } from './compactor.ts';
 import { type ContentBlock, isAnswer, type TranscriptEntry, textOf } from './entry.ts';
 import { seenFiles } from './file-changes.ts';
-import { rulesOf, settingsOf } from './file-rules.ts';
+import { rulesOf } from './file-rules.ts';
 import { beforeEnd, beforePrompt, openHooks, tellOfFailure, withOwnHooks } from './hooks.ts';
 import type { SessionHost } from './host.ts';
 import { tellOfNews, tellOfOpening } from './instructions-hooks.ts';
@@ -26,9 +21,10 @@ import { limitReached } from './limit-reached.ts';
 import type { SessionLogs } from './logs.ts';
 import { attemptsOf, refused, requestOf, type Trouble } from './model-request.ts';
 import { promptEntry } from './prompt-entry.ts';
-import { permissionsOf, projectOf, scopeOf } from './scope.ts';
+import { permissionsOf } from './scope.ts';
 import { nextStep, turnOf } from './step.ts';
 import { type RoundContext, runToolRound } from './tool-round.ts';
+import type { TurnFiles } from './turn-files.ts';
 import { turnUsage } from './usage.ts';
 import { EntryWriter, type NewEntry } from './write-entry.ts';
 
@@ -55,11 +51,7 @@ export class Turn {
   #entries: TranscriptEntry[] = [];
   /** The live ones of the first `length`. */
   #seen: { length: number; live: readonly TranscriptEntry[] } | undefined;
-  #context: SessionContext | undefined;
-  /** The settings files of the workspace as they were when the turn, or its next part, began. */
-  #settings: Promise<LoadedSettings> | undefined;
-  /** Where the agent keeps notes, in this turn. */
-  #memory: Promise<AutoMemory | undefined> | undefined;
+  readonly #files: TurnFiles;
   readonly #compactor: Compactor;
   /** Tool calls under way. */
   readonly #calls = new Set<string>();
@@ -72,6 +64,7 @@ export class Turn {
     message: LedgerMessage,
     logs: SessionLogs,
     host: SessionHost,
+    files: TurnFiles,
     signal: AbortSignal,
     /** The message's record changed; with the reason it waits for, if any. */
     changed: (reason?: Trouble) => void,
@@ -80,6 +73,7 @@ export class Turn {
     this.#message = message;
     this.#logs = logs;
     this.#host = host;
+    this.#files = files;
     this.#signal = signal;
     this.#changed = changed;
     this.#writer = new EntryWriter(session, logs, host, (entry) => this.#entries.push(entry));
@@ -92,7 +86,7 @@ export class Turn {
         const summary = this.#entries.findLast((entry) => entry.compaction !== undefined);
         const told = summary && (await afterCompaction(summary, await this.#round(this.#turn())));
         if (told !== undefined) await this.#write(told);
-        await tellOfOpening(this.#openContext(), 'compact', await this.#round(this.#turn()));
+        await tellOfOpening(this.#files.context, 'compact', await this.#round(this.#turn()));
       },
     });
   }
@@ -146,7 +140,7 @@ export class Turn {
       .map((task) => ({ id: task.id, command: task.command, ending: task.ending ?? '' }));
     try {
       // Where the tools do not answer, everything that needs them waits at the same time. Steps see how these end.
-      this.#openContext().opening().catch(ignored);
+      this.#files.begin();
       this.#prepared().catch(ignored);
       // A session that begins now has nothing that could have changed meanwhile.
       const hasPast = this.#logs.ledger.entries > 0;
@@ -156,7 +150,7 @@ export class Turn {
       const round = await this.#round([]);
       const opened = await beforePrompt(request.text, round);
       if (opened.refused !== undefined) return opened.refused;
-      if (begins) await tellOfOpening(this.#openContext(), 'session_start', round);
+      if (begins) await tellOfOpening(this.#files.context, 'session_start', round);
       await woke;
       const wake = hasPast ? this.#host.wakeNote.for(this.#session) : undefined;
       await this.#write(await promptEntry(request, { ended, wake }, opened, round));
@@ -194,7 +188,7 @@ export class Turn {
     }
     const refusal = limitReached(turn, this.#host);
     if (refusal !== undefined) return this.#settle(turn, refusal);
-    const context = this.#openContext();
+    const context = this.#files.context;
     // Beside each other: where the tools do not answer, both wait for them.
     const [opening] = await Promise.all([context.opening(), this.#prepared()]);
     const news = await context.news(this.#live());
@@ -226,21 +220,10 @@ export class Turn {
     return this.#servers;
   }
 
-  #readSettings(): Promise<LoadedSettings> {
-    this.#settings ??= settingsOf({ logs: this.#logs, host: this.#host }, this.#signal);
-    return this.#settings;
-  }
-
-  #autoMemory(): Promise<AutoMemory | undefined> {
-    const where = { logs: this.#logs, host: this.#host };
-    this.#memory ??= autoMemoryFor(where, this.#readSettings(), this.#signal);
-    return this.#memory;
-  }
-
-  /** What steps work with. The settings are read once in a turn, before something could be decided by them. */
+  /** What steps work with. */
   async #round(turn: readonly TranscriptEntry[]): Promise<RoundContext> {
     const where = { logs: this.#logs, host: this.#host };
-    const [settings, memory] = await Promise.all([this.#readSettings(), this.#autoMemory()]);
+    const [settings, memory] = await Promise.all([this.#files.settings(), this.#files.memory()]);
     const ofWorkspace = permissionsOf(where);
     const allow = [...ofWorkspace.allow, ...memoryRules(memory)];
     const permissions = withFileRules({ ...ofWorkspace, allow }, rulesOf(settings.files));
@@ -265,21 +248,6 @@ export class Turn {
     const { ledger } = this.#logs;
     this.#waitingFor = new Set(ledger.undecided().map((request) => request.id));
     return undecided.every((id) => ledger.awaits(id));
-  }
-
-  /** The files around the session, as they are in this turn. */
-  #openContext(): SessionContext {
-    const { client, config, log, subagent } = this.#host;
-    const where = { logs: this.#logs, host: this.#host };
-    this.#context ??= new SessionContext(
-      sourceOf(client, config().permissions, scopeOf(where), this.#signal),
-      projectOf(where),
-      log.child({ session: this.#session }),
-      { load: () => this.#host.plugins.load(this.#signal), problems: () => this.#host.plugins.problems() },
-      subagent === undefined || mayUse(subagent)('Agent'),
-      () => this.#autoMemory(),
-    );
-    return this.#context;
   }
 
   async #ask(
@@ -327,7 +295,7 @@ export class Turn {
     const before = this.#entries.slice(0, this.#entries.length - turn.length);
     const instructions = commandOf(this.#message.request.text)?.args || undefined;
     try {
-      const opening = await this.#openContext().opening();
+      const opening = await this.#files.context.opening();
       const compacted = await this.#compactor.before(before, opening, instructions);
       if (compacted === 'done') return this.#compactNow(this.#turn());
       const why =

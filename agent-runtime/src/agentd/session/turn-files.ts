@@ -1,0 +1,53 @@
+import type { AutoMemory } from '../context/memory/auto-memory.ts';
+import { SessionContext } from '../context/session-context.ts';
+import { sourceOf } from '../context/source.ts';
+import type { LoadedSettings } from '../settings/load.ts';
+import { mayUse } from '../subagents/narrow.ts';
+import { autoMemoryFor } from './auto-memory.ts';
+import { settingsOf } from './file-rules.ts';
+import type { SessionHost } from './host.ts';
+import type { SessionLogs } from './logs.ts';
+import { projectOf, scopeOf } from './scope.ts';
+
+/** The files around a session as they are in one turn: each is read once, before something could be decided by it. */
+export class TurnFiles {
+  /** Instructions, skills and subagents. */
+  readonly context: SessionContext;
+  readonly #where: { logs: SessionLogs; host: SessionHost };
+  readonly #signal: AbortSignal;
+  #settings: Promise<LoadedSettings> | undefined;
+  #memory: Promise<AutoMemory | undefined> | undefined;
+
+  constructor(session: string, where: { logs: SessionLogs; host: SessionHost }, signal: AbortSignal) {
+    this.#where = where;
+    this.#signal = signal;
+    const { client, config, log, plugins, subagent } = where.host;
+    this.context = new SessionContext(
+      sourceOf(client, config().permissions, scopeOf(where), signal),
+      projectOf(where),
+      log.child({ session }),
+      { load: () => plugins.load(signal), problems: () => plugins.problems() },
+      subagent === undefined || mayUse(subagent)('Agent'),
+      () => this.memory(),
+    );
+  }
+
+  /** Begins to read what opens a turn, in one request. Whoever asks for it learns how that ends. */
+  begin(): void {
+    this.context.opening().catch(toldLater);
+    this.memory().catch(toldLater);
+  }
+
+  settings(): Promise<LoadedSettings> {
+    this.#settings ??= settingsOf(this.#where, this.#signal);
+    return this.#settings;
+  }
+
+  /** Where the agent keeps notes, in this turn. */
+  memory(): Promise<AutoMemory | undefined> {
+    this.#memory ??= autoMemoryFor(this.#where, this.settings(), this.#signal);
+    return this.#memory;
+  }
+}
+
+function toldLater(): void {}
