@@ -9,7 +9,10 @@ import type { SessionHost } from './host.ts';
 import type { SessionLogs } from './logs.ts';
 import { projectOf, scopeOf } from './scope.ts';
 
-/** The files around a session as they are in one turn: each is read once, before something could be decided by it. */
+/**
+ * The files around a session as they are in one turn, and the MCP servers that they declare: each is read once, before something could
+ * be decided by it.
+ */
 export class TurnFiles {
   /** Instructions, skills and subagents. */
   readonly context: SessionContext;
@@ -17,6 +20,7 @@ export class TurnFiles {
   readonly #signal: AbortSignal;
   #settings: Promise<LoadedSettings> | undefined;
   #memory: Promise<AutoMemory | undefined> | undefined;
+  #servers: Promise<void> | undefined;
 
   constructor(session: string, where: { logs: SessionLogs; host: SessionHost }, signal: AbortSignal) {
     this.#where = where;
@@ -36,6 +40,7 @@ export class TurnFiles {
   begin(): void {
     this.context.opening().catch(toldLater);
     this.memory().catch(toldLater);
+    this.servers().catch(toldLater);
   }
 
   settings(): Promise<LoadedSettings> {
@@ -47,6 +52,12 @@ export class TurnFiles {
   memory(): Promise<AutoMemory | undefined> {
     this.#memory ??= autoMemoryFor(this.#where, this.settings(), this.#signal);
     return this.#memory;
+  }
+
+  /** Resolves when its MCP servers are connected, or have been waited for: those that it begins with are what it goes on with. */
+  servers(): Promise<void> {
+    this.#servers ??= this.#where.host.mcp.prepare(this.#signal);
+    return this.#servers;
   }
 }
 

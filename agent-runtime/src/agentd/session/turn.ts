@@ -56,8 +56,6 @@ export class Turn {
   /** Tool calls under way. */
   readonly #calls = new Set<string>();
   #hooks: Promise<SessionHooks> | undefined;
-  /** Resolves when its MCP servers are connected, or have been waited for. */
-  #servers: Promise<void> | undefined;
 
   constructor(
     session: string,
@@ -141,7 +139,6 @@ export class Turn {
     try {
       // Where the tools do not answer, everything that needs them waits at the same time. Steps see how these end.
       this.#files.begin();
-      this.#prepared().catch(ignored);
       // A session that begins now has nothing that could have changed meanwhile.
       const hasPast = this.#logs.ledger.entries > 0;
       const woke = hasPast ? this.#host.wakeNote.known(this.#signal) : undefined;
@@ -182,7 +179,7 @@ export class Turn {
     const step = nextStep(turn);
     if (step.kind === 'done') return this.#end(turn, step.reply);
     if (step.kind === 'tools') {
-      await this.#prepared();
+      await this.#files.servers();
       const round = await runToolRound(step.calls, step.cut, await this.#round(turn));
       return round.written === 0 && this.#waits(round.undecided) ? 'waiting' : undefined;
     }
@@ -190,7 +187,7 @@ export class Turn {
     if (refusal !== undefined) return this.#settle(turn, refusal);
     const context = this.#files.context;
     // Beside each other: where the tools do not answer, both wait for them.
-    const [opening] = await Promise.all([context.opening(), this.#prepared()]);
+    const [opening] = await Promise.all([context.opening(), this.#files.servers()]);
     const news = await context.news(this.#live());
     if (news !== undefined) {
       await this.#write(news);
@@ -212,12 +209,6 @@ export class Turn {
     if (more === undefined) return this.#settle(turn);
     await this.#write(more);
     return undefined;
-  }
-
-  /** Once in a turn: the servers that it began with are what it goes on with. */
-  #prepared(): Promise<void> {
-    this.#servers ??= this.#host.mcp.prepare(this.#signal);
-    return this.#servers;
   }
 
   /** What steps work with. */

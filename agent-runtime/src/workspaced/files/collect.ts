@@ -27,7 +27,7 @@ export async function collectAll(
   confinement: Confinement,
 ): Promise<z.infer<typeof collectResults>> {
   const budget = new Budget();
-  const realPath = remembered(await confinement.manyForReading());
+  const realPath = remembered(confinement.manyForReading());
   // Most of what is asked for is not there, and side by side one knows in half the time.
   const asked = requests.flatMap(({ files, folders }) => [...files, ...folders.map(({ path }) => path)]);
   for (const path of asked.slice(0, limits.files)) realPath(path).catch(toldLater);
@@ -74,7 +74,7 @@ async function collect(
   return collection.result;
 }
 
-type RealPath = Awaited<ReturnType<Confinement['manyForReading']>>;
+type RealPath = ReturnType<Confinement['manyForReading']>;
 
 /** What may still be read. */
 class Budget {

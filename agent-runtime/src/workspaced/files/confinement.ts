@@ -37,19 +37,23 @@ export class Confinement {
    * For many paths at a time: the real path of each that may be read. Undefined where there is nothing, which takes one call of the
    * system in place of a dozen.
    */
-  async manyForReading(): Promise<(path: string) => Promise<string | undefined>> {
+  manyForReading(): (path: string) => Promise<string | undefined> {
     const { home, writable, readable } = this.#roots;
     const roots = [home, ...writable, ...readable];
-    const real = await Promise.all(roots.map((root) => realTarget(root, 0)));
+    // Beside the paths themselves: each of these takes a trip to the disk.
+    const real = Promise.all(roots.map((root) => realTarget(root, 0)));
+    // Whoever looks a path up is told.
+    real.catch(() => undefined);
     return async (path) => {
       const absolute = this.absolute(path);
       try {
         const target = await realpath(absolute);
-        if (!real.some((root) => isWithin(root, target))) throw this.#outside(path, target, roots, 'read');
+        const within = (await real).some((root) => isWithin(root, target));
+        if (!within) throw this.#outside(path, target, roots, 'read');
         return target;
       } catch (error) {
         if (systemErrorCode(error) !== 'ENOENT') throw fileFailure(error, absolute);
-        if ([...roots, ...real].some((root) => isWithin(root, absolute))) return undefined;
+        if ([...roots, ...(await real)].some((root) => isWithin(root, absolute))) return undefined;
         throw this.#outside(path, absolute, roots, 'read');
       }
     };
