@@ -39,7 +39,7 @@ Measures and prints one JSON line for each; without names, all of them.
   --mebibytes N    of the home of snapshot (default 1024)
   --forks N        of snapshot, at once (default 20)
   --requests N     of gateway, one after another (default 4000)
-  --turns N        of runtime (default 200)
+  --messages N     of runtime (default 200)
   --streams N      of gateway, open at the same time (default 5000). It takes N file descriptors, and the gateway 2 N:
                    ulimit -Hn says how many there may be
   --help           this text
@@ -63,7 +63,7 @@ const { values, positionals } = parseArgs({
     forks: { type: 'string', default: '20' },
     requests: { type: 'string', default: '4000' },
     streams: { type: 'string', default: '5000' },
-    turns: { type: 'string', default: '200' },
+    messages: { type: 'string', default: '200' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -88,7 +88,7 @@ const benchmarks: Record<string, Benchmark> = {
       forks: atLeast(1, values.forks),
     }),
   gateway: () => gateway({ requests: atLeast(100, values.requests), streams: atLeast(1, values.streams) }),
-  runtime: () => runtime({ samples: atLeast(1, values.samples), turns: atLeast(1, values.turns) }),
+  runtime: () => runtime({ samples: atLeast(1, values.samples), messages: atLeast(1, values.messages) }),
 };
 
 async function main(): Promise<number> {

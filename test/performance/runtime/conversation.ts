@@ -29,13 +29,13 @@ export class Conversation implements Disposable {
     });
     if (response.body === null) throw new Error(`no events: ${response.status}`);
     this.#heard = this.#hear(response.body);
-    // Whoever waits for a turn is told; when the agent ends, nobody does.
+    // Whoever waits for a message is told; when the agent ends, nobody does.
     this.#heard.catch(() => undefined);
     return this;
   }
 
   /** Milliseconds from sending a message to the event that it is completed. */
-  async turn(name: string, text: string): Promise<number> {
+  async message(name: string, text: string): Promise<number> {
     const ended = new Promise<Record>((resolve) => this.#waiting.set(name, resolve));
     const began = performance.now();
     await this.#post({ key: name, session: 'main', text });

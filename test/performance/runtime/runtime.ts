@@ -15,28 +15,30 @@ import { Conversation, Tools } from './conversation.ts';
 import { writeLongTranscript } from './long-transcript.ts';
 import { bundle, RuntimeFolder } from './programs.ts';
 
-/** Turns before those that count. */
+/** Messages before those that count. */
 const warmUp = 20;
+/** A command, and what the model says of it: so many turns, as `agent.maxTurns` counts them. */
+const turnsOfMessage = 2;
 const longTranscriptBytes = 100_000_000;
 /** Milliseconds until the memory of a process that has nothing to do is read. */
 const settling = 5_000;
 
-export async function runtime({ samples, turns }: { samples: number; turns: number }) {
+export async function runtime({ samples, messages }: { samples: number; messages: number }) {
   await bundle();
   const starts = await coldStarts(samples);
-  const { overhead, resident } = await turnsAndMemory(turns);
+  const { overhead, resident } = await messagesAndMemory(messages);
   const long = await longTranscript();
   return {
-    turnMilliseconds: overhead,
+    overheadMilliseconds: overhead,
     startMilliseconds: starts,
     residentMegabytes: resident,
     longTranscript: long,
     aims: {
-      'a turn beside model and tools, p50 ms': { figure: overhead.runtime.p50, most: 5 },
-      'a turn beside model and tools, p95 ms': { figure: overhead.runtime.p95, most: 20 },
+      'a turn beside model and tools, p50 ms': { figure: overhead.turn.p50, most: 5 },
+      'a turn beside model and tools, p95 ms': { figure: overhead.turn.p95, most: 20 },
       'cold start of agentd, p50 ms': { figure: starts.agentd.p50, most: 400 },
-      'resident MB of an idle agentd': { figure: resident.agentd.afterTurns, most: 90 },
-      'resident MB of an idle workspaced': { figure: resident.workspaced.afterTurns, most: 60 },
+      'resident MB of an idle agentd': { figure: resident.agentd.afterWork, most: 90 },
+      'resident MB of an idle workspaced': { figure: resident.workspaced.afterWork, most: 60 },
       'start on a transcript of 100 MB, ms': { figure: long.startMilliseconds, most: 1_000 },
     } satisfies Record<string, Aim>,
   };
@@ -65,8 +67,8 @@ async function coldStarts(samples: number) {
   return { samples, agentd: figures(agentd), workspaced: figures(workspaced), bareNode: figures(bareNode) };
 }
 
-/** Turns with one command each: the whole, less what the model says that it took and what the same command takes when asked for directly. */
-async function turnsAndMemory(turns: number) {
+/** Messages with one command each: the whole, less what the model says that it took and what the same command takes when asked for directly. */
+async function messagesAndMemory(messages: number) {
   await using folder = await RuntimeFolder.create();
   const workspaced = await folder.workspaced();
   await using _workspaced = workspaced.child;
@@ -79,14 +81,14 @@ async function turnsAndMemory(turns: number) {
   const times = { whole: [] as number[], model: [] as number[], tool: [] as number[], disk: [] as number[] };
   const runtime: number[] = [];
   let cpu = 0;
-  for (let turn = -warmUp; turn < turns; turn += 1) {
+  for (let message = -warmUp; message < messages; message += 1) {
     const tool = await tools.exec('true');
     const disk = await syncedWrite(join(folder.state, 'floor'));
     folder.modelTimes.length = 0;
-    const whole = await conversation.turn(`turn${turn}`, 'run: true');
-    while (folder.modelTimes.length < 2) await pause(1);
-    if (turn === -1) cpu = agentd.child.cpuSeconds;
-    if (turn < 0) continue;
+    const whole = await conversation.message(`message${message}`, 'run: true');
+    while (folder.modelTimes.length < turnsOfMessage) await pause(1);
+    if (message === -1) cpu = agentd.child.cpuSeconds;
+    if (message < 0) continue;
     const model = folder.modelTimes.reduce((sum, each) => sum + each, 0);
     times.whole.push(whole);
     times.model.push(model);
@@ -94,21 +96,22 @@ async function turnsAndMemory(turns: number) {
     times.disk.push(disk);
     runtime.push(whole - model - tool);
   }
-  const processor = ((agentd.child.cpuSeconds - cpu) / turns) * 1000;
+  const processor = ((agentd.child.cpuSeconds - cpu) / messages) * 1000;
   await pause(settling);
   const megabytes = (before: number, after: number) => ({
     started: Math.round(before / 1e6),
-    afterTurns: Math.round(after / 1e6),
+    afterWork: Math.round(after / 1e6),
   });
   return {
     overhead: {
-      turns,
-      runtime: figures(runtime),
+      messages,
+      message: figures(runtime),
+      turn: figures(runtime.map((each) => each / turnsOfMessage)),
       whole: figures(times.whole),
       model: figures(times.model),
       tool: figures(times.tool),
       oneSyncedWrite: figures(times.disk),
-      processorOfAgentd: rounded(processor),
+      processorOfAgentdPerMessage: rounded(processor),
     },
     resident: {
       agentd: megabytes(fresh.agentd, agentd.child.residentBytes),
@@ -117,7 +120,7 @@ async function turnsAndMemory(turns: number) {
   };
 }
 
-/** Milliseconds for one line on disk: a turn has to write several of them, one after another. */
+/** Milliseconds for one line on disk: a message has to write several of them, one after another. */
 async function syncedWrite(path: string): Promise<number> {
   const line = `${'x'.repeat(500)}\n`;
   const began = performance.now();
@@ -139,7 +142,7 @@ async function longTranscript() {
   const agentd = await folder.agentd();
   await using _agentd = agentd.child;
   using conversation = await new Conversation(agentd.port).open();
-  const first = await conversation.turn('first', 'say: here');
+  const first = await conversation.message('first', 'say: here');
   await pause(settling);
   return {
     lines,

@@ -47,6 +47,8 @@ interface Live {
  */
 export class Ledger {
   readonly messages = new Map<string, LedgerMessage>();
+  /** Those that are not settled. A session of thousands is asked for them many times in a turn. */
+  readonly #open = new Map<string, LedgerMessage>();
   readonly approvals = new Map<string, LedgerApproval>();
   /** Tool calls that were started at some time. */
   readonly startedTools = new Set<string>();
@@ -136,12 +138,9 @@ export class Ledger {
         const startedAt = this.#prompts.get(request.key)?.at;
         // A line that was written twice (refused by the disk, yet found after a crash) is one message.
         if (!this.messages.has(request.key)) {
-          this.messages.set(request.key, {
-            request,
-            receivedAt,
-            interrupted: false,
-            ...(startedAt && { startedAt }),
-          });
+          const message = { request, receivedAt, interrupted: false, ...(startedAt && { startedAt }) };
+          this.messages.set(request.key, message);
+          this.#open.set(request.key, message);
         }
         this.#touch(receivedAt);
         break;
@@ -210,6 +209,7 @@ export class Ledger {
       case 'settled': {
         const message = this.messages.get(record.key);
         if (message !== undefined) message.settled = record;
+        this.#open.delete(record.key);
         this.#touch(record.at);
         break;
       }
@@ -218,7 +218,7 @@ export class Ledger {
 
   /** Messages that are not settled, in the order they came; the first is the one to work on. */
   open(): LedgerMessage[] {
-    return [...this.messages.values()].filter((message) => message.settled === undefined);
+    return [...this.#open.values()];
   }
 
   /** Questions that nobody has answered and that still matter: a call may have been settled without, by a new rule. */

@@ -1,5 +1,7 @@
-import { lstat, readlink, realpath } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { realpath as withCallback } from 'node:fs';
+import { lstat, readlink } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { fileFailure, systemErrorCode, ToolFailure } from '../tool-failure.ts';
 
 /** Folders that exist when the daemon starts; absent ones grant nothing. */
@@ -10,6 +12,9 @@ export interface FileRoots {
   /** Further folders that they may only read: outputs and logs, transcripts. */
   readable: readonly string[];
 }
+
+/** Twice as fast as that of `node:fs/promises` where there is nothing, which is most of what is asked for. */
+const realpath = promisify(withCallback.native);
 
 /** The depth at which Linux gives up too. */
 const maxLinks = 40;
@@ -101,9 +106,9 @@ export class Confinement {
   }
 }
 
+/** Of absolute paths without `.` and `..`. */
 export function isWithin(folder: string, path: string): boolean {
-  const step = relative(folder, path);
-  return step === '' || !(step === '..' || step.startsWith('../'));
+  return path === folder || path.startsWith(folder === '/' ? folder : `${folder}/`);
 }
 
 /** Like `realpath`, also for what does not exist yet: a new file, or the target of a link that leads nowhere so far. */
