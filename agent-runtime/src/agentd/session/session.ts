@@ -17,6 +17,9 @@ import { EntryWriter } from './write-entry.ts';
 
 type SessionState = RuntimeState['sessions'][number];
 
+/** No turn runs whose conversation it could be. */
+const nobody = { added: () => undefined, written: () => undefined, lost: () => undefined };
+
 /** The key of the message that a schedule gives at an instant. */
 function firedKey(schedule: string, at: string): string {
   return `schedule-${schedule}-${at}`;
@@ -125,7 +128,7 @@ export class Session {
     const { ledger } = this.logs;
     if (this.busy || ledger.open().length > 0) return 'busy';
     if (!ledger.hasPrompt(message)) return 'unknown';
-    const writer = new EntryWriter(this.id, this.logs, this.#host, () => undefined);
+    const writer = new EntryWriter(this.id, this.logs, this.#host, nobody);
     // While it is being written no turn begins.
     this.#arriving += 1;
     try {

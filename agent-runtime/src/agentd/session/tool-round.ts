@@ -87,6 +87,7 @@ export async function runToolRound(
   const undecided = judged.flatMap((it) => (it.kind === 'undecided' ? [it.call.id] : []));
   const open = [...undecided, ...ran.suspended];
   if (open.length === 0) await afterBatch(round);
+  else await round.writer.settled();
   return { written: answers.length + ran.written, undecided: open };
 }
 
@@ -108,6 +109,7 @@ async function runInOrder(
         toolUseId: call.id,
         at: new Date().toISOString(),
       }));
+    await round.writer.settled();
     await round.host.health.insist(round.signal, () => round.logs.appendRecords(...records));
     const settled = await Promise.allSettled(group.map((it) => carryOutAndWrite(it, round)));
     for (const result of settled) if (result.status === 'rejected') throw result.reason;
@@ -327,7 +329,7 @@ async function writeResult(call: ToolUse, outcome: ToolOutcome, round: RoundCont
     ...(outcome.isError && { is_error: true }),
   };
   if (outcome.seen !== undefined) round.seen.set(outcome.seen.path, outcome.seen.hash);
-  await round.writer.write(
+  await round.writer.say(
     {
       message: { role: 'user', content: [block, ...notesOf(outcome)] },
       ...(outcome.seen !== undefined && { toolUseResult: outcome.seen }),

@@ -45,7 +45,9 @@ export class Turn {
   readonly #host: SessionHost;
   readonly #writer: EntryWriter;
   readonly #signal: AbortSignal;
-  readonly #changed: (reason?: Trouble) => void;
+  readonly #changed: (trouble?: Trouble) => void;
+  /** What it waits for. */
+  #trouble: Trouble | undefined;
   #waitingFor = new Set<string>();
   /** The transcript, from what the model still sees or from the prompt on; grows with each line that is on disk. */
   #entries: TranscriptEntry[] = [];
@@ -65,7 +67,7 @@ export class Turn {
     files: TurnFiles,
     signal: AbortSignal,
     /** The message's record changed; with the reason it waits for, if any. */
-    changed: (reason?: Trouble) => void,
+    changed: (trouble?: Trouble) => void,
   ) {
     this.#session = session;
     this.#message = message;
@@ -73,11 +75,24 @@ export class Turn {
     this.#host = host;
     this.#files = files;
     this.#signal = signal;
-    this.#changed = changed;
-    this.#writer = new EntryWriter(session, logs, host, (entry) => this.#entries.push(entry));
+    this.#changed = (trouble) => {
+      this.#trouble = trouble;
+      changed(trouble);
+    };
+    this.#writer = new EntryWriter(session, logs, host, {
+      added: (entry) => this.#entries.push(entry),
+      written: (entry) => {
+        // The model may have been asked meanwhile, in vain.
+        if (entry.messageKey === message.request.key) this.#changed(this.#trouble);
+      },
+      lost: (entry) => {
+        this.#entries.splice(this.#entries.indexOf(entry), 1);
+        this.#seen = undefined;
+      },
+    });
     const write = (entry: NewEntry) => this.#write(entry);
     this.#compactor = new Compactor({
-      ...{ session, logs, host, signal, write, changed },
+      ...{ session, logs, host, signal, write, changed: this.#changed },
       before: async (trigger, instructions) =>
         beforeCompaction(trigger, instructions, await this.#round(this.#turn())),
       after: async () => {
@@ -106,6 +121,15 @@ export class Turn {
 
   /** Rejects with the signal's reason when the daemon stops; what is on disk is where the next start goes on. */
   async run(): Promise<TurnEnd> {
+    try {
+      return await this.#run();
+    } finally {
+      // Nothing of it is written after its end. Whether it was is on disk.
+      await this.#writer.settled().catch(ignored);
+    }
+  }
+
+  async #run(): Promise<TurnEnd> {
     this.#entries = await this.#logs.recent(this.#message.request.key);
     if (this.#message.startedAt === undefined) {
       const failure = await this.#begin().catch((error: unknown) => {
@@ -113,16 +137,15 @@ export class Turn {
         if (!this.#message.interrupted) throw error;
       });
       if (failure !== undefined) return this.#settle([], failure);
-    }
-    this.#changed();
+    } else this.#changed();
     for (;;) {
       if (this.#message.interrupted) return this.#stopInterrupted();
       try {
         const end = await this.#step();
         if (end !== undefined) return end;
       } catch (error) {
-        if (this.#message.interrupted) continue;
-        throw error;
+        if (!this.#message.interrupted) throw error;
+        await this.#writer.settled().catch(ignored);
       }
     }
   }
@@ -150,7 +173,10 @@ export class Turn {
       if (begins) await tellOfOpening(this.#files.context, 'session_start', round);
       await woke;
       const wake = hasPast ? this.#host.wakeNote.for(this.#session) : undefined;
-      await this.#write(await promptEntry(request, { ended, wake }, opened, round));
+      const prompt = await promptEntry(request, { ended, wake }, opened, round);
+      // That it was told how it woke counts once it is on disk.
+      if (wake === undefined) await this.#writer.say(prompt, this.#stopSignal());
+      else await this.#write(prompt);
       if (wake !== undefined || !hasPast) this.#host.wakeNote.told(this.#session);
       return undefined;
     } catch (error) {
@@ -245,20 +271,17 @@ export class Turn {
     turn: readonly TranscriptEntry[],
     opening: readonly ContentBlock[],
   ): Promise<TurnEnd | undefined> {
-    let troubled = false;
     const attempts = attemptsOf(
       { session: this.#session, host: this.#host, signal: this.#signal },
-      (trouble) => {
-        troubled = true;
-        this.#changed(trouble);
-      },
+      this.#changed,
     );
     try {
       const where = { logs: this.#logs, host: this.#host };
       const messages = this.#compactor.messages(this.#live(), opening);
       const request = requestOf(where, this.#entries, messages, turn);
-      const answer = await this.#host.model.answer(request, attempts);
-      if (troubled) this.#changed();
+      // What it was asked with is on disk before anything comes of the answer, or of there being none.
+      const answer = await this.#host.model.answer(request, attempts).finally(() => this.#writer.settled());
+      if (this.#trouble !== undefined) this.#changed();
       const { id, type, role, model, content, stop_reason, stop_sequence, usage } = answer;
       const message = {
         role,
@@ -338,6 +361,7 @@ export class Turn {
     failure?: Trouble,
     reply = turn.findLast(isAnswer),
   ): Promise<TurnEnd> {
+    await this.#writer.settled();
     await this.#host.health.insist(this.#stopSignal(), () =>
       this.#logs.appendRecords({
         type: 'settled',
@@ -352,7 +376,7 @@ export class Turn {
     return 'settled';
   }
 
-  async #write(entry: Parameters<EntryWriter['write']>[0]): Promise<void> {
+  async #write(entry: NewEntry): Promise<void> {
     await this.#writer.write(entry, this.#stopSignal());
   }
 

@@ -25,41 +25,76 @@ export type NewEntry = Pick<TranscriptEntry, 'message'> &
     >
   >;
 
+/** Told of each entry: that it is part of the conversation, that it is on disk, that it will be neither after all. */
+export interface Conversation {
+  added(entry: TranscriptEntry): void;
+  written(entry: TranscriptEntry): void;
+  lost(entry: TranscriptEntry): void;
+}
+
 /**
  * Writes entries of one session one after another, so that each names the one before as its parent. Waits while the volume
  * is full: what the model said is not thrown away.
  */
 export class EntryWriter {
   #last: Promise<unknown> = Promise.resolve();
+  /** Those that are part of the conversation and may not be on disk. */
+  #ahead: Promise<unknown> | undefined;
   readonly #session: string;
   readonly #logs: SessionLogs;
   readonly #host: SessionHost;
-  readonly #onWritten: (entry: TranscriptEntry) => void;
+  readonly #conversation: Conversation;
 
-  constructor(
-    session: string,
-    logs: SessionLogs,
-    host: SessionHost,
-    onWritten: (entry: TranscriptEntry) => void,
-  ) {
+  constructor(session: string, logs: SessionLogs, host: SessionHost, conversation: Conversation) {
     this.#session = session;
     this.#logs = logs;
     this.#host = host;
-    this.#onWritten = onWritten;
+    this.#conversation = conversation;
   }
 
-  /** Resolves with the entry when it is on disk. */
-  write(fresh: NewEntry, signal: AbortSignal): Promise<TranscriptEntry> {
-    const write = this.#last.then(
-      () => this.#write(fresh, signal),
-      // The one before failed and its caller knows; this one is on its own.
-      () => this.#write(fresh, signal),
-    );
-    this.#last = write;
-    return write;
+  /** Resolves when the entry is on disk, and part of the conversation. */
+  async write(fresh: NewEntry, signal: AbortSignal): Promise<void> {
+    await this.#next(fresh, signal);
   }
 
-  async #write(fresh: NewEntry, signal: AbortSignal): Promise<TranscriptEntry> {
+  /**
+   * Resolves when the entry is part of the conversation, and lets it go to the disk meanwhile where all that it says is for the model, which
+   * may be asked with it. Whatever else comes of it waits for `settled`.
+   */
+  say(fresh: NewEntry, signal: AbortSignal): Promise<void> {
+    const { message, messageKey, toolUseResult, cwd, ...more } = fresh;
+    const moves = cwd !== undefined && cwd !== this.#cwd;
+    if (moves || Object.keys(more).length > 0) return this.write(fresh, signal);
+    return new Promise((resolve, reject) => {
+      const written = this.#next(fresh, signal, resolve);
+      written.catch(reject);
+      const ahead = Promise.all([this.#ahead, written]);
+      // Whoever waits for `settled` is told.
+      ahead.catch(() => undefined);
+      this.#ahead = ahead;
+    });
+  }
+
+  /** Resolves when all that was said is on disk. Rejects, once, where some of it will not be; it has left the conversation then. */
+  async settled(): Promise<void> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    await ahead;
+  }
+
+  get #cwd(): string {
+    return this.#logs.ledger.cwd ?? this.#host.home;
+  }
+
+  #next(fresh: NewEntry, signal: AbortSignal, begun?: () => void): Promise<void> {
+    // Where the one before failed its caller knows; this one is on its own.
+    const write = () => this.#write(fresh, signal, begun);
+    const written = this.#last.then(write, write);
+    this.#last = written;
+    return written;
+  }
+
+  async #write(fresh: NewEntry, signal: AbortSignal, begun: (() => void) | undefined): Promise<void> {
     const { ledger } = this.#logs;
     const { cwd, message, ...more } = fresh;
     const subagent = this.#host.subagent;
@@ -69,7 +104,7 @@ export class EntryWriter {
       parentUuid: ledger.lastUuid,
       sessionId: subagent?.session ?? this.#session,
       timestamp: new Date().toISOString(),
-      cwd: cwd ?? ledger.cwd ?? this.#host.home,
+      cwd: cwd ?? this.#cwd,
       version: runtimeVersion,
       // The home is not visible from here, and asking the tools for it would delay every prompt.
       gitBranch: '',
@@ -78,13 +113,25 @@ export class EntryWriter {
       message,
       ...more,
     };
-    await this.#host.health.insist(signal, () => this.#logs.appendEntries(entry));
-    this.#onWritten(entry);
+    const append = () => this.#host.health.insist(signal, () => this.#logs.appendEntries(entry));
+    if (begun === undefined) {
+      await append();
+      this.#conversation.added(entry);
+    } else {
+      this.#conversation.added(entry);
+      begun();
+      try {
+        await append();
+      } catch (error) {
+        this.#conversation.lost(entry);
+        throw error;
+      }
+    }
+    this.#conversation.written(entry);
     this.#host.dailyUsage.record(entry);
     const data = { session: this.#session, uuid: entry.uuid, role: message.role, summary: summaryOf(entry) };
     this.#host.emit({ type: 'entry', data });
     this.#host.active();
-    return entry;
   }
 }
 

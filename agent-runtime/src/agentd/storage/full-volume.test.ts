@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { truncateSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { MessagesModel, type Model } from '../model/model-client.ts';
 import { eventually, TestWorkspace } from '../testing/workspace.ts';
 import { AppendLog } from './append-log.ts';
 import { StorageHealth } from './health.ts';
@@ -64,6 +65,26 @@ describe('a full volume', () => {
     const entries = await agent.transcript();
     expect(new Set(entries.map((entry) => entry.uuid)).size).toBe(entries.length);
     expect(entries.map((entry) => entry.message.role)).toEqual(['user', 'assistant', 'user', 'assistant']);
+  });
+
+  it('keeps no answer to a result that never reached the disk', async () => {
+    const real = new MessagesModel(() => workspace.model.url, { read: async () => workspace.credential });
+    const answered = vi.fn<Model['stream']>((...request) => real.stream(...request));
+    const first = await workspace.start({ stream: answered });
+    const command = `head -c 20000 /dev/zero | tr '\\0' x`;
+    await first.send('m1', `wait: 0.5\nrun: ${command}\nsay: done`);
+    await fill();
+    await first.stateWhen((state) => state.storageProblem !== undefined);
+    // It is asked on while the result waits for space.
+    await vi.waitFor(() => expect(answered.mock.settledResults).toMatchObject([{}, { type: 'fulfilled' }]));
+    await first.stop();
+    await rm(filler);
+    const second = await workspace.start();
+    expect(await second.settled('m1')).toMatchObject({ phase: 'Completed' });
+    expect(workspace.tools.commands).toEqual([command]);
+    const entries = await second.transcript();
+    expect(entries.map((entry) => entry.message.role)).toEqual(['user', 'assistant', 'user', 'assistant']);
+    expect(JSON.stringify(entries[2]?.message.content)).toContain('the workspace restarted');
   });
 
   it('leaves nothing of lines that were refused, also those that had fitted', async () => {
