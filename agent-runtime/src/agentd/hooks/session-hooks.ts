@@ -18,6 +18,8 @@ export interface HookSetting extends Omit<HookSurroundings, 'cwd'> {
   now(): { cwd: string; permission_mode: string };
   /** What every hook is told besides, by the documented names. */
   told: Readonly<Record<string, unknown>>;
+  /** Resolves when the transcript that they may read holds all that was said. */
+  ready(): Promise<void>;
   /** Whether a permission rule speaks of a tool call. */
   ruleMatches(rule: string, access: Access): boolean;
   /** Whether a hook that runs once in a session is still to run; it is for one that asks. */
@@ -109,6 +111,7 @@ export class SessionHooks {
         (hook.once === undefined || hook.refused !== undefined || takeOnce(hook.once)),
     );
     if (hooks.length === 0) return undefined;
+    await this.#setting.ready();
     const now = this.#setting.now();
     const cwd = typeof about.cwd === 'string' ? about.cwd : now.cwd;
     const input = JSON.stringify({ ...told, ...now, hook_event_name: event, ...about });

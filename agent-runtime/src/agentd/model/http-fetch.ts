@@ -32,7 +32,7 @@ export class HttpFetch {
     const { method = 'GET', body = '', signal } = init;
     const bytes = Buffer.from(String(body));
     const headers = {
-      ...Object.fromEntries(new Headers(init.headers)),
+      ...Object.fromEntries(init.headers instanceof Headers ? init.headers : new Headers(init.headers)),
       'content-length': String(bytes.length),
     };
     const sent = request(String(url), { method, headers, agent, ...(signal && { signal }) });

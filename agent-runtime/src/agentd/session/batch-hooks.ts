@@ -7,7 +7,6 @@ import type { RoundContext } from './tool-round.ts';
 export async function afterBatch(round: RoundContext): Promise<void> {
   const { hooks, entries, logs } = round;
   if (!hooks.has('PostToolBatch')) return;
-  await round.writer.settled();
   const at = entries.findLastIndex(isAnswer);
   const answer = entries[at];
   const since = entries.slice(at + 1);

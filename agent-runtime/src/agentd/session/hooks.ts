@@ -51,6 +51,7 @@ export async function openHooks(
       client: host.client,
       signal,
     },
+    ready: () => round.writer.settled(),
     now: () => ({ cwd: scopeOf(round).cwd, permission_mode: permissionsOf(round).mode }),
     env: { CLAUDE_PROJECT_DIR: project },
     proxies: host.proxies,

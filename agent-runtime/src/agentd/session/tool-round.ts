@@ -243,6 +243,8 @@ async function ask(
     ...tool.asks?.(input),
     requestedAt: new Date().toISOString(),
   };
+  // What it asks about is on disk.
+  await round.writer.settled();
   await round.host.health.insist(round.signal, () =>
     round.logs.appendRecords({ type: 'approval', ...request }),
   );

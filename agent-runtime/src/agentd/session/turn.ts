@@ -125,7 +125,7 @@ export class Turn {
       return await this.#run();
     } finally {
       // Nothing of it is written after its end. Whether it was is on disk.
-      await this.#writer.settled().catch(ignored);
+      await this.#writer.settledOrLost();
     }
   }
 
@@ -145,7 +145,7 @@ export class Turn {
         if (end !== undefined) return end;
       } catch (error) {
         if (!this.#message.interrupted) throw error;
-        await this.#writer.settled().catch(ignored);
+        await this.#writer.settledOrLost();
       }
     }
   }
@@ -293,7 +293,7 @@ export class Turn {
         stop_sequence,
         usage,
       };
-      await this.#write({ message });
+      await this.#writer.say({ message }, this.#stopSignal());
       return undefined;
     } catch (error) {
       if (!(error instanceof ModelRefused)) throw error;

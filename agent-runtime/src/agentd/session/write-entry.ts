@@ -52,13 +52,14 @@ export class EntryWriter {
     this.#conversation = conversation;
   }
 
-  /** Resolves when the entry is on disk, and part of the conversation. */
+  /** Resolves when the entry is on disk, and part of the conversation. Rejects as `settled` does: it may follow from what was lost. */
   async write(fresh: NewEntry, signal: AbortSignal): Promise<void> {
+    await this.settled();
     await this.#next(fresh, signal);
   }
 
   /**
-   * Resolves when the entry is part of the conversation, and lets it go to the disk meanwhile where all that it says is for the model, which
+   * Resolves when the entry is part of the conversation, and lets it go to the disk meanwhile where all that it says is the conversation's: the model
    * may be asked with it. Whatever else comes of it waits for `settled`.
    */
   say(fresh: NewEntry, signal: AbortSignal): Promise<void> {
@@ -69,17 +70,26 @@ export class EntryWriter {
       const written = this.#next(fresh, signal, resolve);
       written.catch(reject);
       const ahead = Promise.all([this.#ahead, written]);
-      // Whoever waits for `settled` is told.
-      ahead.catch(() => undefined);
       this.#ahead = ahead;
+      ahead.then(
+        () => {
+          if (this.#ahead === ahead) this.#ahead = undefined;
+        },
+        // Whoever waits for `settled` is told.
+        () => undefined,
+      );
     });
   }
 
-  /** Resolves when all that was said is on disk. Rejects, once, where some of it will not be; it has left the conversation then. */
+  /** Resolves when all that was said is on disk. Rejects where some of it will not be; it has left the conversation then. */
   async settled(): Promise<void> {
-    const ahead = this.#ahead;
+    await this.#ahead;
+  }
+
+  /** Resolves when all that was said is on disk, or has left the conversation, which goes on without. */
+  async settledOrLost(): Promise<void> {
+    await this.#ahead?.catch(() => undefined);
     this.#ahead = undefined;
-    await ahead;
   }
 
   get #cwd(): string {
