@@ -49,13 +49,13 @@ it('gathers lines of a conversation, and tells of anything else with them at onc
     await told(3);
     expect(append.mock.calls.map((events) => events.length)).toEqual([3]);
     log.emit(event(4));
-    vi.advanceTimersByTime(10);
+    vi.advanceTimersByTime(50);
     await told(4);
     // One that comes while others are written goes with them; its time passes, and the next is told all the same.
     log.emit({ type: 'approval', data: { id: 'b', session: 'main', decision: 'pending' } });
     log.emit(event(6));
     await told(6);
-    vi.advanceTimersByTime(10);
+    vi.advanceTimersByTime(50);
     log.emit({ type: 'approval', data: { id: 'c', session: 'main', decision: 'pending' } });
     await told(7);
   } finally {

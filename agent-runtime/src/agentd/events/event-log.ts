@@ -24,7 +24,7 @@ const surplus = 100;
  * Milliseconds that an event nobody waits for waits for others. A turn tells of lines of its conversation while it writes these: each on its own
  * made it wait for the disk eight times more.
  */
-const gatherMs = 10;
+const gatherMs = 50;
 
 /** Whether somebody may go on with what this says: that a message has ended, or that a person is asked. */
 function isAwaited(event: DurableEvent): boolean {
