@@ -60,9 +60,9 @@ export function questionOf(
 /** Resolves when it is on disk, where people find it. */
 export async function putQuestion(round: RoundContext, request: ApprovalRequest): Promise<void> {
   const { host, logs, signal } = round;
-  const { id, session, tool } = request;
+  const { id, session, tool, questions } = request;
   await host.health.insist(signal, () => logs.appendRecords({ type: 'approval', ...request }));
   host.emit({ type: 'approval', data: { id, session, decision: 'pending' } });
-  tellOfQuestion(tool, round);
+  tellOfQuestion(tool, round, questions === undefined ? 'permission_prompt' : 'elicitation_dialog');
   host.active();
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ApprovalRequest } from '../../protocol/messages.ts';
 import { command, HookedAgent } from '../testing/hooked-agent.ts';
 import { McpHttpServer } from '../testing/mcp-http-server.ts';
@@ -74,8 +74,13 @@ describe('a server with state that asks a person', () => {
   });
 
   it('has a person asked where the answer of a hook is none', async () => {
-    await start({ Elicitation: command(says({ action: 'accept', content: { size: 'xl' } })) });
+    await start({
+      Elicitation: command(says({ action: 'accept', content: { size: 'xl' } })),
+      Notification: log('notes'),
+    });
     await agent.agent.send('m', order);
+    const note = { notification_type: 'elicitation_dialog', title: 'Input needed' };
+    await vi.waitFor(async () => expect(await agent.told('notes')).toMatchObject([note]), 10_000);
     await fill(question, 'Small', '-', '-');
     expect(await told('m')).toMatchObject({ content: { size: 's' } });
     expect(await messagesOf()).toEqual([expect.stringContaining('size cannot be "xl"')]);

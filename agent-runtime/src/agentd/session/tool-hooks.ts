@@ -92,13 +92,22 @@ export async function insteadOfPerson(
   return { decision: 'allow', changed: { call: { ...call, input: updatedInput }, parsed } };
 }
 
-/** Notification that a person is asked. */
-export function tellOfQuestion(tool: string, round: RoundContext): void {
-  const type = 'permission_prompt';
+const notifications = {
+  permission_prompt: { title: 'Permission needed', message: 'needs your permission to use' },
+  elicitation_dialog: { title: 'Input needed', message: 'needs your input for' },
+};
+
+/** Notification that a person is asked: to let the tool do something, or what its MCP server wants to know. */
+export function tellOfQuestion(
+  tool: string,
+  round: RoundContext,
+  type: keyof typeof notifications = 'permission_prompt',
+): void {
+  const { title, message } = notifications[type];
   round.hooks.notify('Notification', type, {
     notification_type: type,
-    title: 'Permission needed',
-    message: `The agent needs your permission to use ${tool}`,
+    title,
+    message: `The agent ${message} ${tool}`,
   });
 }
 

@@ -49,7 +49,7 @@ export class Turn {
   /** What it waits for. */
   #trouble: Trouble | undefined;
   #waitingFor = new Set<string>();
-  /** The transcript, from what the model still sees or from the prompt on; grows with each line that is on disk. */
+  /** The transcript, from what the model still sees or from the prompt on; grows with each line that is on disk, or on its way there. */
   #entries: TranscriptEntry[] = [];
   /** The live ones of the first `length`. */
   #seen: { length: number; live: readonly TranscriptEntry[] } | undefined;

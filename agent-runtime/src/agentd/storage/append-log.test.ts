@@ -95,7 +95,7 @@ describe('an append-only log', () => {
     await log.settled();
     expect(await descriptorsOf(path)).toBe(1);
     await vi.advanceTimersByTimeAsync(60_000);
-    await vi.waitFor(async () => expect(await descriptorsOf(path)).toBe(0));
+    await vi.waitFor(async () => expect(await descriptorsOf(path)).toBe(0), 10_000);
     await log.append({ n: 2 });
     expect(await numbersIn()).toEqual([1, 2]);
   });

@@ -76,7 +76,10 @@ describe('a full volume', () => {
     await fill();
     await first.stateWhen((state) => state.storageProblem !== undefined);
     // It is asked on while the result waits for space.
-    await vi.waitFor(() => expect(answered.mock.settledResults).toMatchObject([{}, { type: 'fulfilled' }]));
+    await vi.waitFor(
+      () => expect(answered.mock.settledResults).toMatchObject([{}, { type: 'fulfilled' }]),
+      10_000,
+    );
     await first.stop();
     await rm(filler);
     const second = await workspace.start();
