@@ -116,7 +116,7 @@ class Budget {
   files = limits.files;
   folders = limits.folders;
   bytes = limits.bytes;
-  /** Names of files that may still be noted: of those that are first, some are not read. */
+  /** Names of files that may still be noted: more than are read, as which come first is known at the end. */
   names = 4 * limits.files;
   readonly #until = performance.now() + limits.ms;
 
