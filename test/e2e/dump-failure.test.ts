@@ -48,12 +48,11 @@ describe.concurrent('a workspace with a process that cannot be dumped', { timeou
     // The attempts are 10, 20 and 40 seconds apart.
     await workspaces.asleep('lenient', 160_000);
     expect(said(await workspaces.ask('lenient', ask(8080)))).toContain('keeps nothing');
-    // What runs now is told once the tools have answered.
-    await expect
-      .poll(() => workspaces.condition('lenient', 'ProcessesRestored', 'False', 'DumpFailed'), {
-        timeout: 60_000,
-      })
-      .toMatch(/cannot be dumped: it watches files with inotify.*after 3 attempts.*Now: .*service memory/);
+    await workspaces.processesRestored(
+      'lenient',
+      'DumpFailed',
+      /cannot be dumped: it watches files with inotify.*after 3 attempts.*Now: .*service memory/,
+    );
     expect(
       occurrences(await workspaces.transcript('lenient'), 'user', 'service memory were started afresh'),
     ).toBe(1);

@@ -100,14 +100,11 @@ describe('processes of a workspace whose class has process images', () => {
     await onNode(node, `truncate -s 4096 ${folder}/*/service-memory/pages-1.img`);
     expect(said(await workspaces.ask('damaged', ask(8080)))).toContain('keeps nothing');
     expect(said(await workspaces.ask('damaged', ask(8081)))).toBe(second);
-    // What runs now is told once the tools have answered.
-    await expect
-      .poll(() => workspaces.condition('damaged', 'ProcessesRestored', 'False', 'RestoreFailed'), {
-        timeout: 60_000,
-      })
-      .toMatch(
-        /service memory: pages-1\.img of its image has 4096 bytes, not \d+.*with their memory: service scripted.*service memory/,
-      );
+    await workspaces.processesRestored(
+      'damaged',
+      'RestoreFailed',
+      /service memory: pages-1\.img of its image has 4096 bytes, not \d+.*with their memory: service scripted.*service memory/,
+    );
     expect(
       occurrences(await workspaces.transcript('damaged'), 'user', 'service memory were started afresh'),
     ).toBe(1);
@@ -123,12 +120,7 @@ describe('a workspace that asks for process images', () => {
     await workspaces.ask('plain', ask(8080, '/keep/heron'));
     await workspaces.asleep('plain');
     expect(said(await workspaces.ask('plain', ask(8080)))).toContain('keeps nothing');
-    // What runs now is told once the tools have answered.
-    await expect
-      .poll(() => workspaces.condition('plain', 'ProcessesRestored', 'False', 'NotSupported'), {
-        timeout: 60_000,
-      })
-      .toMatch(/has no process images.*service memory/);
+    await workspaces.processesRestored('plain', 'NotSupported', /has no process images.*service memory/);
   });
 
   it('in a namespace that refuses such pods is told what to change', async () => {

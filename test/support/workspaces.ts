@@ -141,6 +141,20 @@ export class Workspaces {
     return find(found)?.message ?? '';
   }
 
+  /** Waits for what the condition `ProcessesRestored` says: what runs is told once the tools of the pod have answered. */
+  async processesRestored(name: string, reason: string, says: RegExp): Promise<void> {
+    await this.cluster.waitFor<KubernetesObject & AgentWorkspace>(
+      this.reference(name),
+      `condition ProcessesRestored ${reason} that says ${says}`,
+      (workspace) =>
+        workspace?.status?.conditions?.some(
+          (each) =>
+            each.type === 'ProcessesRestored' && each.reason === reason && says.test(each.message ?? ''),
+        ) === true,
+      90_000,
+    );
+  }
+
   /** Waits until it sleeps, and makes sure that sleeping means what the design says: no pod, a verified checkpoint. */
   async asleep(name: string, limit = 90_000): Promise<AgentWorkspace> {
     const workspace = await this.inPhase(name, 'Suspended', limit);
