@@ -50,6 +50,7 @@ describe.concurrent('a workspace with a process that cannot be dumped', { timeou
     expect(said(await workspaces.ask('lenient', ask(8080)))).toContain('keeps nothing');
     await workspaces.processesRestored(
       'lenient',
+      'False',
       'DumpFailed',
       /cannot be dumped: it watches files with inotify.*after 3 attempts.*Now: .*service memory/,
     );

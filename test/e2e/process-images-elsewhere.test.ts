@@ -27,7 +27,7 @@ it('processes go on in a fork, with its own way out, and come back with a rewind
 
   await workspaces.create('branch', { ...literal, source: { checkpointRef: { name: checkpoint } } });
   expect(said(await workspaces.ask('branch', ask(8080)))).toBe(first);
-  await workspaces.processesRestored('branch', 'Forked', /service memory/);
+  await workspaces.processesRestored('branch', 'True', 'Forked', /service memory/);
   // As itself: the refusal is that of the fork.
   expect(await workspaces.ask('branch', 'run: curl -sS https://example.com 2>&1 | head -n 3')).toContain(
     '403',

@@ -102,6 +102,7 @@ describe('processes of a workspace whose class has process images', () => {
     expect(said(await workspaces.ask('damaged', ask(8081)))).toBe(second);
     await workspaces.processesRestored(
       'damaged',
+      'False',
       'RestoreFailed',
       /service memory: pages-1\.img of its image has 4096 bytes, not \d+.*with their memory: service scripted.*service memory/,
     );
@@ -120,7 +121,12 @@ describe('a workspace that asks for process images', () => {
     await workspaces.ask('plain', ask(8080, '/keep/heron'));
     await workspaces.asleep('plain');
     expect(said(await workspaces.ask('plain', ask(8080)))).toContain('keeps nothing');
-    await workspaces.processesRestored('plain', 'NotSupported', /has no process images.*service memory/);
+    await workspaces.processesRestored(
+      'plain',
+      'False',
+      'NotSupported',
+      /has no process images.*service memory/,
+    );
   });
 
   it('in a namespace that refuses such pods is told what to change', async () => {

@@ -126,15 +126,19 @@ export class Workspaces {
     status: string,
     reason?: string,
     limit = 90_000,
+    says?: RegExp,
   ): Promise<string> {
     const find = (workspace: AgentWorkspace | undefined) =>
       workspace?.status?.conditions?.find(
         (each) =>
-          each.type === type && each.status === status && (reason === undefined || each.reason === reason),
+          each.type === type &&
+          each.status === status &&
+          (reason === undefined || each.reason === reason) &&
+          (says === undefined || says.test(each.message ?? '')),
       );
     const found = await this.cluster.waitFor<KubernetesObject & AgentWorkspace>(
       this.reference(name),
-      `condition ${type}=${status} ${reason ?? ''}`,
+      `condition ${type}=${status} ${reason ?? ''} ${says ?? ''}`,
       (workspace) => find(workspace) !== undefined,
       limit,
     );
@@ -142,17 +146,8 @@ export class Workspaces {
   }
 
   /** Waits for what the condition `ProcessesRestored` says: what runs is told once the tools of the pod have answered. */
-  async processesRestored(name: string, reason: string, says: RegExp): Promise<void> {
-    await this.cluster.waitFor<KubernetesObject & AgentWorkspace>(
-      this.reference(name),
-      `condition ProcessesRestored ${reason} that says ${says}`,
-      (workspace) =>
-        workspace?.status?.conditions?.some(
-          (each) =>
-            each.type === 'ProcessesRestored' && each.reason === reason && says.test(each.message ?? ''),
-        ) === true,
-      90_000,
-    );
+  async processesRestored(name: string, status: string, reason: string, says: RegExp): Promise<void> {
+    await this.condition(name, 'ProcessesRestored', status, reason, 90_000, says);
   }
 
   /** Waits until it sleeps, and makes sure that sleeping means what the design says: no pod, a verified checkpoint. */
