@@ -27,6 +27,12 @@ async function nodes(name: string): Promise<string[]> {
   return stdout.split('\n').filter((line) => line !== '');
 }
 
+/** Whether its nodes are made by us, not kind's own. */
+async function fromSource(name: string): Promise<boolean> {
+  const { stdout } = await run('docker', ['inspect', '--format', '{{.Config.Image}}', `${name}-worker`]);
+  return stdout.startsWith('dormouse.dev/node:');
+}
+
 afterAll(async () => {
   if ((await containers()).some((name) => name.startsWith(second))) await cluster('down', second);
 });
@@ -55,19 +61,29 @@ describe('a second cluster', () => {
   });
 
   it('takes snapshots of volumes, where its nodes are made from source', async ({ skip }) => {
-    const { stdout: image } = await run('docker', [
-      'inspect',
-      '--format',
-      '{{.Config.Image}}',
-      `${second}-worker`,
-    ]);
-    if (!image.startsWith('dormouse.dev/node:')) skip("kind's own node image has no snapshots");
+    if (!(await fromSource(second))) skip("kind's own node image has no snapshots");
     const kubeconfig = (await cluster('kubeconfig', second)).stdout.trim();
     const classes = () =>
       run('kubectl', ['--kubeconfig', kubeconfig, 'get', 'volumesnapshotclasses', '--output', 'name']);
     await expect
       .poll(async () => (await classes()).stdout, { timeout: 60_000 })
       .toContain('volumesnapshotclass.snapshot.storage.k8s.io/standard');
+  });
+
+  it.for([
+    ['a Service that there is not', '100.65.255.254', 'Connection refused'],
+    ['a pod that there is not', '100.64.255.254', 'No route to host'],
+  ] as const)('lets nobody outside answer in the place of %s', async ([_, address, complaint], { skip }) => {
+    if (!(await fromSource(second))) skip('kindnet leaves it to the default route');
+    const on = (node: string, script: string) =>
+      run('docker', ['exec', `${second}-${node}`, 'timeout', '10', 'bash', '-c', script]);
+    const connect = `exec 3<>/dev/tcp/${address}/80`;
+    const refused = { code: 1, stderr: expect.stringContaining(complaint) };
+    expect(await on('worker', connect)).toMatchObject(refused);
+    // From a pod: the server of DNS is one, on either node.
+    const node = (await on('worker', 'pidof coredns')).code === 0 ? 'worker' : 'control-plane';
+    const inPod = `nsenter --target "$(pidof coredns)" --net bash -c '${connect}'`;
+    expect(await on(node, inPod)).toMatchObject(refused);
   });
 
   it('takes in a workspace that was exported from the first one', { timeout: 420_000 }, async () => {

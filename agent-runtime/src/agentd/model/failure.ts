@@ -21,6 +21,8 @@ interface ErrorShape {
   status?: unknown;
   type?: unknown;
   message?: unknown;
+  /** The body of the answer, where it is JSON. */
+  error?: unknown;
   /** The sentence of the answer's body, without the JSON around it. */
   apiMessage?: unknown;
   headers?: unknown;
@@ -66,6 +68,11 @@ export function classify(error: unknown, now: number): ModelFailure {
   // Its 401 speaks of the workspace's token, which the kubelet renews: no key of a provider is wrong.
   if (gateway === 'Refused' && (status === 401 || status === 429))
     return { reason: 'Unavailable', retryable: true, ...more };
+  // The API says in JSON what it does not find. Routers do not, as while the provider behind them is being replaced.
+  if (shape.status === 404 && shape.error === undefined) {
+    const what = `${message}: it was not the Messages API that answered`;
+    return { reason: 'Unavailable', retryable: true, ...more, message: what };
+  }
   if (status === undefined || status >= 500 || status === 408 || status === 409) {
     return { reason: status === 529 ? 'Overloaded' : 'Unavailable', retryable: true, ...more };
   }

@@ -8,7 +8,8 @@ const now = Date.parse('2026-11-23T00:00:00Z');
 describe('a failed model request', () => {
   it.each([
     [{ status: 400 }, 'InvalidRequest', false],
-    [{ status: 404 }, 'InvalidRequest', false],
+    [{ status: 404, error: { type: 'error' } }, 'InvalidRequest', false],
+    [{ status: 404, message: '404 page not found' }, 'Unavailable', true],
     [{ status: 413 }, 'InvalidRequest', false],
     [{ status: 401 }, 'Unauthorized', true],
     [{ status: 403 }, 'Unauthorized', true],

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { inOrder, type Outcome, restAfter } from './fail-over.ts';
 
-const answered = (status: number, retryAfter?: number): Outcome => ({ kind: 'answered', status, retryAfter });
+const answered = (status: number, retryAfter?: number, json = true): Outcome => ({
+  kind: 'answered',
+  ...{ status, json, retryAfter },
+});
 
 describe('a provider', () => {
   it.each([
@@ -14,6 +17,7 @@ describe('a provider', () => {
     [answered(500), 5_000],
     [answered(502, 0), 0],
     [answered(504), 5_000],
+    [answered(404, undefined, false), 5_000],
   ])('that came to %j is left alone for %d ms, and the next one is asked', (outcome, rest) => {
     expect(restAfter(outcome)).toBe(rest);
   });

@@ -2,8 +2,8 @@
 export type Outcome =
   /** No connection, or it broke before an answer. */
   | { kind: 'unreached' }
-  /** `retryAfter`: milliseconds that the provider asked to wait. */
-  | { kind: 'answered'; status: number; retryAfter: number | undefined };
+  /** `json`: as the Messages API answers. `retryAfter`: milliseconds that the provider asked to wait. */
+  | { kind: 'answered'; status: number; json: boolean; retryAfter: number | undefined };
 
 /** Milliseconds for which a provider that failed is asked last. */
 const rests = { unreached: 10_000, limited: 15_000, overloaded: 15_000, failing: 5_000 };
@@ -11,17 +11,18 @@ const longestRest = 60_000;
 
 /**
  * Milliseconds for which the provider is to be left alone, while another one is asked; undefined where its answer is for the client.
- * A key that is refused is not: somebody has to mend it, and would not learn of it.
+ * A key that is refused is not: somebody has to mend it, and would not learn of it. A 404 that is not JSON comes from a router that does
+ * not know, for the moment, where the provider is.
  */
 export function restAfter(outcome: Outcome): number | undefined {
   if (outcome.kind === 'unreached') return rests.unreached;
-  const { status, retryAfter } = outcome;
+  const { status, json, retryAfter } = outcome;
   const rest =
     status === 429
       ? rests.limited
       : status === 529 || status === 503
         ? rests.overloaded
-        : status >= 500
+        : status >= 500 || (status === 404 && !json)
           ? rests.failing
           : undefined;
   return rest === undefined ? undefined : Math.min(retryAfter ?? rest, longestRest);

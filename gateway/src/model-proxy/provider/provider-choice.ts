@@ -89,7 +89,8 @@ export class ProviderChoice {
   #goesOn(provider: Provider, { statusCode = 502, headers }: IncomingMessage): boolean {
     const seconds = Number(headers['retry-after'] ?? Number.NaN);
     const retryAfter = seconds >= 0 ? seconds * 1000 : undefined;
-    const rest = restAfter({ kind: 'answered', status: statusCode, retryAfter });
+    const json = /^application\/json\b/i.test(headers['content-type'] ?? '');
+    const rest = restAfter({ kind: 'answered', status: statusCode, json, retryAfter });
     if (rest === undefined) this.#restsUntil.delete(idOf(provider));
     else this.#restsUntil.set(idOf(provider), this.#options.clock.monotonic() + rest);
     return rest !== undefined;

@@ -29,6 +29,7 @@ const (
 type enforcer struct {
 	view     *view
 	attached *attachments
+	services string // the range of their addresses
 	urgent   chan struct{}
 	last     string
 
@@ -36,8 +37,8 @@ type enforcer struct {
 	waiting []chan error
 }
 
-func newEnforcer(v *view, a *attachments) *enforcer {
-	return &enforcer{view: v, attached: a, urgent: make(chan struct{}, 1)}
+func newEnforcer(v *view, a *attachments, services string) *enforcer {
+	return &enforcer{view: v, attached: a, services: services, urgent: make(chan struct{}, 1)}
 }
 
 // enforce returns when a ruleset that has everything known at the call is in the kernel.
@@ -106,7 +107,7 @@ func (e *enforcer) apply(ctx context.Context) error {
 }
 
 func (e *enforcer) cluster() (policy.Cluster, error) {
-	c := policy.Cluster{Namespaces: map[string]map[string]string{}}
+	c := policy.Cluster{Namespaces: map[string]map[string]string{}, ServiceCIDR: e.services}
 	nodes, err := e.view.nodes.List(labels.Everything())
 	if err != nil {
 		return c, err

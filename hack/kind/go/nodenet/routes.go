@@ -19,6 +19,16 @@ import (
 // routeProtocol marks the routes that are ours (the kernel keeps the number and gives it no meaning).
 const routeProtocol = 68
 
+// keepPodsInside makes the addresses of pods that there are not unreachable: without a route of their own they would go
+// where the default one leads, and a pod that is gone would be answered for by the world outside.
+func keepPodsInside(pods string) error {
+	_, dst, err := net.ParseCIDR(pods)
+	if err != nil {
+		return err
+	}
+	return netlink.RouteReplace(&netlink.Route{Dst: dst, Type: unix.RTN_UNREACHABLE, Protocol: unix.RTPROT_STATIC})
+}
+
 // keepRoutes has one route for each other node's pods, and writes the CNI configuration once this node's range is known
 // and its policies are in place. The kubelet calls the node ready when that file is there.
 func keepRoutes(ctx context.Context, v *view, conflist string, e *enforcer) error {

@@ -35,12 +35,16 @@ type Cluster struct {
 	// PodCIDR is the range of this node's pods; NodeCIDRs are those of all nodes.
 	PodCIDR   string
 	NodeCIDRs []string
+	// ServiceCIDR is the range of the Services' addresses.
+	ServiceCIDR string
 }
 
 // Render writes the ruleset as input for `nft -f`. Applying it replaces the ruleset before it, at once or not at all.
 //
 // Traffic of established connections passes. Traffic from an address of the node's range that belongs to no known pod is
 // dropped, so a pod can't speak before its policies are in place. The node itself reaches its pods (the kubelet's probes).
+// What still goes to a Service's address when kube-proxy has seen it is refused: there is no pod behind it, and whoever
+// has that address in the world outside would answer in its place.
 func Render(c Cluster) string {
 	egress := isolate(c, netv1.PolicyTypeEgress)
 	ingress := isolate(c, netv1.PolicyTypeIngress)
@@ -65,6 +69,10 @@ func Render(c Cluster) string {
 	b.WriteString("  chain from-pods {\n    type filter hook forward priority -10; policy accept;\n    jump known-pods\n  }\n")
 	b.WriteString("  chain from-pods-to-node {\n    type filter hook input priority -10; policy accept;\n    jump known-pods\n  }\n")
 	b.WriteString("  chain to-pods {\n    type filter hook forward priority -5; policy accept;\n    ct state established,related accept\n" + ingress.dispatch("daddr") + "  }\n")
+	// kube-proxy's own refusal and its way to the pods are two tables, written one after the other: between them there is neither.
+	for _, hook := range []string{"forward", "output"} {
+		fmt.Fprintf(&b, "  chain to-services-%s {\n    type filter hook %s priority 10; policy accept;\n    ip daddr %s counter reject\n  }\n", hook, hook, c.ServiceCIDR)
+	}
 	// Pods see each other's own addresses; the world outside sees the node's.
 	fmt.Fprintf(&b, "  chain to-outside {\n    type nat hook postrouting priority srcnat; policy accept;\n    ip saddr %s ip daddr != %s masquerade\n  }\n", c.PodCIDR, set(c.NodeCIDRs))
 	b.WriteString("}\n")

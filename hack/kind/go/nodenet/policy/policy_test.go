@@ -24,6 +24,8 @@ func cluster(policies ...*netv1.NetworkPolicy) Cluster {
 		Policies:   policies,
 		PodCIDR:    ranges[0],
 		NodeCIDRs:  ranges,
+
+		ServiceCIDR: "100.65.0.0/16",
 	}
 }
 
@@ -69,6 +71,16 @@ func TestWithoutPoliciesOnlyUnknownAddressesAreDropped(t *testing.T) {
 
 func TestANodeWithoutPodsDropsItsWholeRange(t *testing.T) {
 	has(t, Render(Cluster{PodCIDR: ranges[0], NodeCIDRs: ranges}), "ip saddr 100.64.0.0/23 counter drop")
+}
+
+func TestAServiceWithoutPodsIsNotLookedForOutside(t *testing.T) {
+	r := Render(cluster())
+	for _, hook := range []string{"forward", "output"} {
+		has(t, r, "type filter hook "+hook+" priority 10; policy accept;")
+	}
+	if strings.Count(r, "ip daddr 100.65.0.0/16 counter reject\n") != 2 {
+		t.Errorf("not refused from pods and from the node:\n%s", r)
+	}
 }
 
 func TestAPolicyWithoutRulesDropsEverything(t *testing.T) {
