@@ -106,6 +106,19 @@ export function requestOf({ status, checkpoints }: Situation): AgentCheckpoint |
   );
 }
 
+/**
+ * Until when messages wait for a rewind that has begun, and are then for the workspace as it is after it; undefined: they do not. No longer
+ * than a checkpoint may take: where work came up meanwhile, or the agent is not heard of, nobody knows when it goes on.
+ */
+export function messagesWaitUntil(situation: Situation): number | undefined {
+  const { status, settings, now } = situation;
+  const request = requestOf(situation);
+  if (status.rewind === undefined || request === undefined || request.status?.phase === 'Failed')
+    return undefined;
+  const until = Date.parse(status.rewind.startedAt) + settings.checkpointTimeout;
+  return now < until ? until : undefined;
+}
+
 /** What is to be said about AgentCheckpoints that ask for a rewind. */
 export function rewindUpdates(situation: Situation, decision: Decision): Action[] {
   const [first, ...others] = requests(situation);

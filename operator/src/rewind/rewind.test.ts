@@ -75,6 +75,51 @@ describe('a rewind', () => {
     expect(world.violations).toEqual([]);
   });
 
+  it('lets messages wait also where its agent is not heard of for a while', async () => {
+    const world = await awakeAgain();
+    world.requestRewind('oldest');
+    await look(world);
+    expect(rewindOf(world)?.phase).toBe('Preparing');
+    world.send();
+    world.restartOperator();
+    world.catchUp();
+    await world.reconcile();
+    world.now += 5_000;
+    await world.reconcile();
+    expect(world.workspace?.status?.phase).toBe('Running');
+    await world.settle(60);
+    expect(rewindOf(world)?.phase).toBe('Completed');
+    const [first, , third] = world.messages.map(({ metadata }) => metadata.uid);
+    expect(world.volume.transcript).toEqual([first, third]);
+    expect(world.violations).toEqual([]);
+  });
+
+  it('lets messages wait no longer than a checkpoint may take, where work came up meanwhile', async () => {
+    const world = await awakeAgain();
+    world.requestRewind('oldest');
+    await look(world);
+    world.send();
+    const { agent } = world;
+    if (agent === undefined) throw new Error('there is no agent');
+    // It starts again in the midst of it, and is given work by somebody else.
+    world.restartOperator();
+    world.catchUp();
+    await world.reconcile();
+    world.now += 5_000;
+    await world.reconcile();
+    agent.crash();
+    agent.post('from-elsewhere', 'other');
+    await look(world);
+    await look(world);
+    expect(world.workspace?.status?.phase).toBe('Running');
+    expect(world.messages[2]?.status?.phase ?? 'Pending').toBe('Pending');
+    expect(world.due).toBeLessThanOrEqual(world.now + 120_000);
+    world.now += 120_000;
+    await look(world);
+    await look(world);
+    expect(world.messages[2]?.status?.phase).toBe('Delivered');
+  });
+
   it('ends a message whose question is open, and begins it on neither volume again', async () => {
     const world = await awakeAgain();
     world.send();

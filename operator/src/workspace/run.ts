@@ -4,7 +4,7 @@ import { checkpointName } from '../checkpoint/name.ts';
 import { nextSequence } from '../checkpoint/plan.ts';
 import { scheduled } from '../checkpoint/schedule.ts';
 import { snapshotFinding } from '../checkpoint/volume-snapshot.ts';
-import { begun, nextRewind, requestOf } from '../rewind/request.ts';
+import { begun, messagesWaitUntil, nextRewind, requestOf } from '../rewind/request.ts';
 import type { Action } from './actions.ts';
 import { claimNameOf, growth } from './claim.ts';
 import type { Finding } from './conditions.ts';
@@ -93,7 +93,10 @@ export function run(situation: Situation): Decision {
     after,
   };
   const decision = restOrSleep(situation, base, settled && !underWay && manual.ask.length === 0);
-  return { ...decision, deadlines: [...(decision.deadlines ?? []), manual.until, schedule.until] };
+  return {
+    ...decision,
+    deadlines: [...(decision.deadlines ?? []), manual.until, schedule.until, messagesWaitUntil(situation)],
+  };
 }
 
 /** The image of the agent that runs: that of the class, unless the pod is older than that. */
@@ -121,8 +124,9 @@ function restored({ forkedFrom }: Situation['status']): Decision['changes'] {
 function deliver(situation: Situation): Action[] {
   const { runPolicy, pending, open, runtime, memory, now } = situation;
   if (now < memory.deliverNotBefore) return [];
-  // Suspended delivers nothing new; what agentd has is asked for again all the same.
-  return (runPolicy === 'Suspended' ? open : [...open, ...pending])
+  // Suspended delivers nothing new, nor does a rewind; what agentd has is asked for again all the same.
+  const nothingNew = runPolicy === 'Suspended' || messagesWaitUntil(situation) !== undefined;
+  return (nothingNew ? open : [...open, ...pending])
     .filter(
       ({ metadata }) =>
         metadata.deletionTimestamp === undefined &&
