@@ -37,6 +37,13 @@ describe('frontmatter', () => {
     expect(Math.abs((problem?.line ?? 0) - line)).toBeLessThanOrEqual(1);
   });
 
+  it('means the same when it is read again, with another body, and broken or not', async () => {
+    for (const block of ['---\na: [x]\n---\n', '---\n- a\n---\n', '---\na: "open\n---\n']) {
+      const first = await splitFrontmatter(`${block}one`);
+      expect(await splitFrontmatter(`${block}two`)).toEqual({ ...first, body: 'two' });
+    }
+  });
+
   it('that would stand for gigabytes does not', async () => {
     const lines = Array.from({ length: 9 }, (_, at) => `b${at + 1}: &b${at + 1} [${`*b${at},`.repeat(9)}]`);
     const { fields } = await splitFrontmatter(['---', 'b0: &b0 [x]', ...lines, '---', ''].join('\n'));

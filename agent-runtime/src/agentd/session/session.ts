@@ -2,17 +2,17 @@ import type { ApprovalDecision } from '../../protocol/agent-api.ts';
 import type { MessageRecord, MessageRequest } from '../../protocol/messages.ts';
 import type { FilesRewound, RuntimeState, SessionDetail } from '../../protocol/state.ts';
 import type { Schedule } from '../schedule/schedule.ts';
-import { type TranscriptEntry, textOf } from './entry.ts';
+import type { TranscriptEntry } from './entry.ts';
 import { changedFiles, restoreFiles } from './file-changes.ts';
+import { FilesAhead } from './files-ahead.ts';
 import type { SessionHost } from './host.ts';
 import type { InboxRecord } from './inbox-record.ts';
 import type { LedgerMessage } from './ledger.ts';
 import type { SessionLogs } from './logs.ts';
-import { turnOf } from './step.ts';
+import { recordOf } from './message-record.ts';
 import { Turn } from './turn.ts';
 import { TurnAborted } from './turn-aborted.ts';
 import { TurnFiles } from './turn-files.ts';
-import { turnUsage } from './usage.ts';
 import { EntryWriter } from './write-entry.ts';
 
 type SessionState = RuntimeState['sessions'][number];
@@ -27,8 +27,6 @@ function firedKey(schedule: string, at: string): string {
 
 /** So long a rewind waits for a volume that is full. */
 const rewindPatienceMs = 5_000;
-/** What was read of the files so long before a turn begins is not what they are. */
-const aheadMs = 250;
 /** So long it may take to put files back. */
 const filesPatienceMs = 120_000;
 
@@ -42,13 +40,6 @@ export type DecisionOutcome =
   | 'decided-before'
   | 'expired'
   | { answersWanted: number };
-
-/** Files that are being read for a turn which has not begun, since when (of `performance.now`). */
-interface Ahead {
-  abort: AbortController;
-  files: TurnFiles;
-  at: number;
-}
 
 /** One conversation. It works on one message at a time; sessions are independent of each other. */
 export class Session {
@@ -68,13 +59,13 @@ export class Session {
   #deciding: Promise<unknown> = Promise.resolve();
   /** Messages on their way to the disk: the session is about to be busy. */
   #arriving = 0;
-  /** What the turn of a message that is on its way to the disk will begin with. */
-  #ahead: Ahead | undefined;
+  readonly #ahead: FilesAhead;
 
   constructor(id: string, logs: SessionLogs, host: SessionHost) {
     this.id = id;
     this.logs = logs;
     this.#host = host;
+    this.#ahead = new FilesAhead((signal) => new TurnFiles(id, { logs, host }, signal));
   }
 
   get working(): boolean {
@@ -179,12 +170,12 @@ export class Session {
    */
   async accept(request: MessageRequest, ...more: InboxRecord[]): Promise<MessageRecord> {
     this.#arriving += 1;
-    this.#readAhead();
+    if (this.#begins()) this.#ahead.begin();
     try {
       const message = { type: 'message' as const, ...request, receivedAt: new Date().toISOString() };
       await this.logs.appendRecords(message, ...more);
     } catch (error) {
-      this.#dropAhead();
+      this.#ahead.drop();
       throw error;
     } finally {
       this.#arriving -= 1;
@@ -194,28 +185,13 @@ export class Session {
     this.#host.emit({ type: 'message', data: record });
     this.#host.active();
     this.kick();
-    this.#dropAhead();
+    this.#ahead.drop();
     return record;
   }
 
-  /** Begins to read what the next turn begins with, 1 ms before it does (2026-11). */
-  #readAhead(): void {
-    const begins = !this.working && !this.#stopped && !this.#host.held() && this.#ahead === undefined;
-    if (!begins || this.logs.ledger.open().length > 0) return;
-    const abort = new AbortController();
-    const files = this.#openFiles(abort.signal);
-    files.begin();
-    this.#ahead = { abort, files, at: performance.now() };
-  }
-
-  /** Nobody has taken it: the message is not there, or no turn may begin. */
-  #dropAhead(): void {
-    this.#ahead?.abort.abort(new TurnAborted('pause', 'no turn begins'));
-    this.#ahead = undefined;
-  }
-
-  #openFiles(signal: AbortSignal): TurnFiles {
-    return new TurnFiles(this.id, { logs: this.logs, host: this.#host }, signal);
+  /** Whether the turn of a message that is on its way to the disk begins as soon as it is there. */
+  #begins(): boolean {
+    return !this.working && !this.#stopped && !this.#host.held() && this.logs.ledger.open().length === 0;
   }
 
   /** Records what a person decided, once: what is on disk when this resolves is what counts from now on. */
@@ -349,15 +325,11 @@ export class Session {
   }
 
   async #turn(message: LedgerMessage): Promise<'settled' | 'waiting'> {
-    const ahead = this.#ahead;
-    this.#ahead = undefined;
-    const abort = ahead?.abort ?? new AbortController();
+    const { abort, files } = this.#ahead.take();
     this.#current = { message, abort };
     const release = await this.#host.slots.take(abort.signal);
     try {
-      const isFresh = ahead !== undefined && performance.now() - ahead.at < aheadMs;
-      const files = isFresh ? ahead.files : this.#openFiles(abort.signal);
-      const turn = new Turn(this.id, message, this.logs, this.#host, files, abort.signal, (trouble) => {
+      const turn = new Turn(this.id, message, this.logs, this.#host, files(), abort.signal, (trouble) => {
         this.#trouble = trouble;
         this.#host.emit({ type: 'message', data: this.#record(message) });
         this.#host.active();
@@ -375,38 +347,6 @@ export class Session {
   }
 
   #record(message: LedgerMessage, entries?: readonly TranscriptEntry[]): MessageRecord {
-    const { request, receivedAt, startedAt, settled } = message;
-    const base = {
-      key: request.key,
-      session: this.id,
-      receivedAt,
-      ...(startedAt !== undefined && { startedAt }),
-    };
-    const turn = entries === undefined ? [] : turnOf(entries, request.key);
-    if (settled !== undefined) {
-      const reply = turn.find((entry) => entry.uuid === settled.replyEntry);
-      return {
-        ...base,
-        phase: settled.phase,
-        completedAt: settled.at,
-        usage: settled.usage,
-        ...(reply !== undefined && { reply: { text: textOf(reply), entry: reply.uuid } }),
-        ...(settled.reason !== undefined && { reason: settled.reason }),
-        ...(settled.message !== undefined && { message: settled.message }),
-      };
-    }
-    if (startedAt === undefined) return { ...base, phase: 'Queued' };
-    const pendingApprovals = this.logs.ledger.undecided();
-    const asks = {
-      reason: 'WaitingForApproval',
-      message: 'A tool call waits for a person to allow or deny it.',
-      pendingApprovals,
-    };
-    return {
-      ...base,
-      phase: 'Working',
-      ...(entries !== undefined && { usage: turnUsage(turn) }),
-      ...(pendingApprovals.length > 0 ? asks : this.#trouble),
-    };
+    return recordOf(this.id, message, this.logs.ledger, entries, this.#trouble);
   }
 }
