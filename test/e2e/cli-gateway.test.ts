@@ -181,9 +181,8 @@ describe('the command line, through the gateway', () => {
     first.type('echo "$bird in $PWD is $$"; jobs | tr a-z A-Z\r');
     await first.sees(`heron in /tmp is ${pid}`);
     await first.sees('RUNNING');
-    expect(await workspaces.condition('long', 'ProcessesRestored', 'True', 'Restored')).toMatch(
-      /with their memory: terminal t1-\w+ \(main\)/,
-    );
+    const withMemory = /with their memory: terminal t1-\w+ \(main\)/;
+    await workspaces.processesRestored('long', 'True', 'Restored', withMemory);
     first.type('\r~.');
     expect(await first.ended).toBe(0);
     const id = /--attach (\S+)/.exec(first.shown)?.[1] ?? '';

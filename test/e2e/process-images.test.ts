@@ -57,8 +57,8 @@ describe('processes of a workspace whose class has process images', () => {
       await workspaces.asleep('literal');
       expect(said(await workspaces.ask('literal', ask(8080)))).toBe(first);
       expect(said(await workspaces.ask('literal', ask(8081)))).toBe(second);
-      const told = await workspaces.condition('literal', 'ProcessesRestored', 'True', 'Restored');
-      expect(told).toMatch(/with their memory: .*service memory.*service scripted.*background task/);
+      const all = /with their memory: .*service memory.*service scripted.*background task/;
+      await workspaces.processesRestored('literal', 'True', 'Restored', all);
       // The task that counts is the one that was started, and went on from where it was. The file is empty for a moment at each number.
       const reply = await workspaces.ask(
         'literal',

@@ -232,7 +232,7 @@ describe('real programs, over a sleep', () => {
   });
 
   it('all are restored, and none is lost', async () => {
-    const told = await here.workspaces.condition('zoo', 'ProcessesRestored', 'True', 'Restored');
+    const told = await here.workspaces.processesRestored('zoo', 'True', 'Restored', /service java/);
     for (const name of ['redis', 'postgres', 'python', 'node', 'java'])
       expect(told).toContain(`service ${name}`);
     expect(told).toContain(`terminal ${tmux}`);
@@ -351,9 +351,7 @@ pgrep -f '[v]ite.js --host'`;
     // Where the page sees that its server is gone it asks for it, which wakes the workspace, and loads itself again.
     await expect.poll(() => browser.evaluate('performance.timeOrigin'), patiently).not.toBe(loaded);
     expect((await workspaces.get('site')).status?.checkpoint?.sequence).toBeGreaterThan(0);
-    expect(await workspaces.condition('site', 'ProcessesRestored', 'True', 'Restored')).toContain(
-      'service vite',
-    );
+    await workspaces.processesRestored('site', 'True', 'Restored', /service vite/);
     const change = `echo 'export const word = "egret";' >~/site/word.js && pgrep -f '[v]ite.js --host'`;
     expect(await workspaces.ask('site', foreground(change))).toContain(pid);
     await expect.poll(() => browser.evaluate('document.title'), patiently).toBe('egret');

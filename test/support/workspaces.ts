@@ -145,9 +145,9 @@ export class Workspaces {
     return find(found)?.message ?? '';
   }
 
-  /** Waits for what the condition `ProcessesRestored` says: what runs is told once the tools of the pod have answered. */
-  async processesRestored(name: string, status: string, reason: string, says: RegExp): Promise<void> {
-    await this.condition(name, 'ProcessesRestored', status, reason, 90_000, says);
+  /** Waits for what the condition `ProcessesRestored` says, and resolves with it: what runs is told once the tools of the pod have answered. */
+  processesRestored(name: string, status: string, reason: string, says: RegExp): Promise<string> {
+    return this.condition(name, 'ProcessesRestored', status, reason, 90_000, says);
   }
 
   /** Waits until it sleeps, and makes sure that sleeping means what the design says: no pod, a verified checkpoint. */
