@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { expectWhole } from './testing/whole-transcript.ts';
 import { eventually, TestWorkspace } from './testing/workspace.ts';
@@ -20,6 +22,31 @@ describe('kill -9 of the agent', () => {
     expect(phase).toBe('Completed');
     expect(reply?.text).toContain('may or may not have taken effect');
     expect(workspace.tools.commands).toEqual(['echo begun; exec sleep 60', 'echo next']);
+    expectWhole(await second.transcript());
+  });
+
+  it('that leaves the note that a call begins, and not the answer that asks for it, has the model asked again', async () => {
+    workspace = await TestWorkspace.create();
+    const first = await workspace.spawn();
+    await first.send('m1', 'run: echo begun; exec sleep 60');
+    await eventually(
+      async () => workspace.tools.commands.length,
+      (count) => count === 1,
+    );
+    await first.stop();
+    const log = (name: string) => join(workspace.state, name, 'main.jsonl');
+    expect(readFileSync(log('inbox'), 'utf8')).toContain('"type":"tool"');
+    const [prompt = '', answer] = readFileSync(log('transcripts'), 'utf8').split('\n');
+    expect(answer).toContain('tool_use');
+    // A model gives no call the name of another one; the scripted one does, unless it is asked something else.
+    writeFileSync(log('transcripts'), `${prompt.replace('sleep 60', 'sleep 0')}\n`);
+    const second = await workspace.spawn();
+    const { phase, reply } = await second.settled('m1');
+    expect({ phase, text: reply?.text }).toEqual({
+      phase: 'Completed',
+      text: expect.not.stringContaining('may or may not'),
+    });
+    expect(workspace.tools.commands).toEqual(['echo begun; exec sleep 60', 'echo begun; exec sleep 0']);
     expectWhole(await second.transcript());
   });
 

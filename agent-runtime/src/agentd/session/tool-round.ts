@@ -109,8 +109,12 @@ async function runInOrder(
         toolUseId: call.id,
         at: new Date().toISOString(),
       }));
-    await round.writer.settled();
-    await round.host.health.insist(round.signal, () => round.logs.appendRecords(...records));
+    // The note that it begins goes to the disk beside the answer that asks for it: without that one it is about nothing.
+    const noted = await Promise.allSettled([
+      round.writer.settled(),
+      round.host.health.insist(round.signal, () => round.logs.appendRecords(...records)),
+    ]);
+    for (const each of noted) if (each.status === 'rejected') throw each.reason;
     const settled = await Promise.allSettled(group.map((it) => carryOutAndWrite(it, round)));
     for (const result of settled) if (result.status === 'rejected') throw result.reason;
     const suspended = group.flatMap(({ call }, index) => {
