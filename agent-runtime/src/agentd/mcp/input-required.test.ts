@@ -180,6 +180,21 @@ describe('a server without state that asks a person within a call', () => {
     expect(paid).toHaveLength(1);
   });
 
+  it('has cost what it asked the model also where the call comes to nothing', async () => {
+    await begin({ thinking: true });
+    await agent.send('m1', book);
+    await answer((await asked('How many seats?')).id, '2');
+    await asked('Are you sure?');
+    const other = await McpHttpServer.asking();
+    declare(other.url);
+    await restart();
+    await answer((await asked('Are you sure?')).id);
+    expect((await agent.settled('m1')).reply?.text).toContain('its server is declared otherwise now');
+    const paid = (await agent.transcript()).filter((entry) => entry.modelUsage?.outputTokens > 0);
+    expect(paid).toHaveLength(1);
+    await other.close();
+  });
+
   it('of a call that a person allowed waits for the second answer as for the first', async () => {
     workspace.config.permissions = { ...workspace.config.permissions, mode: 'default' };
     await begin();

@@ -40,10 +40,10 @@ export function serverTool(connection: McpConnection, tool: ServerTool): AnyTool
     parallel: tool.annotations?.readOnlyHint === true,
     access: () => ({ kind: 'mcp', tool: name }),
     summary: (input) => JSON.stringify(input),
-    run: (input, context) =>
-      answered(context, async () => {
-        const { signal, active, later } = context;
-        let usage = usageSoFar(later.kept);
+    async run(input, context) {
+      const { signal, active, later } = context;
+      let usage = usageSoFar(later.kept);
+      const outcome = await answered(context, async () => {
         const during: DuringCall = {
           ask: (...question) => context.askPerson(name, ...question),
           hooks: context.elicitationHooks,
@@ -64,11 +64,13 @@ export function serverTool(connection: McpConnection, tool: ServerTool): AnyTool
           },
         );
         const text = textOfResult(result);
-        const modelUsage = usage === undefined ? {} : { modelUsage: usage };
         if (result.isError === true)
-          return { ...failed(text === '' ? 'The tool failed.' : cut(text, limits.result)), ...modelUsage };
-        return { ...(await bounded(text, limitOf(tool), context)), ...modelUsage };
-      }),
+          return failed(text === '' ? 'The tool failed.' : cut(text, limits.result));
+        return bounded(text, limitOf(tool), context);
+      });
+      // However it ended.
+      return usage === undefined ? outcome : { ...outcome, modelUsage: usage };
+    },
   };
   return made as unknown as AnyTool;
 }
