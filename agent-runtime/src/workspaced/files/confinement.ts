@@ -25,6 +25,8 @@ const maxLinks = 40;
  */
 export class Confinement {
   readonly #roots: FileRoots;
+  /** Real paths of the roots, by these. They are looked up once: what one is made to lead to later is not what was granted. */
+  #realRoots: Promise<ReadonlyMap<string, string>> | undefined;
 
   constructor(roots: FileRoots) {
     this.#roots = roots;
@@ -46,7 +48,7 @@ export class Confinement {
     const { home, writable, readable } = this.#roots;
     const roots = [home, ...writable, ...readable];
     // Beside the paths themselves: each of these takes a trip to the disk.
-    const real = Promise.all(roots.map((root) => realTarget(root, 0)));
+    const real = this.#realOf(roots);
     // Whoever looks a path up is told.
     real.catch(() => undefined);
     return async (path) => {
@@ -91,10 +93,28 @@ export class Confinement {
   }
 
   async #check(path: string, real: string, roots: readonly string[], verb: string): Promise<void> {
-    for (const root of roots) {
-      if (isWithin(await realTarget(root, 0), real)) return;
-    }
+    if ((await this.#realOf(roots)).some((root) => isWithin(root, real))) return;
     throw this.#outside(path, real, roots, verb);
+  }
+
+  async #realOf(roots: readonly string[]): Promise<string[]> {
+    this.#realRoots ??= this.#lookUpRoots();
+    const known = await this.#realRoots;
+    return roots.map((root) => known.get(root) ?? root);
+  }
+
+  async #lookUpRoots(): Promise<ReadonlyMap<string, string>> {
+    const { home, writable, readable } = this.#roots;
+    try {
+      const roots = [home, ...writable, ...readable];
+      return new Map(
+        await Promise.all(roots.map(async (root) => [root, await realTarget(root, 0)] as const)),
+      );
+    } catch (error) {
+      // The next one tries again.
+      this.#realRoots = undefined;
+      throw error;
+    }
   }
 
   #outside(path: string, real: string, roots: readonly string[], verb: string): ToolFailure {

@@ -98,6 +98,14 @@ test('what is no text is refused with a sentence: binaries, folders, pipes, what
   await expect(read('a\0b')).rejects.toMatchObject({ code: 'invalid' });
 });
 
+test('a folder that becomes a link to another one grants nothing there', async () => {
+  await put('a.txt', 'mine');
+  await expect(read('a.txt')).resolves.toMatchObject({ content: 'mine' });
+  await rm(join(base, 'readable'), { recursive: true });
+  await symlink(outside, join(base, 'readable'));
+  await expect(read(join(base, 'readable/secret'))).rejects.toMatchObject({ code: 'outside_home' });
+});
+
 test('neither a path nor a link leads outside; further folders are for reading only', async () => {
   await symlink(outside, join(home, 'link'));
   await symlink(join(outside, 'new'), join(home, 'dangling'));
