@@ -19,7 +19,8 @@ describe('editing a workspace that runs', () => {
       })
       .toContain('up');
     await cluster.patch(workspaces.reference('live'), { spec: { agent: { permissionMode: 'default' } } });
-    await workspaces.condition('live', 'UpToDate', 'True');
+    // A message that came to the operator before the change would be worked on without it.
+    await workspaces.observed('live');
     const message = await workspaces.send('live', 'run: echo asked');
     const waiting = await cluster.waitFor(
       workspaces.message(message),

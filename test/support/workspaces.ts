@@ -145,6 +145,15 @@ export class Workspaces {
     return find(found)?.message ?? '';
   }
 
+  /** Waits until the operator has seen its spec as it is now. */
+  async observed(name: string): Promise<void> {
+    await this.cluster.waitFor<KubernetesObject & AgentWorkspace>(
+      this.reference(name),
+      'observed',
+      (workspace) => workspace?.status?.observedGeneration === workspace?.metadata.generation,
+    );
+  }
+
   /** Waits for what the condition `ProcessesRestored` says, and resolves with it: what runs is told once the tools of the pod have answered. */
   processesRestored(name: string, status: string, reason: string, says: RegExp): Promise<string> {
     return this.condition(name, 'ProcessesRestored', status, reason, 90_000, says);

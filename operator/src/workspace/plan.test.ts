@@ -206,6 +206,27 @@ describe('what a person has to mend', () => {
   });
 });
 
+describe('a change that needs none', () => {
+  it('is in force before a message is worked on that was sent after it', async () => {
+    const world = await awake();
+    const { agent } = world;
+    if (agent === undefined) throw new Error('there is no agent');
+    const before = agent.revision;
+    const seen: string[] = [];
+    const post = agent.post.bind(agent);
+    agent.post = (...message) => {
+      seen.push(agent.revision);
+      return post(...message);
+    };
+    world.editWorkspace({ spec: { agent: { permissionMode: 'plan' } } });
+    world.send();
+    await look(world);
+    await look(world);
+    expect(seen).toEqual([agent.revision]);
+    expect(agent.revision).not.toBe(before);
+  });
+});
+
 describe('a change that needs a new pod', () => {
   it('waits for the next sleep and says what changed', async () => {
     const world = await awake();

@@ -39,12 +39,13 @@ export function run(situation: Situation): Decision {
   const byHand = isHeldByHand(situation);
   if (held?.hold === true && (held.phase === 'InProgress' || held.phase === 'Completed') && !byHand)
     after.push([{ do: 'cancelCheckpoint', sequence: held.sequence }]);
+  // Before messages: who changed what the agent may do and then sent one means it to be worked on so.
+  const { actions: updates, findings } = upToDate(situation);
+  if (updates.length > 0) after.push(updates);
   // The agent would refuse them, and a snapshot takes a moment.
   const deliveries = byHand ? [] : deliver(situation);
   if (deliveries.length > 0) after.push(...deliveries.map((each) => [each]));
 
-  const { actions: updates, findings } = upToDate(situation);
-  if (updates.length > 0) after.push(updates);
   if (claim !== undefined && effective !== undefined) {
     const size = growth(claim, effective.storageSize);
     if (size !== undefined && claim.status?.phase === 'Bound' && memory.growthRefused?.reason !== size)
