@@ -4,7 +4,7 @@ export interface Clock {
   now(): number;
   /** Milliseconds that never go backwards: for what is compared with a duration. */
   monotonic(): number;
-  /** Calls `callback` once after `milliseconds`, unless the returned function is called before. */
+  /** Calls `callback` once after `milliseconds`, unless the returned function is called before. A time that is over by now is none. */
   schedule(milliseconds: number, callback: () => void): () => void;
 }
 
@@ -12,7 +12,7 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   schedule(milliseconds, callback) {
-    const timer = setTimeout(callback, milliseconds);
+    const timer = setTimeout(callback, Math.max(0, milliseconds));
     return () => clearTimeout(timer);
   },
 };
