@@ -12,10 +12,7 @@ describe('kill -9 of the agent', () => {
     workspace = await TestWorkspace.create();
     const first = await workspace.spawn();
     await first.send('m1', 'run: echo begun; exec sleep 60\nrun: echo next');
-    await eventually(
-      async () => workspace.tools.commands.length,
-      (count) => count === 1,
-    );
+    await workspace.commandBegins();
     await first.stop();
     const second = await workspace.spawn();
     const { reply, phase } = await second.settled('m1');
@@ -29,10 +26,7 @@ describe('kill -9 of the agent', () => {
     workspace = await TestWorkspace.create();
     const first = await workspace.spawn();
     await first.send('m1', 'run: echo begun; exec sleep 60');
-    await eventually(
-      async () => workspace.tools.commands.length,
-      (count) => count === 1,
-    );
+    await workspace.commandBegins();
     await first.stop();
     const log = (name: string) => join(workspace.state, name, 'main.jsonl');
     expect(readFileSync(log('inbox'), 'utf8')).toContain('"type":"tool"');
@@ -104,10 +98,7 @@ describe('kill -9 of the agent', () => {
     workspace = await TestWorkspace.create();
     const first = await workspace.spawn();
     await first.send('m1', 'run: exec sleep 60');
-    await eventually(
-      async () => workspace.tools.commands.length,
-      (count) => count === 1,
-    );
+    await workspace.commandBegins();
     const started = performance.now();
     const exited = new Promise<number | null>((resolve) => first.child.once('exit', resolve));
     first.child.kill('SIGTERM');

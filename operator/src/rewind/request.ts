@@ -106,15 +106,18 @@ export function requestOf({ status, checkpoints }: Situation): AgentCheckpoint |
   );
 }
 
+/** Whether a rewind is still wanted: what asked for it is there, and was not refused. */
+export function isWanted(request: AgentCheckpoint | undefined): request is AgentCheckpoint {
+  return request !== undefined && request.status?.phase !== 'Failed';
+}
+
 /**
  * Until when messages wait for a rewind that has begun, and are then for the workspace as it is after it; undefined: they do not. No longer
  * than a checkpoint may take: where work came up meanwhile, or the agent is not heard of, nobody knows when it goes on.
  */
 export function messagesWaitUntil(situation: Situation): number | undefined {
   const { status, settings, now } = situation;
-  const request = requestOf(situation);
-  if (status.rewind === undefined || request === undefined || request.status?.phase === 'Failed')
-    return undefined;
+  if (status.rewind === undefined || !isWanted(requestOf(situation))) return undefined;
   const until = Date.parse(status.rewind.startedAt) + settings.checkpointTimeout;
   return now < until ? until : undefined;
 }

@@ -11,7 +11,7 @@ import { expire, failed, statusFromRecord, waiting, writeMessage } from '../mess
 import { removeLeftover } from '../rewind/leftover.ts';
 import { isUnderWay } from '../rewind/needs.ts';
 import { rewindAsleep } from '../rewind/prepare.ts';
-import { requestOf, rewindUpdates } from '../rewind/request.ts';
+import { isWanted, requestOf, rewindUpdates } from '../rewind/request.ts';
 import { rewinding } from '../rewind/restore.ts';
 import type { Action, Plan } from './actions.ts';
 import { approvalsOf } from './approvals.ts';
@@ -167,8 +167,7 @@ function nextStatus(situation: Situation, decision: Decision): AgentWorkspaceSta
 /** A rewind that was about to begin, and that nobody asks for any more. */
 function abandoned(situation: Situation): Partial<Record<'rewind', undefined>> {
   if (situation.status.rewind?.phase !== 'Preparing') return {};
-  const request = requestOf(situation);
-  return request === undefined || request.status?.phase === 'Failed' ? { rewind: undefined } : {};
+  return isWanted(requestOf(situation)) ? {} : { rewind: undefined };
 }
 
 /**

@@ -43,7 +43,8 @@ export function run(situation: Situation): Decision {
   const { actions: updates, findings } = upToDate(situation);
   if (updates.length > 0) after.push(updates);
   // The agent would refuse them, and a snapshot takes a moment.
-  const deliveries = byHand ? [] : deliver(situation);
+  const waitUntil = messagesWaitUntil(situation);
+  const deliveries = byHand ? [] : deliver(situation, waitUntil !== undefined);
   if (deliveries.length > 0) after.push(...deliveries.map((each) => [each]));
 
   if (claim !== undefined && effective !== undefined) {
@@ -96,7 +97,7 @@ export function run(situation: Situation): Decision {
   const decision = restOrSleep(situation, base, settled && !underWay && manual.ask.length === 0);
   return {
     ...decision,
-    deadlines: [...(decision.deadlines ?? []), manual.until, schedule.until, messagesWaitUntil(situation)],
+    deadlines: [...(decision.deadlines ?? []), manual.until, schedule.until, waitUntil],
   };
 }
 
@@ -121,13 +122,12 @@ function restored({ forkedFrom }: Situation['status']): Decision['changes'] {
   return { forkedFrom: { ...forkedFrom, archive: { ...forkedFrom.archive, restored: true } } };
 }
 
-/** Messages in order. A message is sent again on every new connection, until agentd has answered for it there. */
-function deliver(situation: Situation): Action[] {
+/** Messages in order; `held`: none that is new. A message is sent again on every new connection, until agentd has answered for it there. */
+function deliver(situation: Situation, held: boolean): Action[] {
   const { runPolicy, pending, open, runtime, memory, now } = situation;
   if (now < memory.deliverNotBefore) return [];
-  // Suspended delivers nothing new, nor does a rewind; what agentd has is asked for again all the same.
-  const nothingNew = runPolicy === 'Suspended' || messagesWaitUntil(situation) !== undefined;
-  return (nothingNew ? open : [...open, ...pending])
+  // Suspended delivers nothing new either; what agentd has is asked for again all the same.
+  return (held || runPolicy === 'Suspended' ? open : [...open, ...pending])
     .filter(
       ({ metadata }) =>
         metadata.deletionTimestamp === undefined &&

@@ -2,7 +2,7 @@ import { checkpointName } from '../checkpoint/name.ts';
 import { recordOf, say } from '../checkpoint/plan.ts';
 import { snapshotOutcome, snapshotStep } from '../checkpoint/volume-snapshot.ts';
 import { keepingOf } from '../rewind/present.ts';
-import { requestOf } from '../rewind/request.ts';
+import { isWanted, requestOf } from '../rewind/request.ts';
 import type { Action } from './actions.ts';
 import type { Decision } from './decision.ts';
 import { run } from './run.ts';
@@ -38,7 +38,7 @@ export function fallAsleep(situation: Situation): Decision {
 
   const rewind = status.rewind?.phase === 'Preparing' && status.rewind.checkpoint === checkpointing.name;
   const request = requestOf(situation);
-  if (rewind && (request === undefined || request.status?.phase === 'Failed')) return turnBack(situation);
+  if (rewind && !isWanted(request)) return turnBack(situation);
   const trigger = rewind ? 'BeforeRewind' : upgrade ? 'BeforeUpgrade' : 'Idle';
 
   // Somebody needs the workspace. (A replacement of the pod serves attached people too, and what is written after a rewind

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { eventually, type RunningAgent, TestWorkspace } from '../testing/workspace.ts';
+import { type RunningAgent, TestWorkspace } from '../testing/workspace.ts';
 
 let workspace: TestWorkspace;
 afterEach(() => workspace.close());
@@ -91,10 +91,7 @@ describe('a checkpoint', () => {
     workspace = await TestWorkspace.create();
     const agent = await workspace.start();
     await agent.send('m1', 'run: exec sleep 60');
-    await eventually(
-      async () => workspace.tools.commands.length,
-      (count) => count === 1,
-    );
+    await workspace.commandBegins();
     const { status, body } = await agent.call('POST', '/v1/checkpoints', {
       sequence: 1,
       trigger: 'Idle',

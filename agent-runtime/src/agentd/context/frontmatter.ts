@@ -35,7 +35,7 @@ export async function splitFrontmatter(content: string): Promise<Frontmatter> {
     return { fields: {}, body: content, problem: { line: 1, message } };
   }
   const body = lines.slice(end + 1).join('\n');
-  const fields = await parseOnce(lines.slice(1, end));
+  const fields = await parseOnce(lines.slice(1, end).join('\n'));
   if (!('value' in fields)) return { fields: {}, body, problem: fields };
   const { value } = fields;
   if (value === null) return { fields: {}, body };
@@ -49,17 +49,17 @@ export async function splitFrontmatter(content: string): Promise<Frontmatter> {
   return { fields: value as Record<string, unknown>, body };
 }
 
-async function parseOnce(lines: readonly string[]): Promise<Parsed> {
-  const text = lines.join('\n');
+async function parseOnce(text: string): Promise<Parsed> {
   const known = parsed.get(text);
   if (known !== undefined) return known;
-  const found = await parse(lines);
+  const found = await parse(text);
+  if (text.length > mostParsedChars) return found;
   if (parsed.size >= mostParsed) parsed.clear();
-  if (text.length <= mostParsedChars) parsed.set(text, found);
+  parsed.set(text, found);
   return found;
 }
 
-async function parse(lines: readonly string[]): Promise<Parsed> {
+async function parse(text: string): Promise<Parsed> {
   // Loaded when it is first needed: a wake does not wait for it.
   const { parseDocument } = await import('yaml');
   const attempt = (source: string): Parsed => {
@@ -74,8 +74,9 @@ async function parse(lines: readonly string[]): Promise<Parsed> {
       return { line: 2, message: firstLine(String(failure)) };
     }
   };
-  const whole = attempt(lines.join('\n'));
+  const whole = attempt(text);
   if ('value' in whole) return whole;
+  const lines = text.split('\n');
   return attempt(lines.map((line) => quoted(line, (it) => 'value' in attempt(it))).join('\n'));
 }
 

@@ -1,35 +1,22 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { buffer } from 'node:stream/consumers';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { startModelServer } from '../../../../test/support/model-server/server.ts';
+import { serve } from '../testing/serve.ts';
 import { MessagesModel, type ModelRequest } from './model-client.ts';
 import { ModelRefused, PatientModel } from './patient-model.ts';
 
-/** What stands in front of the provider, answers by itself as often as it has answers, and passes on what comes then. */
-async function behindRouter(answers: { status: number; type: string; body: string }[]): Promise<string> {
-  const provider = await startModelServer();
-  const router = createServer(async (request, response) => {
-    const own = answers.shift();
-    if (own !== undefined) {
-      request.resume();
-      response.writeHead(own.status, { 'content-type': own.type }).end(own.body);
-      return;
-    }
-    const headers = { 'content-type': 'application/json', 'anthropic-version': '2023-06-01' };
-    const body = await buffer(request);
-    const passed = await fetch(`${provider.url}${request.url}`, { method: 'POST', headers, body });
-    response.writeHead(passed.status, { 'content-type': passed.headers.get('content-type') ?? '' });
-    response.end(Buffer.from(await passed.arrayBuffer()));
-  }).listen(0, '127.0.0.1');
-  await once(router, 'listening');
-  onTestFinished(async () => {
-    router.closeAllConnections();
-    router.close();
-    await provider.close();
+/** Where to ask: a router, as often as it has an answer of its own, and then the provider. */
+async function behindRouter(
+  answers: { status: number; type: string; body: string }[],
+): Promise<() => string> {
+  const left = [...answers];
+  const router = await serve((request, response) => {
+    request.resume();
+    const own = left.shift();
+    response.writeHead(own?.status ?? 500, { 'content-type': own?.type }).end(own?.body);
   });
-  return `http://127.0.0.1:${(router.address() as AddressInfo).port}`;
+  const provider = await startModelServer();
+  onTestFinished(() => provider.close());
+  return () => (left.length > 0 ? router : provider.url);
 }
 
 const request: ModelRequest = {
@@ -39,11 +26,8 @@ const request: ModelRequest = {
   messages: [{ role: 'user', content: [{ type: 'text', text: 'say: here I am' }] }],
 };
 
-async function ask(url: string): Promise<{ said: unknown[]; failures: object[] }> {
-  const model = new PatientModel(
-    new MessagesModel(() => url, { read: async () => 'token' }),
-    () => undefined,
-  );
+async function ask(url: () => string): Promise<{ said: unknown[]; failures: object[] }> {
+  const model = new PatientModel(new MessagesModel(url, { read: async () => 'token' }), () => undefined);
   const failures: object[] = [];
   const answer = await model.answer(() => request, {
     signal: new AbortController().signal,

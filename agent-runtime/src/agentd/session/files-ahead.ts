@@ -31,12 +31,13 @@ export class FilesAhead {
   take(): Beginning {
     const begun = this.#begun;
     this.#begun = undefined;
-    const abort = begun?.abort ?? new AbortController();
-    const isFresh = () => begun !== undefined && performance.now() - begun.at < freshMs;
-    return {
-      abort,
-      files: () => (begun !== undefined && isFresh() ? begun.files : this.#open(abort.signal)),
-    };
+    if (begun === undefined) {
+      const abort = new AbortController();
+      return { abort, files: () => this.#open(abort.signal) };
+    }
+    const { abort, files, at } = begun;
+    const isFresh = () => performance.now() - at < freshMs;
+    return { abort, files: () => (isFresh() ? files : this.#open(abort.signal)) };
   }
 
   /** Nobody has taken it: the message is not there, or no turn may begin. */

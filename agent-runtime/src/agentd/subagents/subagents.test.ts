@@ -121,10 +121,7 @@ describe('a subagent', () => {
   it('is told what nobody knows of: a call of its own that a crash cut off', async () => {
     await start();
     await agent.send('m1', call('run: echo x; sleep 30'));
-    await eventually(
-      async () => workspace.tools.commands.length,
-      (count) => count === 1,
-    );
+    await workspace.commandBegins();
     await restart();
     expect((await agent.settled('m1')).reply?.text).toContain('interrupted because the workspace restarted');
     expect(workspace.tools.commands).toHaveLength(1);

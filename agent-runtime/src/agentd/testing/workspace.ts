@@ -58,6 +58,14 @@ export class TestWorkspace {
     return workspace;
   }
 
+  /** Resolves when a command has begun, the first one. */
+  async commandBegins(): Promise<void> {
+    await eventually(
+      async () => this.tools.commands.length,
+      (count) => count === 1,
+    );
+  }
+
   private constructor(folder: string, model: ModelServer, change: ConfigChange) {
     this.folder = folder;
     this.home = join(folder, 'home');

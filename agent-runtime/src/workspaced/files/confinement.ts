@@ -24,19 +24,23 @@ const maxLinks = 40;
  * of security, since commands run as the same user.
  */
 export class Confinement {
-  readonly #roots: FileRoots;
+  readonly #home: string;
+  /** Roots of what may be written, and of what may be read. */
+  readonly #writable: readonly string[];
+  readonly #readable: readonly string[];
   /** Real paths of the roots, by these. They are looked up once: what one is made to lead to later is not what was granted. */
   #realRoots: Promise<ReadonlyMap<string, string>> | undefined;
 
-  constructor(roots: FileRoots) {
-    this.#roots = roots;
+  constructor({ home, writable, readable }: FileRoots) {
+    this.#home = home;
+    this.#writable = [home, ...writable];
+    this.#readable = [...this.#writable, ...readable];
   }
 
   /** The real path of an existing file or directory that may be read. Relative paths and `~` start in the home. */
   async forReading(path: string): Promise<string> {
-    const { home, writable, readable } = this.#roots;
     const real = await this.resolve(path);
-    await this.#check(path, real, [home, ...writable, ...readable], 'read');
+    await this.#check(path, real, this.#readable, 'read');
     return real;
   }
 
@@ -45,8 +49,7 @@ export class Confinement {
    * system in place of a dozen.
    */
   manyForReading(): (path: string) => Promise<string | undefined> {
-    const { home, writable, readable } = this.#roots;
-    const roots = [home, ...writable, ...readable];
+    const roots = this.#readable;
     // Beside the paths themselves: each of these takes a trip to the disk.
     const real = this.#realOf(roots);
     // Whoever looks a path up is told.
@@ -68,9 +71,8 @@ export class Confinement {
 
   /** The real path of a file that may be written; neither it nor its folders need exist yet. */
   async forWriting(path: string): Promise<string> {
-    const { home, writable } = this.#roots;
     const real = await this.resolve(path);
-    await this.#check(path, real, [home, ...writable], 'write');
+    await this.#check(path, real, this.#writable, 'write');
     return real;
   }
 
@@ -78,8 +80,8 @@ export class Confinement {
   absolute(path: string): string {
     if (path === '') throw new ToolFailure('invalid', 'the path is empty');
     if (path.includes('\0')) throw new ToolFailure('invalid', 'the path holds a zero byte');
-    if (path === '~' || path.startsWith('~/')) return join(this.#roots.home, path.slice(1));
-    return isAbsolute(path) ? resolve(path) : resolve(this.#roots.home, path);
+    if (path === '~' || path.startsWith('~/')) return join(this.#home, path.slice(1));
+    return isAbsolute(path) ? resolve(path) : resolve(this.#home, path);
   }
 
   /** The real path of what is there or not, wherever it leads: nothing is opened. */
@@ -100,15 +102,13 @@ export class Confinement {
   async #realOf(roots: readonly string[]): Promise<string[]> {
     this.#realRoots ??= this.#lookUpRoots();
     const known = await this.#realRoots;
-    return roots.map((root) => known.get(root) ?? root);
+    return roots.map((root) => known.get(root) as string);
   }
 
   async #lookUpRoots(): Promise<ReadonlyMap<string, string>> {
-    const { home, writable, readable } = this.#roots;
     try {
-      const roots = [home, ...writable, ...readable];
       return new Map(
-        await Promise.all(roots.map(async (root) => [root, await realTarget(root, 0)] as const)),
+        await Promise.all(this.#readable.map(async (root) => [root, await realTarget(root, 0)] as const)),
       );
     } catch (error) {
       // The next one tries again.
