@@ -1,15 +1,15 @@
-/** A pattern that cannot be used; the message says why. */
-export class PatternError extends Error {
-  override readonly name = 'PatternError';
-}
+import { expandBraces } from './braces.ts';
+
+export { PatternError } from './braces.ts';
 
 /** What is left of a pattern in some folder: for each alternative, the segments that may come next. */
 export type Position = readonly ReadonlySet<number>[];
 
-type Token = { kind: 'star' } | { kind: 'one'; matches: (character: string) => boolean };
+type Token =
+  | { kind: 'star' }
+  /** `character`: the only one that it matches. */
+  | { kind: 'one'; matches: (character: string) => boolean; character?: string };
 type Segment = 'any-depth' | readonly Token[];
-
-const maxAlternatives = 256;
 
 /**
  * A pattern of paths: `*`, `?`, `[…]` within a segment, `**` for any depth, `{a,b}` for alternatives; names that begin with a dot
@@ -69,6 +69,99 @@ export class PathPattern {
     });
     return { matched, next: more ? next : undefined };
   }
+
+  /**
+   * Whether one of the paths that `other` matches is matched here, or lies in a folder that is: one whose name stands there in either pattern, as
+   * any folder might have a name such as `*.pem`. Yes in case of doubt: where two classes of characters meet, and where `spend` says that so many more steps are too many.
+   */
+  coversSome(other: PathPattern, spend: (steps: number) => boolean): boolean {
+    return this.#alternatives.some((folders) =>
+      other.#alternatives.some((path) => covers(folders, path, spend)),
+    );
+  }
+}
+
+/** A pattern that matches nothing but a path as it stands there. */
+export function literalPattern(path: string): string {
+  return path.replace(/[\\*?[\]{}]/g, '\\$&');
+}
+
+/** Tries all ways through two patterns that lead to a common path, each pair of places once. */
+function covers(
+  folders: readonly Segment[],
+  path: readonly Segment[],
+  spend: (steps: number) => boolean,
+): boolean {
+  return reaches(folders.length, path.length, spend, (at, of) => {
+    const [folder, name] = [folders[at], path[of]];
+    if (folder === undefined) return 'met';
+    // At the end `**` is not the folder itself, but all that lies in it.
+    if (folder === 'any-depth' && at === folders.length - 1 && name === undefined) return [];
+    if (folder === 'any-depth' || name === 'any-depth')
+      return [
+        [1, 0],
+        [0, 1],
+      ];
+    const guessed = at === folders.length - 1 && of < path.length - 1 && isOpen(folder) && isOpen(name ?? []);
+    return name !== undefined && !guessed && haveCommonName(folder, name, spend) ? [[1, 1]] : [];
+  });
+}
+
+function isOpen(segment: readonly Token[]): boolean {
+  return segment.some(({ kind }) => kind === 'star');
+}
+
+function haveCommonName(
+  one: readonly Token[],
+  other: readonly Token[],
+  spend: (steps: number) => boolean,
+): boolean {
+  return reaches(one.length, other.length, spend, (at, of) => {
+    const [first, second] = [one[at], other[of]];
+    if (first === undefined && second === undefined) return 'met';
+    if (first?.kind === 'star' || second?.kind === 'star')
+      return [
+        [1, 0],
+        [0, 1],
+      ];
+    return first !== undefined && second !== undefined && haveCommonCharacter(first, second) ? [[1, 1]] : [];
+  });
+}
+
+type One = Extract<Token, { kind: 'one' }>;
+
+function haveCommonCharacter(one: One, other: One): boolean {
+  if (one.character !== undefined) return other.matches(one.character);
+  return other.character === undefined || one.matches(other.character);
+}
+
+/** How far to go on in each of two sequences. */
+type Step = readonly [number, number];
+
+/** Whether steps lead from the beginning of two sequences to a pair of places that is `met`. */
+function reaches(
+  length: number,
+  otherLength: number,
+  spend: (steps: number) => boolean,
+  stepsFrom: (at: number, of: number) => 'met' | readonly Step[],
+): boolean {
+  const width = otherLength + 1;
+  const seen = new Set([0]);
+  const pending = [0];
+  for (let place = pending.pop(); place !== undefined; place = pending.pop()) {
+    if (!spend(1)) return true;
+    const at = Math.floor(place / width);
+    const of = place % width;
+    const steps = stepsFrom(at, of);
+    if (steps === 'met') return true;
+    for (const [further, otherFurther] of steps) {
+      const next = (at + further) * width + of + otherFurther;
+      if (at + further > length || of + otherFurther > otherLength || seen.has(next)) continue;
+      seen.add(next);
+      pending.push(next);
+    }
+  }
+  return false;
 }
 
 /** Greedy, going back to the last star only: what was matched before it cannot help. */
@@ -109,8 +202,8 @@ function tokens(segment: string): Token[] {
     } else {
       const escaped = character === '\\' && at + 1 < characters.length;
       if (escaped) at += 1;
-      const literal = characters[at];
-      one((other) => other === literal);
+      const literal = characters[at] ?? '';
+      found.push({ kind: 'one', matches: (other) => other === literal, character: literal });
     }
   }
   return found;
@@ -128,46 +221,4 @@ function classOf(inside: readonly string[]): (character: string) => boolean {
     if (to !== undefined) at += 2;
   }
   return (character) => ranges.some(([from, to]) => from <= character && character <= to) !== negated;
-}
-
-/** `a{b,c}` as `ab` and `ac`; braces without a comma or a partner stand for themselves. */
-function expandBraces(pattern: string): string[] {
-  const done: string[] = [];
-  const pending = [{ text: pattern, from: 0 }];
-  for (let item = pending.pop(); item; item = pending.pop()) {
-    const { text, from } = item;
-    const open = text.indexOf('{', from);
-    if (open < 0) done.push(text);
-    else if (text[open - 1] === '\\') pending.push({ text, from: open + 1 });
-    else {
-      const { parts, end } = braceParts(text, open);
-      if (parts.length < 2) pending.push({ text, from: open + 1 });
-      else
-        for (const part of parts)
-          pending.push({ text: text.slice(0, open) + part + text.slice(end), from: open });
-    }
-    if (done.length + pending.length > maxAlternatives) {
-      throw new PatternError(`the pattern has more than ${maxAlternatives} alternatives`);
-    }
-  }
-  return done;
-}
-
-/** The alternatives of the brace that opens at `open`, and where it ends; none when it does not. */
-function braceParts(text: string, open: number): { parts: string[]; end: number } {
-  const parts: string[] = [];
-  let depth = 0;
-  let from = open + 1;
-  for (let at = open; at < text.length; at += 1) {
-    const character = text[at];
-    if (character === '\\') at += 1;
-    else if (character === '{') depth += 1;
-    else if (character === '}') depth -= 1;
-    if ((character === ',' && depth === 1) || depth === 0) {
-      parts.push(text.slice(from, at));
-      from = at + 1;
-    }
-    if (depth === 0) return { parts, end: at + 1 };
-  }
-  return { parts: [], end: text.length };
 }

@@ -1,13 +1,14 @@
 import type { Access, PermissionScope } from './access.ts';
+import { Effort } from './effort.ts';
 import type { Rule } from './rule.ts';
 import { touchedFiles } from './shell/files.ts';
-import { bashPatterns, Effort, mayMatch } from './shell/glob.ts';
+import { bashPatterns, mayMatch } from './shell/glob.ts';
 import { firstHeld } from './shell/holds.ts';
 import { parseShellLine, type ShellCommand } from './shell/line.ts';
 import { unfolded } from './shell/nested.ts';
-import { anything } from './shell/text.ts';
+import { anything, textOf } from './shell/text.ts';
 import { wrapperLength } from './shell/wrappers.ts';
-import { matchesPath } from './speaks.ts';
+import { meetsPath } from './speaks.ts';
 
 type FileAccess = Extract<Access, { path: string }>;
 
@@ -20,11 +21,12 @@ export function allowsCommand(
   specs: readonly string[],
   allowsFile: (access: FileAccess) => boolean,
 ): boolean {
-  const { plain, reads, writes } = parseShellLine(command);
+  const { plain, opened } = parseShellLine(command);
   if (plain?.some(evaluates) !== false) return false;
   const moves = plain.some(({ words }) => /^(?:cd|pushd|popd)$/.test(words[0] ?? ''));
   // After `cd` a relative path is another one.
-  if (moves && [...reads, ...writes].some((path) => !/^[/~]/.test(path))) return false;
+  const files = opened.map(({ target, ...how }) => ({ path: textOf(target), ...how }));
+  if (moves && files.some(({ path }) => !/^[/~]/.test(path))) return false;
   const effort = new Effort();
   return (
     plain.every(({ source, words }) => {
@@ -36,8 +38,11 @@ export function allowsCommand(
         return texts.every((text) => patterns.some((pattern) => surelyMatches(pattern, text, effort)));
       });
     }) &&
-    reads.every((path) => allowsFile({ kind: 'read', tool: 'Bash', path })) &&
-    writes.every((path) => allowsFile({ kind: 'edit', tool: 'Bash', path }))
+    files.every(
+      ({ path, reads, writes }) =>
+        (!reads || allowsFile({ kind: 'read', tool: 'Bash', path })) &&
+        (!writes || allowsFile({ kind: 'edit', tool: 'Bash', path })),
+    )
   );
 }
 
@@ -59,7 +64,7 @@ function surelyMatches(pattern: string, text: string, effort: Effort): boolean {
   return mayMatch(pattern, known, 0, effort) && effort.spend(0);
 }
 
-/** The first of some deny or ask rules that speaks of a command line: of a command in it, or of a file that one plainly opens. */
+/** The first of some deny or ask rules that speaks of a command line: of a command in it, or of a file that one may open by what it says. */
 export function commandRule(
   command: string,
   rules: readonly Rule[],
@@ -81,8 +86,9 @@ export function commandRule(
     );
   if (typeof held === 'string') return ofCommands.find(({ spec }) => spec === held);
   if (ofFiles.length === 0) return undefined;
-  const files = touchedFiles(line, scope);
+  const effort = new Effort();
+  const files = touchedFiles(line, scope, effort);
   return ofFiles.find(({ tool, spec = '' }) =>
-    (tool === 'Read' ? files.reads : files.writes).some((path) => matchesPath(spec, path, scope, true)),
+    meetsPath(spec, tool === 'Read' ? files.reads : files.writes, scope, effort),
   );
 }

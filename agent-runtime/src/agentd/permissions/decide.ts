@@ -23,7 +23,7 @@ export type Permission =
  */
 export function decide(access: Access, permissions: Permissions, scope: PermissionScope): Permission {
   const denied = ruleFor(access, permissions.deny, scope);
-  if (denied !== undefined) return { verdict: 'deny', reason: `the rule ${denied.text} forbids it` };
+  if (denied !== undefined) return { verdict: 'deny', reason: whyDenied(denied, access) };
   if (ruleFor(access, permissions.ask, scope) !== undefined) return askedOfPerson(permissions);
   // Nobody but a person can answer, in any mode. What is no plan mode has no plan to approve: the tool says so.
   if (access.kind === 'question') return askedOfPerson(permissions);
@@ -37,6 +37,12 @@ export function decide(access: Access, permissions: Permissions, scope: Permissi
   if (isAllowedByRule(access, permissions, scope) || isAllowedByMode(access, permissions.mode, scope))
     return { verdict: 'allow' };
   return asked(permissions);
+}
+
+function whyDenied({ text, tool, spec }: Rule, access: Access): string {
+  const ofFiles = access.kind === 'bash' && spec !== undefined && (tool === 'Read' || tool === 'Edit');
+  // A pattern may match such a file, whether there is one or not.
+  return `the rule ${text} forbids it${ofFiles ? ': by what it says, the command may open such a file' : ''}`;
 }
 
 function asked({ mode }: Permissions): Permission {

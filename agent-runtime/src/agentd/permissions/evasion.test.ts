@@ -1,13 +1,12 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are the shell's
-import { spawn } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { shellArguments } from '../../workspaced/exec/shell.ts';
 import { decide } from './decide.ts';
 import { attempts, promisedByNobody, unrunnable } from './testing/evasions.ts';
+import { runBash } from './testing/run-bash.ts';
 
 /**
  * The program that the rule forbids is `canary`. It is there and leaves a mark when it runs, so a real bash says which attempts
@@ -31,24 +30,9 @@ async function runs(command: string, home: Record<string, string> = {}): Promise
   await rm(join(folder, 'work'), { recursive: true, force: true });
   await mkdir(join(folder, 'work'));
   for (const [name, text] of Object.entries(home)) await writeFile(join(folder, 'work', name), text);
-  await new Promise<void>((resolve) => {
-    const env = {
-      PATH: `${join(folder, 'bin')}:/usr/bin:/bin`,
-      HOME: join(folder, 'work'),
-      BIN: join(folder, 'bin'),
-    };
-    // As the tool does it: where its input is a socket, bash reads ~/.bashrc even so.
-    const child = spawn('/bin/bash', shellArguments(command.replaceAll('@BIN@', env.BIN)), {
-      cwd: join(folder, 'work'),
-      env,
-      stdio: ['ignore', 'pipe', 'ignore'],
-      timeout: 4_000,
-      killSignal: 'SIGKILL',
-    });
-    // Closed when the last process that it started is gone, too.
-    child.stdout.resume();
-    child.once('close', () => resolve());
-  });
+  const bin = join(folder, 'bin');
+  const env = { PATH: `${bin}:/usr/bin:/bin`, HOME: join(folder, 'work'), BIN: bin };
+  await runBash(command.replaceAll('@BIN@', bin), join(folder, 'work'), env);
   return readFile(marks).then(
     () => true,
     () => false,

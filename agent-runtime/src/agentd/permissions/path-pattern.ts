@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
-import { PathPattern, PatternError } from '../../glob/path-pattern.ts';
+import { literalPattern, PathPattern, PatternError } from '../../glob/path-pattern.ts';
+import type { Effort } from './effort.ts';
 
 /** An absolute, normalised path. `~` is the home; the rest is taken from `cwd`. Links are not followed: there is no file system here. */
 export function resolvePath(path: string, cwd: string, home: string): string {
@@ -24,26 +25,37 @@ export function matchesPathPattern(
   home: string,
   unusable = false,
 ): boolean {
-  const { base, pattern } = anchor(spec, cwd, home);
+  const { base, body } = anchored(spec, cwd, home);
   if (!isInside(path, base)) return false;
-  const relative = posix.relative(base, path);
-  const anchored = pattern.startsWith('/') || pattern.slice(0, -1).includes('/');
-  const body = pattern.replace(/^\/+/, '').replace(/\/$/, '');
+  if (body === '') return true;
   try {
-    return matchesSome(
-      new PathPattern(anchored ? body : `**/${body}`),
-      relative,
-      body === '' || body === '**',
-    );
+    return matchesSome(new PathPattern(body), posix.relative(base, path));
   } catch (error) {
     if (error instanceof PatternError) return unusable;
     throw error;
   }
 }
 
+/** As {@link matchesPathPattern}, of one of the absolute paths that patterns stand for; in case of doubt, yes. */
+export function meetsPathPattern(
+  spec: string,
+  paths: readonly PathPattern[],
+  cwd: string,
+  home: string,
+  effort: Effort,
+): boolean {
+  const { base, body } = anchored(spec, cwd, home);
+  try {
+    const rule = new PathPattern(`${literalPattern(base)}/${body}`);
+    return paths.some((each) => rule.coversSome(each, (steps) => effort.spend(steps)));
+  } catch (error) {
+    if (error instanceof PatternError) return true;
+    throw error;
+  }
+}
+
 /** The path or a folder that it lies in. */
-function matchesSome(pattern: PathPattern, relative: string, all: boolean): boolean {
-  if (all) return true;
+function matchesSome(pattern: PathPattern, relative: string): boolean {
   let position: ReturnType<PathPattern['step']>['next'] = pattern.start();
   for (const name of relative.split('/')) {
     if (position === undefined) return false;
@@ -52,6 +64,15 @@ function matchesSome(pattern: PathPattern, relative: string, all: boolean): bool
     position = step.next;
   }
   return false;
+}
+
+/** The folder that a specifier counts from, and its pattern in there; an empty one is all of it. */
+function anchored(spec: string, cwd: string, home: string): { base: string; body: string } {
+  const { base, pattern } = anchor(spec, cwd, home);
+  const body = pattern.replace(/^\/+/, '').replace(/\/$/, '');
+  if (body === '' || body === '**') return { base, body: '' };
+  const fixed = pattern.startsWith('/') || pattern.slice(0, -1).includes('/');
+  return { base, body: fixed ? body : `**/${body}` };
 }
 
 function anchor(spec: string, cwd: string, home: string): { base: string; pattern: string } {

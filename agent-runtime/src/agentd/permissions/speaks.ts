@@ -1,7 +1,9 @@
+import type { PathPattern } from '../../glob/path-pattern.ts';
 import type { Access, PermissionScope } from './access.ts';
-import { matchesPathPattern, resolvePath } from './path-pattern.ts';
+import { Effort } from './effort.ts';
+import { matchesPathPattern, meetsPathPattern, resolvePath } from './path-pattern.ts';
 import type { Rule } from './rule.ts';
-import { bashPatterns, Effort, mayMatch } from './shell/glob.ts';
+import { bashPatterns, mayMatch } from './shell/glob.ts';
 
 /** `Read` covers every tool that reads, `Edit` every tool that writes; a rule may also name the tool itself. */
 export function namesTool(rule: Rule, access: Access): boolean {
@@ -55,7 +57,7 @@ export function matchesSpec(
   }
 }
 
-/** For deny and ask rules `widely`: a pattern without an anchor also counts from the working directory. */
+/** `widely`: as deny and ask rules speak of one. */
 export function matchesPath(
   spec: string,
   path: string,
@@ -63,8 +65,23 @@ export function matchesPath(
   widely: boolean,
 ): boolean {
   const absolute = resolvePath(path, cwd, home);
-  const specs = widely && !/^(?:~?\/|\.\/)/.test(spec) ? [spec, `./${spec}`] : [spec];
+  const specs = widely ? readings(spec) : [spec];
   return specs.some((each) => matchesPathPattern(each, absolute, cwd, home, widely));
+}
+
+/** Whether a deny or ask rule speaks of one of the absolute paths that patterns stand for. In case of doubt, yes. */
+export function meetsPath(
+  spec: string,
+  paths: readonly PathPattern[],
+  { cwd, home }: PermissionScope,
+  effort: Effort,
+): boolean {
+  return paths.length > 0 && readings(spec).some((each) => meetsPathPattern(each, paths, cwd, home, effort));
+}
+
+/** A pattern without an anchor also counts from the working directory. */
+function readings(spec: string): string[] {
+  return /^(?:~?\/|\.\/)/.test(spec) ? [spec] : [spec, `./${spec}`];
 }
 
 /** `name` is the skill whatever it is given, `name *` the same with something behind it or nothing. */

@@ -1,4 +1,5 @@
-import { bashPatterns, Effort, mayMatch } from './glob.ts';
+import { Effort } from '../effort.ts';
+import { bashPatterns, mayMatch } from './glob.ts';
 import type { ShellCommand, ShellLine } from './line.ts';
 import { anything, isCertain } from './text.ts';
 

@@ -21,10 +21,23 @@ export interface ShellCommand {
   input?: { text: string } | { file: string };
 }
 
+/** One that stands on the line itself. */
+export interface WrittenCommand extends ShellCommand {
+  /** Its arguments as they were parsed. */
+  args: readonly Word[];
+}
+
+/** A file that a redirection opens. */
+export interface OpenedFile {
+  target: Word;
+  reads: boolean;
+  writes: boolean;
+}
+
 /** A shell command line as permission rules see it. It is parsed, never run. */
 export interface ShellLine {
   /** Every command anywhere in it: in substitutions, functions, loops, branches. */
-  commands: ShellCommand[];
+  commands: WrittenCommand[];
   /** Every other text that a program could take for a command: values, here-documents, arguments. */
   texts: Set<string>;
   /** Variables that are set, and to what. */
@@ -34,9 +47,7 @@ export interface ShellLine {
    * no text from other commands. Undefined otherwise.
    */
   plain: ShellCommand[] | undefined;
-  /** Files that redirections read and write, where their names stand there. */
-  reads: string[];
-  writes: string[];
+  opened: OpenedFile[];
   /** It is no shell command, or holds what makes a text into a command that nobody can see before. */
   unclear: boolean;
 }
@@ -53,8 +64,7 @@ export function parseShellLine(source: string): ShellLine {
     texts: new Set(),
     assignments: [],
     plain: undefined,
-    reads: [],
-    writes: [],
+    opened: [],
     unclear: true,
   };
   // A zero byte ends the line for bash, and for nobody else.
@@ -91,11 +101,11 @@ function addText(text: string, line: ShellLine): void {
   if (!isCertain(text) && /\$\(|`|\$\{/.test(text)) line.unclear = true;
 }
 
-function noteFile({ operator, target }: Redirect, { reads, writes }: ShellLine): void {
+function noteFile({ operator, target }: Redirect, { opened }: ShellLine): void {
   const path = wordText(target);
-  if (!isCertain(path) || joinsDescriptors(operator, path) || path === '/dev/null') return;
-  if (operator.startsWith('<')) reads.push(path);
-  if (operator !== '<' && operator !== '<&') writes.push(path);
+  if (target === undefined || joinsDescriptors(operator, path) || path === '/dev/null') return;
+  const reads = operator.startsWith('<');
+  opened.push({ target, reads, writes: operator !== '<' && operator !== '<&' });
 }
 
 /** `2>&1`, `>&-`: no file is opened. */
@@ -103,12 +113,13 @@ function joinsDescriptors(operator: Redirect['operator'], target: string): boole
   return (operator === '>&' || operator === '<&') && /^(?:\d+-?|-)$/.test(target);
 }
 
-function commandOf(command: Command): ShellCommand {
+function commandOf(command: Command): WrittenCommand {
   const words = [command.name as Word, ...command.args];
   const input = command.redirects.flatMap((redirect) => inputOf(redirect) ?? []).at(-1);
   return {
     source: words.map((word) => word.text),
     words: words.map((word) => (word.type === 'Word' ? textOf(word) : `${word.name}=${assigned(word)}`)),
+    args: command.args.flatMap((arg) => (arg.type === 'Word' ? arg : valuesOf(arg))),
     ...(input !== undefined && { input }),
   };
 }
@@ -128,8 +139,12 @@ function wordText(word: Word | undefined): string {
   return word === undefined ? anything : textOf(word);
 }
 
-function assigned({ value }: Assignment): string {
-  return value.type === 'Word' ? textOf(value) : value.elements.map(textOf).join(' ');
+function assigned(assignment: Assignment): string {
+  return valuesOf(assignment).map(textOf).join(' ');
+}
+
+function valuesOf({ value }: Assignment): readonly Word[] {
+  return value.type === 'Word' ? [value] : value.elements;
 }
 
 /** The commands of a line that has nothing but simple ones. */

@@ -77,6 +77,7 @@ function add(text: string | undefined, line: ShellLine, depth: number): void {
   const inner = unfolded(text, depth + 1);
   line.unclear ||= inner.unclear;
   line.commands.push(...inner.commands);
+  line.opened.push(...inner.opened);
   for (const each of inner.texts) line.texts.add(each);
 }
 
