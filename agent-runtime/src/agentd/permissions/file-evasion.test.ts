@@ -82,6 +82,38 @@ const attempts = [
     'd=app; cat $d/keys/one.pem',
   ],
   'for d in app; do cat "$d"/keys/*.pem; done',
+  // variables that the line sets
+  ...[
+    'f=.env; cat $f',
+    'f=.e*; cat $f',
+    'f="README.md .e*"; cat $f',
+    "f='.[e]nv'; cat $f",
+    'export f=.env; cat "$f"',
+  ],
+  ...[
+    'for f in .e*; do cat "$f"; done',
+    'for f in README.md .env; do cat $f; done',
+    'declare f=.env; cat $f',
+  ],
+  ...['for f in .ssh/*; do cat "$f"; done', 'd=~/.ssh; cat $d/id_rsa', 'd=.ssh; f=id_rsa; cat "$d/$f"'],
+  ...[
+    'a=(README.md .env); cat "${a[@]}"',
+    'a=(.env); cat ${a[0]}',
+    'x=.e; y=nv; cat $x$y',
+    'a=.env; b=$a; cat $b',
+    'x=.e; x=${x}nv; cat $x',
+    'a=.env; b=$a; c=$b; d=$c; e=$d; f=$e; cat $f',
+  ],
+  ...['d=.ssh; cd $d; cat id_rsa', 'cat $f < .env', "f=.env bash -c 'cat $f'", 'f=.env; bash -c "cat $f"'],
+  // where other parts of the line are unclear
+  ...[
+    'echo ${HOME@Q}; cat .env',
+    'cat .env; echo ${HOME@Q}',
+    'cat .env\nif',
+    'x=README.md; eval "cat .env $x"',
+  ],
+  ...['bash -c "cat .e* $HOME/README.md"', '$x cat .env', '$x; cat .env', 'echo "$x" | sh; cat .env'],
+  `${'( '.repeat(50)}cat .env${' )'.repeat(50)}`,
   // somewhere else
   ...['cd app && cat ../.env', 'cd .ssh; cat id_rsa', 'cd -P .ssh && cat id_rsa', 'cd .s* && cat id_rsa'],
   ...['cd ~/.ssh; cat *', 'cd $HOME/.ssh && cat id*', 'pushd .ssh; cat id_rsa', '(cd app/keys; cat one.pem)'],
@@ -141,6 +173,7 @@ describe('a rule for files', () => {
     'cat *.md app/*.ts',
     'cat "$f" "$d/$f" $(git ls-files)',
     'for f in *.ts; do wc -l "$f"; done',
+    'for f in src/*.c; do all="$all $f"; done; cat $all; n=$n.x; cat build/$n',
     'cp "$a" "$b" && cat src/"$c"',
     'cat "$HOME"/README.md "$d"/main.ts "$name".ts x{1..3}.txt {a,b}.md',
     'grep -rn TODO app/*.ts app/*/*.ts',
@@ -171,6 +204,8 @@ describe('a rule for files', () => {
     ['Read(secret)', 'cat secret/*.txt'],
     [`Read(${'{a,b}'.repeat(12)})`, 'cat x'],
     ['Read(.env)', `cat ${'{a,b}'.repeat(12)}`],
+    ['Read(.env)', `${'( '.repeat(300)}x${' )'.repeat(300)}`],
+    ['Read(.env)', `# ${'x'.repeat(130 * 1024)}\ncat .env`],
   ])('%s stops %j', (rule, command) => expect(verdict(command, [rule])).toBe('deny'));
 
   it('is held against a line in time, however it looks', () => {
@@ -181,6 +216,9 @@ describe('a rule for files', () => {
       `${'cd {a,b};'.repeat(3_000)} cat x`,
       `cat ${'x '.repeat(30_000)}`,
       `cat ${'.e[a-z]v* '.repeat(5_000)}`,
+      `${'x=$x$x;'.repeat(5_000)} cat $x$x$x`,
+      `${Array.from({ length: 500 }, (_, at) => `x${at}=$x${at + 1}$x${at + 2};`).join('')} cat $x0`,
+      `${'x="$x$y"; y="$x$x";'.repeat(8)} cat $x/$y`,
     ];
     const many = Array.from({ length: 100 }, (_, index) => `Read(**/*a*b*c*/**/*${index}*)`);
     for (const line of lines) {
@@ -193,6 +231,7 @@ describe('a rule for files', () => {
 
 describe('whatever word bash can be given', () => {
   const piece = fc.constantFrom(
+    ...['$f', '"$f"', '$d/', '$d', '${f}', '$x'],
     ...[
       '.',
       'e',
@@ -245,11 +284,20 @@ describe('whatever word bash can be given', () => {
   const word = fc.array(piece, { minLength: 1, maxLength: 6 }).map((pieces) => pieces.join(''));
   const line = fc
     .tuple(
-      fc.constantFrom('', '', 'cd app; ', 'cd .ssh && ', 'shopt -s dotglob\n'),
+      fc.constantFrom(
+        ...['', '', '', 'cd app; ', 'cd .ssh && ', 'cd .ss*; ', 'shopt -s dotglob\n'],
+        ...[
+          'x=e; ',
+          'f=.e*; ',
+          'f="a .env"; d=.ssh; ',
+          'for f in .e* .ssh/*; do ',
+          'd=$HOME; f=$d/.ssh/id*; ',
+        ],
+      ),
       fc.constantFrom('cat ', 'cat < '),
       word,
     )
-    .map((parts) => parts.join(''));
+    .map((parts) => parts.join('') + (parts[0].startsWith('for') ? '; done' : ''));
 
   it('shows no file that is denied', { timeout: 120_000 }, async () => {
     let ran = 0;

@@ -4,6 +4,7 @@ import type { PermissionScope } from '../access.ts';
 import type { Effort } from '../effort.ts';
 import { resolvePath } from '../path-pattern.ts';
 import type { ShellLine } from './line.ts';
+import { unknownVariable } from './nested.ts';
 import { anyPath, pathPatternsOf } from './path-argument.ts';
 
 /** Programs whose arguments are files that they read, and those that write them too. Others open what they like, unseen. */
@@ -36,13 +37,13 @@ export function touchedFiles(
   { cwd, home }: Pick<PermissionScope, 'cwd' | 'home'>,
   effort: Effort,
 ): { reads: PathPattern[]; writes: PathPattern[] } {
-  const reads = new Set<string>();
-  const writes = new Set<string>();
-  const usual = !changesWhatPatternsMatch(line);
+  const reads = new Set<string>(line.unread ? [anyPath] : []);
+  const writes = new Set<string>(line.unread ? [anyPath] : []);
+  const known = { variables: valuesOf(line), usual: !changesWhatPatternsMatch(line), effort };
   let folders = [literalPattern(cwd)];
   const at = (path: string) => folders.map((folder) => resolvePath(path, folder, literalPattern(home)));
   const pathsOf = (word: Word) => {
-    const paths = pathPatternsOf(word, usual).flatMap(namedBy).flatMap(at);
+    const paths = pathPatternsOf(word, known).flatMap(namedBy).flatMap(at);
     return effort.spend(paths.join().length) ? paths : [anyPath];
   };
   for (const { words, args } of line.commands) {
@@ -72,8 +73,12 @@ export function touchedFiles(
   return { reads: patterns(reads), writes: patterns(writes) };
 }
 
-function changesWhatPatternsMatch({ texts, assignments }: ShellLine): boolean {
-  return [...texts, ...assignments.map(({ name }) => name)].some((text) => patternOptions.test(text));
+function valuesOf({ variables }: ShellLine): ReadonlyMap<string, readonly Word[]> {
+  return new Map([...variables, [unknownVariable, [...variables.values()].flat()]]);
+}
+
+function changesWhatPatternsMatch({ texts, variables }: ShellLine): boolean {
+  return [...texts, ...variables.keys()].some((text) => patternOptions.test(text));
 }
 
 /** FILE, `of=FILE`, `--file=FILE`, `@FILE` and `name=@FILE`. */

@@ -40,8 +40,8 @@ export interface ShellLine {
   commands: WrittenCommand[];
   /** Every other text that a program could take for a command: values, here-documents, arguments. */
   texts: Set<string>;
-  /** Variables that are set, and to what. */
-  assignments: { name: string; value: string }[];
+  /** What variables are set to, by assignments and by loops over words. */
+  variables: Map<string, readonly Word[]>;
   /**
    * The commands, where there is nothing else: a list or pipeline of simple ones, whose programs stand there and which take
    * no text from other commands. Undefined otherwise.
@@ -50,6 +50,8 @@ export interface ShellLine {
   opened: OpenedFile[];
   /** It is no shell command, or holds what makes a text into a command that nobody can see before. */
   unclear: boolean;
+  /** Some of it was not looked at: it is too long, or too deep. */
+  unread: boolean;
 }
 
 /** What bash takes as one argument of a program, and so as a command of the tool. */
@@ -62,15 +64,17 @@ export function parseShellLine(source: string): ShellLine {
   const line: ShellLine = {
     commands: [],
     texts: new Set(),
-    assignments: [],
+    variables: new Map(),
     plain: undefined,
     opened: [],
     unclear: true,
+    unread: true,
   };
   // A zero byte ends the line for bash, and for nobody else.
   if (source.length > maxLength || source.includes('\0')) return line;
   const script = parse(source);
   line.unclear = false;
+  line.unread = false;
   visit(script, line);
   if (!line.unclear) line.plain = plainCommands(script);
   return line;
@@ -78,21 +82,29 @@ export function parseShellLine(source: string): ShellLine {
 
 function visit(node: SyntaxNode, line: ShellLine, depth = 0): void {
   // Deeper than anybody writes, and long before the stack is at its end.
-  if (depth > maxNodeDepth) line.unclear = true;
-  if (line.unclear) return;
+  if (depth > maxNodeDepth) {
+    line.unclear = true;
+    line.unread = true;
+    return;
+  }
   if (node.type === 'Script' && (node.errors?.length ?? 0) > 0) line.unclear = true;
   if (node.type === 'Command' && node.name !== undefined) line.commands.push(commandOf(node));
   if (node.type === 'Word') addText(textOf(node), line);
   if (node.type === 'Redirect') noteFile(node, line);
   if (node.type === 'HereDocBody') addText(bodyText(node), line);
   if (node.type === 'Assignment') {
-    const value = assigned(node);
-    line.assignments.push({ name: node.name, value });
-    addText(value, line);
+    setVariable(node.name, valuesOf(node), line);
+    addText(assigned(node), line);
   }
+  if (node.type === 'For' || node.type === 'Select')
+    setVariable(textOf(node.name), node.wordlist ?? [], line);
   // `${x@P}` runs the substitutions that the value of x holds.
   if (node.type === 'ParameterExpansion' && node.operation?.type === 'Transform') line.unclear = true;
   forEachChild(node, (child) => visit(child, line, depth + 1));
+}
+
+function setVariable(name: string, values: readonly Word[], { variables }: ShellLine): void {
+  variables.set(name, [...(variables.get(name) ?? []), ...values]);
 }
 
 function addText(text: string, line: ShellLine): void {

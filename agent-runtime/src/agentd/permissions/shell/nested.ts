@@ -1,10 +1,13 @@
 import { parseShellLine, type ShellCommand, type ShellLine } from './line.ts';
-import { anything, isCertain } from './text.ts';
+import { anything, isCertain, textOf } from './text.ts';
 
 /** How deep commands within commands are followed; what lies deeper is unclear. */
 const maxDepth = 8;
 
 const shells = new Set('sh bash dash ash zsh ksh mksh rbash fish csh tcsh'.split(' '));
+
+/** A variable that takes the place of what cannot be told, in a text that is parsed in its turn: `bash -c "cat $x"`. */
+export const unknownVariable = '_unknown';
 
 /** Programs that run the one named in their arguments. */
 const runners = new Set(
@@ -31,10 +34,13 @@ const runByOthers =
  */
 export function unfolded(source: string, depth = 0): ShellLine {
   const line = parseShellLine(source);
-  if (depth > maxDepth) line.unclear = true;
-  if (line.unclear) return line;
-  for (const { name, value } of line.assignments)
-    if (runByOthers.test(name) && !isCertain(value)) line.unclear = true;
+  if (depth > maxDepth) {
+    line.unclear = true;
+    line.unread = true;
+    return line;
+  }
+  for (const [name, values] of line.variables)
+    if (runByOthers.test(name) && !values.map(textOf).every(isCertain)) line.unclear = true;
   for (const command of [...line.commands]) follow(command, line, depth);
   return line;
 }
@@ -70,14 +76,15 @@ function splitStrings(args: readonly string[]): string[] {
 }
 
 function add(text: string | undefined, line: ShellLine, depth: number): void {
-  if (text === undefined || !isCertain(text)) {
-    line.unclear = true;
-    return;
-  }
-  const inner = unfolded(text, depth + 1);
+  line.unclear ||= text === undefined || !isCertain(text);
+  if (text === undefined) return;
+  const inner = unfolded(text.replaceAll(anything, `\${${unknownVariable}}`), depth + 1);
   line.unclear ||= inner.unclear;
+  line.unread ||= inner.unread;
   line.commands.push(...inner.commands);
   line.opened.push(...inner.opened);
+  for (const [name, values] of inner.variables)
+    line.variables.set(name, [...(line.variables.get(name) ?? []), ...values]);
   for (const each of inner.texts) line.texts.add(each);
 }
 
