@@ -70,6 +70,14 @@ export class PathPattern {
     return { matched, next: more ? next : undefined };
   }
 
+  /** The path, without a slash in front, where it matches no other. */
+  get only(): string | undefined {
+    const [segments, ...others] = this.#alternatives;
+    if (segments === undefined || others.length > 0) return undefined;
+    const names = segments.map((segment) => (segment === 'any-depth' ? undefined : textOf(segment)));
+    return names.includes(undefined) ? undefined : names.join('/');
+  }
+
   /**
    * Whether one of the paths that `other` matches is matched here, or lies in a folder that is: one whose name stands there in either pattern, as
    * any folder might have a name such as `*.pem`. Yes in case of doubt: where two classes of characters meet, and where `spend` says that so many more steps are too many.
@@ -105,6 +113,11 @@ function covers(
     const guessed = at === folders.length - 1 && of < path.length - 1 && isOpen(folder) && isOpen(name ?? []);
     return name !== undefined && !guessed && haveCommonName(folder, name, spend) ? [[1, 1]] : [];
   });
+}
+
+function textOf(segment: readonly Token[]): string | undefined {
+  const characters = segment.map((token) => (token.kind === 'one' ? token.character : undefined));
+  return characters.includes(undefined) ? undefined : characters.join('');
 }
 
 function isOpen(segment: readonly Token[]): boolean {

@@ -1,3 +1,4 @@
+import type { PathPattern } from '../../glob/path-pattern.ts';
 import type { Access, PermissionScope } from './access.ts';
 import { Effort } from './effort.ts';
 import type { Rule } from './rule.ts';
@@ -10,7 +11,7 @@ import { anything, textOf } from './shell/text.ts';
 import { wrapperLength } from './shell/wrappers.ts';
 import { meetsPath } from './speaks.ts';
 
-type FileAccess = Extract<Access, { path: string }>;
+export type FileAccess = Extract<Access, { path: string }>;
 
 /**
  * Whether the specifiers of allow rules cover every part of a command line. Only a line of plain commands is covered: what
@@ -62,6 +63,16 @@ function surelyMatches(pattern: string, text: string, effort: Effort): boolean {
   // No pattern holds this character, so only a `*` can take it.
   const known = text.replaceAll(anything, '\u0001');
   return mayMatch(pattern, known, 0, effort) && effort.spend(0);
+}
+
+/** The files that a command line plainly names, as far as their programs are known to open them. */
+export function namedFiles(command: string, scope: PermissionScope): FileAccess[] {
+  const { reads, writes } = touchedFiles(unfolded(command), scope, new Effort());
+  const plain = ({ only }: PathPattern) => (only === undefined ? [] : `/${only}`);
+  return [
+    ...reads.flatMap(plain).map((path): FileAccess => ({ kind: 'read', tool: 'Read', path })),
+    ...writes.flatMap(plain).map((path): FileAccess => ({ kind: 'edit', tool: 'Edit', path })),
+  ];
 }
 
 /** The first of some deny or ask rules that speaks of a command line: of a command in it, or of a file that one may open by what it says. */

@@ -22,9 +22,8 @@ export type Permission =
  * and else is as `default`; `dontAsk` refuses what would be asked; `bypassPermissions` asks for nothing but what an ask rule names.
  */
 export function decide(access: Access, permissions: Permissions, scope: PermissionScope): Permission {
-  const denied = ruleFor(access, permissions.deny, scope);
-  if (denied !== undefined) return { verdict: 'deny', reason: whyDenied(denied, access) };
-  if (ruleFor(access, permissions.ask, scope) !== undefined) return askedOfPerson(permissions);
+  const ruled = decideByRule(access, permissions, scope);
+  if (ruled !== undefined) return ruled;
   // Nobody but a person can answer, in any mode. What is no plan mode has no plan to approve: the tool says so.
   if (access.kind === 'question') return askedOfPerson(permissions);
   if (access.kind === 'plan')
@@ -37,6 +36,24 @@ export function decide(access: Access, permissions: Permissions, scope: Permissi
   if (isAllowedByRule(access, permissions, scope) || isAllowedByMode(access, permissions.mode, scope))
     return { verdict: 'allow' };
   return asked(permissions);
+}
+
+/** What a deny or ask rule says, if one speaks of the call at all. */
+export function decideByRule(
+  access: Access,
+  permissions: Permissions,
+  scope: PermissionScope,
+): Permission | undefined {
+  const denied = ruleFor(access, permissions.deny, scope);
+  if (denied !== undefined) return { verdict: 'deny', reason: whyDenied(denied, access) };
+  return ruleFor(access, permissions.ask, scope) === undefined ? undefined : askedOfPerson(permissions);
+}
+
+/** Whether any deny or ask rule is about certain files. */
+export function hasFileRules({ deny, ask }: Permissions): boolean {
+  return parseRules([...deny, ...ask], 'matches-all').some(
+    ({ tool, spec }) => spec !== undefined && (tool === 'Read' || tool === 'Edit'),
+  );
 }
 
 function whyDenied({ text, tool, spec }: Rule, access: Access): string {

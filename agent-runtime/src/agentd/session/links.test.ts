@@ -40,6 +40,23 @@ it('a link leads no file tool around a deny rule, whether its target is there or
   expect(await reply('write free.txt: y')).toContain('Created');
 });
 
+it('nor does one lead a command that names it, however many it names', async () => {
+  const many = Array.from({ length: 40 }, (_, at) => `f${at}`).join(' ');
+  for (const command of [
+    'cat plain',
+    'head -n1 < twice',
+    'echo y > folder/config',
+    `cat ${many} twice`,
+    'cd folder; rm config',
+  ]) {
+    const said = await reply(`run: ${command}`);
+    expect(said, command).toMatch(/Not permitted: the rule (?:Read|Edit)/);
+  }
+  await agent.send('free', 'run: cat free folder/config', 'another');
+  const { approvals } = await agent.stateWhen((state) => state.approvals.length === 1);
+  expect(approvals[0]?.summary).toBe('cat free folder/config');
+});
+
 it('a link into .claude is asked about as the file itself is', async () => {
   await agent.send('ask', 'write claude/x.md: y', 'another');
   const { approvals } = await agent.stateWhen((state) => state.approvals.length === 1);

@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { resolveResult } from '../../protocol/tools-api.ts';
-import { type Access, decide, type Permission } from '../permissions/decide.ts';
+import { type FileAccess, namedFiles } from '../permissions/command.ts';
+import { type Access, decide, decideByRule, hasFileRules, type Permission } from '../permissions/decide.ts';
 import { isInside, resolvePath } from '../permissions/path-pattern.ts';
 import { refusalBesidesMemory } from '../subagents/narrow.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
@@ -9,9 +10,13 @@ import type { RoundContext } from './tool-round.ts';
 
 const strictness = { allow: 0, ask: 1, deny: 2 } as const;
 
+/** So many paths are resolved at once, and of so many that a command names links are followed. */
+const [mostAtOnce, mostOfCommand] = [7, 56];
+
 /**
- * What the rules say about a tool call, and about the file that it really touches where links lead elsewhere: the stricter
- * counts. A link that is changed after this look is not noticed; nor does an older `workspaced` follow any.
+ * What the rules say about a tool call, and about the files that it really touches where links lead elsewhere: the stricter
+ * counts. Of a command these are the files that it plainly names, and rules for files. A link that is changed after this look is not noticed;
+ * nor does an older `workspaced` follow any.
  */
 export async function decideThroughLinks(
   access: Access,
@@ -24,28 +29,61 @@ export async function decideThroughLinks(
     return reason === undefined ? decide(asked, round.permissions, scope) : { verdict: 'deny', reason };
   };
   const named = said(access);
-  if (named.verdict === 'deny' || (access.kind !== 'read' && access.kind !== 'edit')) return named;
+  if (named.verdict === 'deny') return named;
+  if (access.kind === 'bash') {
+    if (!hasFileRules(round.permissions)) return named;
+    const files = namedFiles(access.command, scope).slice(0, mostOfCommand);
+    const behind = await behindLinks(files, round);
+    return strictest(
+      named,
+      behind.flatMap((file) => decideByRule(file, round.permissions, scope) ?? []),
+    );
+  }
+  if (access.kind !== 'read' && access.kind !== 'edit') return named;
   const path = resolvePath(access.path, scope.cwd, scope.home);
-  const real = await realPath(path, round);
-  if (real === path) return named;
-  const behind = said({ ...access, path: real });
-  return strictness[behind.verdict] > strictness[named.verdict] ? behind : named;
+  return strictest(named, (await behindLinks([{ ...access, path }], round)).map(said));
 }
 
-async function realPath(
-  path: string,
+function strictest(first: Permission, others: readonly Permission[]): Permission {
+  return others.reduce(
+    (strict, other) => (strictness[other.verdict] > strictness[strict.verdict] ? other : strict),
+    first,
+  );
+}
+
+/** The same with the paths that links lead to, of those that are reached by links. */
+async function behindLinks(
+  files: readonly FileAccess[],
+  round: Pick<RoundContext, 'host' | 'signal'>,
+): Promise<FileAccess[]> {
+  const paths = [...new Set(files.map(({ path }) => path))];
+  const groups = Array.from({ length: Math.ceil(paths.length / mostAtOnce) }, (_, at) =>
+    realPaths(paths.slice(at * mostAtOnce, (at + 1) * mostAtOnce), round),
+  );
+  const real = new Map((await Promise.all(groups)).flat());
+  return files.flatMap((file) => {
+    const path = real.get(file.path) ?? file.path;
+    return path === file.path ? [] : { ...file, path };
+  });
+}
+
+/** Pairs of a path and where it leads. */
+async function realPaths(
+  paths: readonly string[],
   { host, signal }: Pick<RoundContext, 'host' | 'signal'>,
-): Promise<string> {
+): Promise<[string, string][]> {
   const { home, client } = host;
   try {
-    const body = { paths: [path, home] };
-    const { paths } = await client.call('POST', '/files/resolve', body, resolveResult, { signal });
-    const [real = path, realHome = home] = paths;
+    const body = { paths: [home, ...paths] };
+    const resolved = await client.call('POST', '/files/resolve', body, resolveResult, { signal });
+    const [realHome = home, ...real] = resolved.paths;
     // The home may be reached by a link itself; rules speak of it by its name.
-    return isInside(real, realHome) ? posix.join(home, posix.relative(realHome, real)) : real;
+    const spoken = (path: string) =>
+      isInside(path, realHome) ? posix.join(home, posix.relative(realHome, path)) : path;
+    return paths.map((path, at) => [path, spoken(real[at] ?? path)]);
   } catch (error) {
     // The tool itself will fail, and say why.
-    if (error instanceof ToolRefused || error instanceof ToolsUnavailable) return path;
+    if (error instanceof ToolRefused || error instanceof ToolsUnavailable) return [];
     throw error;
   }
 }
