@@ -288,7 +288,9 @@ export class Agent {
   start(): void {
     this.#watch.start();
     for (const session of this.sessions.all())
-      this.#retell(session.id).catch((error: unknown) => this.#fault(error));
+      this.#retell(session.id).catch((error: unknown) =>
+        this.#options.log.error({ err: error }, 'a message could not be told of again'),
+      );
     this.#loadPlugins();
     this.#goOn();
   }
@@ -379,7 +381,7 @@ export class Agent {
   /** Before anybody asks for them, so that their states are known. What goes wrong is their state. */
   #loadPlugins(): void {
     this.plugins.load(this.#stopped.signal).catch((error: unknown) => {
-      if (!this.#stopping) this.#fault(error);
+      if (!this.#stopping) this.#options.log.error({ err: error }, 'plugins could not be loaded');
     });
   }
 
@@ -421,10 +423,6 @@ export class Agent {
       return;
     const record = await session?.recordOf(last.request.key);
     if (record !== undefined) this.#events.emit({ type: 'message', data: record });
-  }
-
-  #fault(error: unknown): void {
-    this.#options.log.error({ err: error }, 'a message could not be told of again');
   }
 }
 
