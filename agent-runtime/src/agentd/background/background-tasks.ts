@@ -6,7 +6,7 @@ import { StorageError } from '../storage/health.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
 import { foldTask, type Task, type TaskRecord } from './task-record.ts';
 
-type NewTask = Pick<Task, 'session' | 'command' | 'cwd' | 'restartable' | 'ignorable' | 'monitor'>;
+type NewTask = Pick<Task, 'session' | 'command' | 'cwd' | 'env' | 'restartable' | 'ignorable' | 'monitor'>;
 
 /**
  * Background commands of all sessions. Their truth is `background.jsonl`; what runs is in `workspaced`, which reports ends.
@@ -47,10 +47,9 @@ export class BackgroundTasks {
     this.#starting.add(id);
     try {
       await this.#record({ type: 'task', id, ...wanted, startedAt: new Date().toISOString() });
-      const { command, cwd } = wanted;
-      const started = await this.#client.call('POST', '/background', { id, command, cwd }, backgroundTask, {
-        signal,
-      });
+      const { command, cwd, env } = wanted;
+      const body = { id, command, cwd, env };
+      const started = await this.#client.call('POST', '/background', body, backgroundTask, { signal });
       await this.#record({ type: 'started', id, outputFile: started.outputFile.slice(0, 4096) });
       await this.report(started);
     } catch (error) {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { backgroundRequest } from '../../protocol/tools-api.ts';
+import type { Variables } from '../hooks/environment.ts';
 
 /** Of a command whose output is told to its session line by line. */
 const monitor = z.object({
@@ -21,6 +22,8 @@ export const taskRecord = z.discriminatedUnion('type', [
       .min(1)
       .max(128 * 1024),
     cwd: z.string().max(4096),
+    /** Variables beside those of the workspace. */
+    env: z.record(z.string(), z.string()).optional(),
     restartable: z.boolean(),
     ignorable: z.boolean(),
     monitor: monitor.optional(),
@@ -43,6 +46,7 @@ export interface Task {
   session: string;
   command: string;
   cwd: string;
+  env?: Variables | undefined;
   restartable: boolean;
   ignorable: boolean;
   monitor?: z.infer<typeof monitor> | undefined;

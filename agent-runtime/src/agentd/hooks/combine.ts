@@ -1,4 +1,5 @@
 import { type ElicitationAnswer, isElicitation, together } from './elicitation-answer.ts';
+import type { Variables } from './environment.ts';
 import type { Hook, HookEvent } from './hook.ts';
 import type { HookResult } from './result.ts';
 
@@ -16,6 +17,8 @@ export interface Combined {
   updatedOutput?: string;
   updatedMcpOutput?: string;
   sessionTitle?: string;
+  /** Variables for the commands that follow. */
+  environment: Variables;
   /** What a server is told that asked a person. */
   elicitation?: ElicitationAnswer;
 }
@@ -33,11 +36,11 @@ const guarded: readonly HookEvent[] = [
 
 /** The strictest decision wins; of what replaces something, the last. */
 export function combine(event: HookEvent, results: readonly { hook: Hook; result: HookResult }[]): Combined {
-  const combined: Combined = { messages: [], context: [] };
+  const combined: Combined = { messages: [], context: [], environment: {} };
   for (const { hook, result: given } of results) {
     const result = given.failed !== undefined && hook.failClosed ? refusal(event, hook, given.failed) : given;
     const { permission, block, stop, message, context, updatedInput, updatedOutput, elicitation } = result;
-    const { updatedMcpOutput, sessionTitle } = result;
+    const { updatedMcpOutput, sessionTitle, environment } = result;
     const counts = permission !== undefined && (permission.decision !== 'allow' || hook.mayAllow);
     if (
       counts &&
@@ -53,6 +56,7 @@ export function combine(event: HookEvent, results: readonly { hook: Hook; result
     if (updatedOutput !== undefined) combined.updatedOutput = updatedOutput;
     if (updatedMcpOutput !== undefined) combined.updatedMcpOutput = updatedMcpOutput;
     if (sessionTitle !== undefined) combined.sessionTitle = sessionTitle;
+    if (environment !== undefined) combined.environment = { ...combined.environment, ...environment };
     const refuses = elicitation?.action === 'decline' || elicitation?.action === 'cancel';
     if (elicitation !== undefined && (refuses || hook.mayAllow))
       combined.elicitation = together(combined.elicitation, elicitation);

@@ -5,6 +5,7 @@ import type { Access } from '../permissions/decide.ts';
 import type { PluginHooks } from '../plugins/hooks.ts';
 import type { LoadedSettings } from '../settings/load.ts';
 import { type Combined, combine } from './combine.ts';
+import { type EnvironmentEvent, setsEnvironment, type Variables } from './environment.ts';
 import { type Hook, type HookEvent, hookEvents, matches } from './hook.ts';
 import { readHooks } from './read.ts';
 import { type HookSurroundings, runHook } from './run.ts';
@@ -26,6 +27,8 @@ export interface HookSetting extends Omit<HookSurroundings, 'cwd'> {
   takeOnce(name: string): boolean;
   /** They have run: resolves when that is on disk. */
   ranOnce(names: readonly string[]): Promise<void>;
+  /** Keeps variables for the commands that follow: resolves when that is on disk. */
+  keepEnvironment(event: EnvironmentEvent, variables: Variables): Promise<void>;
   /** Whether the workspace may do this without asking anybody. */
   permits(access: Access): boolean;
   log: Logger;
@@ -127,7 +130,9 @@ export class SessionHooks {
     );
     const once = hooks.flatMap((hook) => (hook.refused === undefined ? (hook.once ?? []) : []));
     if (event !== 'PreToolUse' && once.length > 0) await ranOnce(once);
-    return { ...combine(event, results), ranOnce: once };
+    const combined = combine(event, results);
+    if (setsEnvironment(event)) await this.#setting.keepEnvironment(event, combined.environment);
+    return { ...combined, ranOnce: once };
   }
 
   /** The same for events that nothing depends on: nobody waits. */

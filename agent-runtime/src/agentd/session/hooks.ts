@@ -14,6 +14,7 @@ import type { ListedTask } from '../tools/task-list/list.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import type { CommandCall, Expansion } from './command.ts';
 import { type TranscriptEntry, textOf, toolResultIdsOf } from './entry.ts';
+import { keepEnvironment } from './environment.ts';
 import { modelForHooks } from './hook-model.ts';
 import type { InboxRecord } from './inbox-record.ts';
 import { schedulesOf } from './schedules.ts';
@@ -74,6 +75,7 @@ export async function openHooks(
       return true;
     },
     ranOnce: (names) => host.health.insist(signal, () => logs.appendRecords(ranOnceRecord(names))),
+    keepEnvironment: (event, variables) => keepEnvironment(event, variables, round),
     permits: (access) => decide(access, round.permissions, scopeOf(round)).verdict === 'allow',
     callMcpTool: (...call) => host.mcp.callForHook(...call),
     ...modelForHooks(round),

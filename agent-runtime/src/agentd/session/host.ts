@@ -4,6 +4,7 @@ import type { RuntimeEvent } from '../../protocol/events.ts';
 import type { ScheduleState } from '../../protocol/state.ts';
 import type { BackgroundTasks } from '../background/background-tasks.ts';
 import type { Monitors } from '../background/monitors.ts';
+import type { Variables } from '../hooks/environment.ts';
 import type { Mail } from '../mail/workspace-mail.ts';
 import type { McpServers } from '../mcp/servers.ts';
 import type { PatientModel } from '../model/patient-model.ts';
@@ -38,6 +39,8 @@ export interface SessionHost {
   readonly subagents: Subagents;
   /** Of a session that is a subagent: what it is. */
   readonly subagent?: SubagentRecord;
+  /** Of a subagent: variables of the commands of the session that called it. */
+  inherited?(): Variables;
   /** The way out of the workspace, by the names that programs know: `HTTPS_PROXY` and the like. */
   readonly proxies: Readonly<Record<string, string>>;
   /** Sessions whose SessionStart hooks have run since the daemon started, with what each was told of broken files. */

@@ -55,6 +55,13 @@ export const inboxRecord = z.discriminatedUnion('type', [
   }),
   /** Hooks that run once in a session have. */
   z.object({ type: z.literal('ranOnce'), hooks: z.array(z.string()), at: z.string() }),
+  /** The variables that hooks of an event have set for the session's commands, all of them. */
+  z.object({
+    type: z.literal('environment'),
+    event: z.enum(['SessionStart', 'CwdChanged']),
+    variables: z.record(z.string(), z.string()),
+    at: z.string(),
+  }),
   /** A person must decide before a tool may start. */
   approvalRequest.extend({ type: z.literal('approval') }),
   z.object({

@@ -1,6 +1,7 @@
 import type { ApprovalDecision } from '../../protocol/agent-api.ts';
 import type { PermissionMode } from '../../protocol/config.ts';
 import type { ApprovalRequest, MessageRequest } from '../../protocol/messages.ts';
+import type { EnvironmentEvent, Variables } from '../hooks/environment.ts';
 import type { Kept } from '../schedule/schedule.ts';
 import type { SubagentRecord } from '../subagents/record.ts';
 import { isAnswer, promptOf, type TranscriptEntry, toolResultIdsOf } from './entry.ts';
@@ -60,6 +61,8 @@ export class Ledger {
   readonly elicited = new Map<string, Extract<InboxRecord, { type: 'elicited' }>[]>();
   /** Hooks that have run, and do so once. */
   readonly ranOnce = new Set<string>();
+  /** Variables that hooks have set for commands, by event. */
+  readonly environment: Record<EnvironmentEvent, Variables> = { SessionStart: {}, CwdChanged: {} };
   /** Tool calls that have a result. */
   readonly #answeredTools = new Set<string>();
   /** Background tasks, and messages to subagents in the background, whose end the model has been told. */
@@ -126,6 +129,11 @@ export class Ledger {
     return this.#live.from;
   }
 
+  /** Of commands: what hooks have set, for the working directory before for the session. */
+  get variables(): Variables {
+    return { ...this.environment.SessionStart, ...this.environment.CwdChanged };
+  }
+
   /** Whether the transcript has the prompt of a message. */
   hasPrompt(key: string): boolean {
     return this.#prompts.has(key);
@@ -164,6 +172,9 @@ export class Ledger {
         break;
       case 'ranOnce':
         for (const name of record.hooks) this.ranOnce.add(name);
+        break;
+      case 'environment':
+        this.environment[record.event] = record.variables;
         break;
       case 'approval': {
         const { type: _, ...request } = record;

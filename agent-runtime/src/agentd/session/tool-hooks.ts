@@ -111,11 +111,11 @@ export function tellOfQuestion(
   });
 }
 
-/** CwdChanged: a command has left the working directory. */
-export function tellOfFolder({ cwd }: ToolOutcome, round: RoundContext): void {
+/** CwdChanged: a command has left the working directory. What hooks set then is for the next command. */
+export async function tellOfFolder({ cwd }: ToolOutcome, round: RoundContext): Promise<void> {
   const old = scopeOf(round).cwd;
   if (cwd === undefined || cwd === old || round.host.subagent !== undefined) return;
-  round.hooks.notify('CwdChanged', '', { cwd, old_cwd: old, new_cwd: cwd });
+  await round.hooks.fire('CwdChanged', '', { cwd, old_cwd: old, new_cwd: cwd });
 }
 
 /** PostToolUse or PostToolUseFailure, and what the hooks before the call had for the model. */

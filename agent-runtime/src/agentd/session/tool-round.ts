@@ -17,6 +17,7 @@ import { askMeanwhile } from './ask-meanwhile.ts';
 import { afterBatch } from './batch-hooks.ts';
 import { elicitationHooksFor } from './elicitation-hooks.ts';
 import type { ContentBlock, ToolUse, TranscriptEntry } from './entry.ts';
+import { environmentOf } from './environment.ts';
 import { keepBefore } from './file-changes.ts';
 import { refusalOfTask } from './hooks.ts';
 import type { SessionHost } from './host.ts';
@@ -270,6 +271,7 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
     session,
     isSubagent: host.subagent !== undefined,
     cwd: scope.cwd,
+    environment: environmentOf(round),
     home: host.home,
     signal,
     client: host.client,
@@ -299,7 +301,7 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
 async function carryOut(runnable: Runnable, round: RoundContext): Promise<ToolOutcome> {
   const begun = performance.now();
   const outcome = await attempt(runnable, round);
-  tellOfFolder(outcome, round);
+  await tellOfFolder(outcome, round);
   return afterTool(runnable.call, runnable.tool.name, outcome, performance.now() - begun, round);
 }
 

@@ -242,7 +242,10 @@ export class Subagents {
     const id = subagentSession(record);
     const own = record.mcpServers && this.#host.mcp.forSubagent(record.mcpServers);
     const mcp = own?.servers ?? this.#host.mcp;
-    const host = hostFor({ ...this.#host, mcp }, record, (message) => this.#ended(record, message));
+    const inherited = () => this.#parents().find(record.session)?.logs.ledger.variables ?? {};
+    const host = hostFor({ ...this.#host, mcp, inherited }, record, (message) =>
+      this.#ended(record, message),
+    );
     const [open] = logs.ledger.open();
     const restarted = open?.startedAt !== undefined && logs.ledger.undecided().length === 0;
     const endServers = own?.end ?? (async () => undefined);

@@ -18,7 +18,7 @@ export class HookedAgent {
   readonly workspace: TestWorkspace;
   readonly model: RecordingModel;
   agent: RunningAgent;
-  readonly #endTools: () => Promise<void>;
+  #endTools: () => Promise<void>;
   #messages = 0;
 
   private constructor(
@@ -40,14 +40,19 @@ export class HookedAgent {
     const workspace = await TestWorkspace.create({ permissions });
     if (rules !== undefined) workspace.config.hooks = hooksConfig.parse(rules);
     if (servers.length > 0) workspace.config.mcp = { servers: servers.map((it) => mcpServer.parse(it)) };
-    const endTools = await startRealTools(workspace, '/bin/false');
+    const endTools = await toolsOf(workspace);
     await workspace.put('.claude/settings.json', JSON.stringify({ hooks }));
     const model = new RecordingModel(workspace);
     return new HookedAgent(workspace, await workspace.start(model), model, endTools);
   }
 
-  async restart(): Promise<void> {
+  /** `whole`: the tools too, with what runs there. */
+  async restart({ whole = false } = {}): Promise<void> {
     await this.agent.stop();
+    if (whole) {
+      await this.#endTools();
+      this.#endTools = await toolsOf(this.workspace);
+    }
     this.agent = await this.workspace.start(this.model);
   }
 
@@ -81,4 +86,8 @@ export class HookedAgent {
 /** One group of hooks with one command. */
 export function command(line: string, more: object = {}): object[] {
   return [{ hooks: [{ type: 'command', command: line, ...more }] }];
+}
+
+function toolsOf(workspace: TestWorkspace): Promise<() => Promise<void>> {
+  return startRealTools(workspace, '/bin/false');
 }

@@ -51,7 +51,12 @@ export const bash: Tool<z.infer<typeof input>> = {
     }
     const output = new BoundedOutput();
     const exit = await context.client.exec(
-      { command: call.command, cwd: context.cwd, timeoutMs: Math.round(call.timeout ?? 120_000) },
+      {
+        command: call.command,
+        cwd: context.cwd,
+        env: context.environment,
+        timeoutMs: Math.round(call.timeout ?? 120_000),
+      },
       (text) => output.add(text),
       { signal: context.signal },
     );
@@ -65,6 +70,7 @@ const startInBackground: typeof bash.run = async (call, context) => {
       session: context.session,
       command: call.command,
       cwd: context.cwd,
+      env: context.environment,
       restartable: call.restartable ?? false,
       ignorable: call.ignorable ?? false,
     },

@@ -39,7 +39,7 @@ export const monitor: Tool<z.infer<typeof input>> = {
   parallel: false,
   access: ({ command }) => ({ kind: 'bash', command, tool: 'Monitor' }),
   summary: ({ command, description }) => `${command} (monitor: ${description})`,
-  async run(call, { background, session, cwd, signal, isSubagent }) {
+  async run(call, { background, session, cwd, environment, signal, isSubagent }) {
     if (isSubagent)
       return failed(
         'A subagent ends with its task and cannot be told anything later: use Bash, or leave it to the one that called you.',
@@ -47,7 +47,7 @@ export const monitor: Tool<z.infer<typeof input>> = {
     const until = new Date(Date.now() + Math.round(call.timeout_ms ?? 300_000)).toISOString();
     const task = await background.start(
       {
-        ...{ session, cwd, command: call.command },
+        ...{ session, cwd, env: environment, command: call.command },
         restartable: call.restartable ?? false,
         ignorable: call.ignorable ?? false,
         monitor: { description: call.description, ...(call.persistent !== true && { until }) },

@@ -4,6 +4,7 @@ import type { PermissionMode } from '../../protocol/config.ts';
 import type { ApprovalRequest, AskedQuestion, TokenUsage } from '../../protocol/messages.ts';
 import type { ScheduleState } from '../../protocol/state.ts';
 import type { BackgroundTasks } from '../background/background-tasks.ts';
+import type { Variables } from '../hooks/environment.ts';
 import type { ElicitationHooks } from '../mcp/elicit.ts';
 import type { Effort } from '../model/effort.ts';
 import type { Access } from '../permissions/decide.ts';
@@ -63,6 +64,8 @@ export interface ToolContext {
   isSubagent: boolean;
   /** The session's working directory. */
   cwd: string;
+  /** Variables of the session's commands, beside those of the workspace. */
+  environment: Variables;
   home: string;
   signal: AbortSignal;
   client: ToolsClient;

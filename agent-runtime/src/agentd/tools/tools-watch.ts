@@ -238,7 +238,7 @@ export class ToolsWatch {
   }
 
   async #restore(tasks: readonly Task[], signal: AbortSignal): Promise<void> {
-    const background = tasks.map(({ id, command, cwd }) => ({ id, command, cwd }));
+    const background = tasks.map(({ id, command, cwd, env }) => ({ id, command, cwd, env }));
     const body = { services: this.#declared(), background };
     await this.#client.call('POST', '/restore', body, restoreResult, { signal });
   }
