@@ -54,6 +54,7 @@ export class SessionContext {
   #memory: Memory | undefined;
   #newest: Loaded | undefined;
   readonly #autoMemory: () => Promise<AutoMemory | undefined>;
+  readonly #excludes: () => Promise<(path: string) => boolean>;
   /** The index of its notes, once it was looked for. */
   #index: { found: MemoryIndex | undefined } | undefined;
   /** Whether there is a skill that the model is told of only once the work reaches certain files. */
@@ -68,11 +69,14 @@ export class SessionContext {
     mayDelegate = true,
     /** Where it keeps notes, if it does. */
     autoMemory: () => Promise<AutoMemory | undefined> = async () => undefined,
+    /** Says which files with instructions are not read, by absolute path. */
+    excludes: () => Promise<(path: string) => boolean> = async () => () => false,
   ) {
     this.#plugins = plugins;
     this.#source = source;
     this.#mayDelegate = mayDelegate;
     this.#autoMemory = autoMemory;
+    this.#excludes = excludes;
     this.#log = log;
     this.#project = project;
   }
@@ -132,7 +136,7 @@ export class SessionContext {
     const folders = [...new Set([home, ...foldersDownTo(this.#project, home)])];
     const plugins = await this.#plugins.load();
     const [memory, catalogue, { agents, problems }, notes] = await Promise.all([
-      loadMemory(folders, this.#project, this.#source),
+      loadMemory(folders, this.#project, this.#source, this.#excludes()),
       loadCatalogue(folders, this.#project, this.#source, plugins),
       loadAgents(folders, this.#source, plugins),
       this.#readNotes(),
@@ -201,7 +205,7 @@ export class SessionContext {
     const { home } = this.#source;
     const has = this.#memory?.files.map((file) => file.realPath);
     const [memory, catalogue] = await Promise.all([
-      loadMemory(below, this.#project, this.#source, has),
+      loadMemory(below, this.#project, this.#source, this.#excludes(), has),
       loadCatalogue(
         skillFolders(entries, this.#project, home, below),
         this.#project,

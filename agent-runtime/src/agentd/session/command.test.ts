@@ -43,6 +43,14 @@ describe('a command', () => {
     await workspace.close();
   });
 
+  it('/init asks for a CLAUDE.md, unless a file has that name', async () => {
+    await start();
+    await send('/init and name the ports');
+    expect(model.texts(-1).join('\n')).toMatch(/Write the file CLAUDE\.md.*Besides: and name the ports/s);
+    await put('.claude/commands/init.md', 'say: mine');
+    expect((await send('/init')).reply?.text).toBe('mine');
+  });
+
   it('is run with its arguments, files and the output of its commands, and the transcript holds it', async () => {
     await start();
     await put('notes.txt', 'NOTES');
@@ -88,7 +96,7 @@ describe('a command', () => {
     expect(await send('/mkae it')).toMatchObject({
       phase: 'Failed',
       reason: 'UnknownCommand',
-      message: expect.stringMatching(/no command \/mkae\. There are: \/make\./),
+      message: expect.stringMatching(/no command \/mkae\. There are: \/compact, \/init, \/loop, \/make\./),
     });
     expect((await send('/inner')).message).toContain('/inner is for the agent alone');
     expect(model.requests).toHaveLength(0);

@@ -3,6 +3,7 @@ import { SkillFailure } from '../context/skills/render.ts';
 import type { Skill } from '../context/skills/skill.ts';
 import { isInside } from '../permissions/path-pattern.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
+import { initPrompt } from './init-command.ts';
 import { catalogueOf, handedOver, type StartedSkill, some, startSkill } from './skills.ts';
 import { type RoundContext, toolContextOf } from './tool-round.ts';
 
@@ -18,10 +19,13 @@ export function commandOf(text: string): CommandCall | undefined {
   return match?.[1] === undefined ? undefined : { name: match[1], args: (match[2] ?? '').trim() };
 }
 
+/** Commands that are there without a file. */
+const builtIn = ['/compact', '/init', '/loop'];
+
 /** What a command is about to become, and where that comes from. */
 export interface Expansion {
   type: 'slash_command' | 'mcp_prompt';
-  source: 'plugin' | 'user' | 'project' | 'mcp';
+  source: 'plugin' | 'user' | 'project' | 'mcp' | 'builtin';
 }
 
 function placeOf({ path, variables }: Skill, home: string): Expansion['source'] {
@@ -59,8 +63,14 @@ export async function startCommand(
     const { skills } = await catalogueOf(round);
     const skill = skills.get(call.name);
     if (skill === undefined && call.name.includes('/')) return undefined;
+    // A file with this name comes first.
+    if (skill === undefined && call.name === 'init') {
+      await beforeExpansion({ type: 'slash_command', source: 'builtin' });
+      return { text: initPrompt(call.args), use: { name: 'init', allow: [], deny: [] } };
+    }
     if (skill?.userInvocable !== true) {
-      const names = [...skills.values()].filter((it) => it.userInvocable).map((it) => `/${it.name}`);
+      const ofFiles = [...skills.values()].filter((it) => it.userInvocable).map((it) => `/${it.name}`);
+      const names = [...new Set([...ofFiles, ...builtIn])];
       const why =
         skill === undefined ? `There is no command /${call.name}` : `/${call.name} is for the agent alone`;
       throw new SkillFailure(

@@ -1,3 +1,4 @@
+import { problemsOfExcludes } from '../context/memory/excludes.ts';
 import { problemsOf, type RulesFile } from '../permissions/file-rules.ts';
 import { type LoadedSettings, loadSettings } from '../settings/load.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
@@ -13,7 +14,7 @@ export async function settingsOf(
   const { client, home, log } = where.host;
   try {
     const { files, problems } = await loadSettings(projectOf(where), home, client, signal);
-    problems.push(...problemsOf(rulesOf(files)));
+    problems.push(...problemsOf(rulesOf(files)), ...problemsOfExcludes(files));
     if (problems.length > 0) log.warn({ problems }, 'settings files are not as they should be');
     return { files, problems };
   } catch (error) {

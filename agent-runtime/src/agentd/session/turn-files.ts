@@ -1,4 +1,5 @@
 import type { AutoMemory } from '../context/memory/auto-memory.ts';
+import { excludedBy } from '../context/memory/excludes.ts';
 import { SessionContext } from '../context/session-context.ts';
 import { sourceOf } from '../context/source.ts';
 import type { LoadedSettings } from '../settings/load.ts';
@@ -33,6 +34,7 @@ export class TurnFiles {
       { load: () => plugins.load(signal), problems: () => plugins.problems() },
       subagent === undefined || mayUse(subagent)('Agent'),
       () => this.memory(),
+      async () => excludedBy((await this.settings()).files, where.host.home),
     );
   }
 

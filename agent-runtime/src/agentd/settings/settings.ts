@@ -8,6 +8,7 @@ export const settings = z.looseObject({
   /** Read by `hooks/read.ts`, which tells each broken one by itself. */
   hooks: z.unknown().optional(),
   disableAllHooks: z.boolean().optional().catch(undefined),
+  claudeMdExcludes: z.array(z.string().max(512)).max(64).optional().catch(undefined),
   autoMemoryEnabled: z.boolean().optional().catch(undefined),
   autoMemoryDirectory: z
     .string()

@@ -27,10 +27,16 @@ export async function loadMemory(
   folders: readonly string[],
   project: string,
   source: ContextSource,
+  /** Which of them are not read. */
+  excludes: Promise<(path: string) => boolean>,
   /** Real paths of files that the model has anyway. */
   has: Iterable<string> = [],
 ): Promise<Memory> {
-  const found = await source.collect({ ...memoryRequest(folders), maxFileBytes });
+  const [collected, isExcluded] = await Promise.all([
+    source.collect({ ...memoryRequest(folders), maxFileBytes }),
+    excludes,
+  ]);
+  const found = { ...collected, files: collected.files.filter(({ path }) => !isExcluded(path)) };
   const memory: Memory = { files: [], scoped: [], problems: problemsOf(found) };
   const known = new Set(has);
   for (const folder of folders) {

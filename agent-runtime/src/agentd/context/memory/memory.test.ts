@@ -49,6 +49,30 @@ describe('instructions of the working directory', () => {
     expect(JSON.stringify(await agent.transcript())).not.toContain('PROJECT');
   });
 
+  it('are left out where settings exclude them, also further down; a pattern that is none is told of', async () => {
+    const settings = (claudeMdExcludes: string[]) => JSON.stringify({ claudeMdExcludes });
+    await put('.claude/settings.json', settings(['**/other/CLAUDE.md', 'relative/CLAUDE.md']));
+    await put(
+      '.claude/settings.local.json',
+      settings(['~/.claude/rules/**', join(workspace.home, 'CLAUDE.local.md')]),
+    );
+    await put('CLAUDE.md', 'PROJECT');
+    await put('CLAUDE.local.md', 'LOCAL');
+    await put('.claude/rules/a/a.md', 'RULE-A');
+    await put('other/CLAUDE.md', 'OTHER');
+    await put('mine/CLAUDE.md', 'MINE');
+    await put('other/x', '');
+    await put('mine/x', '');
+    await tell('read other/x\nread mine/x\nsay: done');
+    expect(opening()).toContain('PROJECT');
+    expect(opening()).not.toMatch(/LOCAL|RULE-A/);
+    const transcript = JSON.stringify(await agent.transcript());
+    expect(transcript).toContain('relative/CLAUDE.md in claudeMdExcludes is no pattern');
+    const told = JSON.stringify(await reminders());
+    expect(told).toContain('MINE');
+    expect(told).not.toContain('OTHER');
+  });
+
   it('are the same in each request while the files are, and new with the next message when they change', async () => {
     await put('CLAUDE.md', 'FIRST');
     await tell('run: echo SECOND > CLAUDE.md\nsay: done');

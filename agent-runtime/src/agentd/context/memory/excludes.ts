@@ -1,0 +1,36 @@
+import { posix } from 'node:path';
+import { PathPattern, PatternError } from '../../../glob/path-pattern.ts';
+
+/** A settings file, as far as it keeps files with instructions away. */
+export interface ExcludingFile {
+  path: string;
+  settings: { claudeMdExcludes?: readonly string[] | undefined };
+}
+
+/** Says of an absolute path whether a file there is not read for its instructions: settings files add up. */
+export function excludedBy(files: readonly ExcludingFile[], home: string): (path: string) => boolean {
+  const patterns = files.flatMap(({ settings }) =>
+    (settings.claudeMdExcludes ?? []).flatMap((text) => readable(text, home) ?? []),
+  );
+  return (path) => patterns.some((pattern) => pattern.matches(path.slice(1)));
+}
+
+/** A sentence for each pattern that does not count. */
+export function problemsOfExcludes(files: readonly ExcludingFile[]): string[] {
+  return files.flatMap(({ path, settings }) =>
+    (settings.claudeMdExcludes ?? [])
+      .filter((text) => readable(text, '/') === undefined)
+      .map((text) => `${path}: ${text.slice(0, 80)} in claudeMdExcludes is no pattern of absolute paths.`),
+  );
+}
+
+/** Paths are absolute, so a pattern begins with `/`, `~/` or any folder. */
+function readable(text: string, home: string): PathPattern | undefined {
+  if (!/^(?:\/|~\/|\*\*\/)/.test(text)) return undefined;
+  try {
+    return new PathPattern(text.startsWith('~/') ? posix.join(home, text.slice(2)) : text);
+  } catch (error) {
+    if (error instanceof PatternError) return undefined;
+    throw error;
+  }
+}
