@@ -40,6 +40,7 @@ export class TurnFiles {
 
   /** Begins to read what opens a turn, in one request. Whoever asks for it learns how that ends. */
   begin(): void {
+    this.settings().catch(toldLater);
     this.context.opening().catch(toldLater);
     this.memory().catch(toldLater);
     this.servers().catch(toldLater);
