@@ -6,7 +6,8 @@ export { PatternError } from './braces.ts';
 export type Position = readonly ReadonlySet<number>[];
 
 type Token =
-  | { kind: 'star' }
+  /** `unknown`: {@link unknownText}. */
+  | { kind: 'star'; unknown?: true }
   /** `character`: the only one that it matches. */
   | { kind: 'one'; matches: (character: string) => boolean; character?: string };
 type Segment = 'any-depth' | readonly Token[];
@@ -80,7 +81,7 @@ export class PathPattern {
 
   /**
    * Whether one of the paths that `other` matches is matched here, or lies in a folder that is: one whose name stands there in either pattern, as
-   * any folder might have a name such as `*.pem`. Yes in case of doubt: where two classes of characters meet, and where `spend` says that so many more steps are too many.
+   * any folder might have a name such as `*.pem`, and one that is called `*` any name. Yes in case of doubt: where two classes of characters meet, and where `spend` says that so many more steps are too many.
    */
   coversSome(other: PathPattern, spend: (steps: number) => boolean): boolean {
     return this.#alternatives.some((folders) =>
@@ -88,6 +89,12 @@ export class PathPattern {
     );
   }
 }
+
+/**
+ * Stands in a pattern for a text that somebody knows, and not who asks. It is as `*`, but to a name with a `*` of its own, of which it is taken to hold
+ * nothing that stands there: `src/$x.ts` may be `src/key.ts`, but is not taken for one of `*secret*`.
+ */
+export const unknownText = '\uE006';
 
 /** A pattern that matches nothing but a path as it stands there. */
 export function literalPattern(path: string): string {
@@ -110,7 +117,9 @@ function covers(
         [1, 0],
         [0, 1],
       ];
-    const guessed = at === folders.length - 1 && of < path.length - 1 && isOpen(folder) && isOpen(name ?? []);
+    const isLastFolder = at === folders.length - 1 && of < path.length - 1;
+    const guessed =
+      isLastFolder && name !== undefined && isOpen(name) && (isOpen(folder) || name.length === 1);
     return name !== undefined && !guessed && haveCommonName(folder, name, spend) ? [[1, 1]] : [];
   });
 }
@@ -120,15 +129,26 @@ function textOf(segment: readonly Token[]): string | undefined {
   return characters.includes(undefined) ? undefined : characters.join('');
 }
 
+function isUnknown(token: Token): boolean {
+  return token.kind === 'star' && token.unknown === true;
+}
+
+const nothingKnown: Token = {
+  kind: 'one',
+  matches: (character) => character === unknownText,
+  character: unknownText,
+};
+
 function isOpen(segment: readonly Token[]): boolean {
   return segment.some(({ kind }) => kind === 'star');
 }
 
 function haveCommonName(
   one: readonly Token[],
-  other: readonly Token[],
+  second: readonly Token[],
   spend: (steps: number) => boolean,
 ): boolean {
+  const other = isOpen(one) ? second.map((token) => (isUnknown(token) ? nothingKnown : token)) : second;
   return reaches(one.length, other.length, spend, (at, of) => {
     const [first, second] = [one[at], other[of]];
     if (first === undefined && second === undefined) return 'met';
@@ -208,6 +228,7 @@ function tokens(segment: string): Token[] {
     const character = characters[at] ?? '';
     const close = character === '[' ? characters.indexOf(']', at + 2) : -1;
     if (character === '*') found.push({ kind: 'star' });
+    else if (character === unknownText) found.push({ kind: 'star', unknown: true });
     else if (character === '?') one(() => true);
     else if (close > 0) {
       one(classOf(characters.slice(at + 1, close)));

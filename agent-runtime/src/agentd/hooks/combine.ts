@@ -1,5 +1,4 @@
 import { type ElicitationAnswer, isElicitation, together } from './elicitation-answer.ts';
-import type { Variables } from './environment.ts';
 import type { Hook, HookEvent } from './hook.ts';
 import type { HookResult } from './result.ts';
 
@@ -17,8 +16,6 @@ export interface Combined {
   updatedOutput?: string;
   updatedMcpOutput?: string;
   sessionTitle?: string;
-  /** Variables for the commands that follow. */
-  environment: Variables;
   /** What a server is told that asked a person. */
   elicitation?: ElicitationAnswer;
 }
@@ -36,11 +33,11 @@ const guarded: readonly HookEvent[] = [
 
 /** The strictest decision wins; of what replaces something, the last. */
 export function combine(event: HookEvent, results: readonly { hook: Hook; result: HookResult }[]): Combined {
-  const combined: Combined = { messages: [], context: [], environment: {} };
+  const combined: Combined = { messages: [], context: [] };
   for (const { hook, result: given } of results) {
     const result = given.failed !== undefined && hook.failClosed ? refusal(event, hook, given.failed) : given;
     const { permission, block, stop, message, context, updatedInput, updatedOutput, elicitation } = result;
-    const { updatedMcpOutput, sessionTitle, environment } = result;
+    const { updatedMcpOutput, sessionTitle } = result;
     const counts = permission !== undefined && (permission.decision !== 'allow' || hook.mayAllow);
     if (
       counts &&
@@ -56,7 +53,6 @@ export function combine(event: HookEvent, results: readonly { hook: Hook; result
     if (updatedOutput !== undefined) combined.updatedOutput = updatedOutput;
     if (updatedMcpOutput !== undefined) combined.updatedMcpOutput = updatedMcpOutput;
     if (sessionTitle !== undefined) combined.sessionTitle = sessionTitle;
-    if (environment !== undefined) combined.environment = { ...combined.environment, ...environment };
     const refuses = elicitation?.action === 'decline' || elicitation?.action === 'cancel';
     if (elicitation !== undefined && (refuses || hook.mayAllow))
       combined.elicitation = together(combined.elicitation, elicitation);

@@ -12,27 +12,39 @@ export function setsEnvironment(event: HookEvent): event is EnvironmentEvent {
 
 export type Variables = Readonly<Record<string, string>>;
 
-/** Characters of all variables of one hook together. Some 30,000 of a command's output are passed on whole. */
+/** Characters of all variables of an event together. Some 30,000 of a command's output are passed on whole. */
 const most = 16_384;
 
 /**
- * What is not a hook's to set: where the home and the way out are, which rules speak of and the workspace is given; and what changes how bash
- * reads a line, since rules are held against the line as it is.
+ * What is not a hook's to set: where the home and the way out are, and what the platform gives; and what changes how bash reads a line or
+ * where it looks for a folder, since rules are held against the line as it is.
  */
 const notTheirs =
-  /^(?:HOME|PWD|OLDPWD|SHLVL|_|BASH\w*|ENV|SHELLOPTS|IFS|PS\d|PROMPT_COMMAND|GLOBIGNORE|POSIXLY_CORRECT|(?:HTTPS?|NO|ALL)_PROXY|CLAUDE_\w+|DORMOUSE_\w+|ANTHROPIC_\w+)$/i;
+  /^(?:HOME|PWD|OLDPWD|CDPATH|SHLVL|_|_dm\w+|BASH\w*|ENV|SHELLOPTS|EXECIGNORE|IFS|PS\d|PROMPT_COMMAND|GLOBIGNORE|POSIXLY_CORRECT|CLAUDE_\w+|DORMOUSE_\w+|ANTHROPIC_\w+)$/;
+const proxies = /^(?:https?|no|all)_proxy$/i;
 
-/** Prints what a file of the shell sets that was not so before, each with a zero byte behind it; then the file is gone. */
+const end = 'end';
+
+/**
+ * Prints what a file of the shell sets that was not so before, each with a zero byte behind it, whatever else the file does; then the file is
+ * gone.
+ */
 const reader = [
-  'declare -A _was',
-  'for _name in $(compgen -e); do _was[$_name]=${!_name}; done',
+  'declare -A _dm_was',
+  'for _dm_name in $(compgen -e); do _dm_was[$_dm_name]=${!_dm_name}; done',
+  'exec 201>&1 > /dev/null',
+  '_dm_tell() {',
+  '  set +aeu; unset IFS',
+  '  for _dm_name in $(compgen -e); do',
+  '    [ -v "_dm_was[$_dm_name]" ] && [ "${_dm_was[$_dm_name]}" = "${!_dm_name}" ] ||',
+  '      printf \'%s=%s\\0\' "$_dm_name" "${!_dm_name}" >&201',
+  '  done',
+  `  printf '${end}' >&201`,
+  '  PATH=/usr/bin:/bin rm -f "$_dm_file"',
+  '}',
+  'trap _dm_tell EXIT',
   'set -a',
-  '[ ! -e "$_file" ] || . "$_file" > /dev/null',
-  'set +a; unset IFS',
-  'rm -f "$_file"',
-  'for _name in $(compgen -e); do',
-  '  [ -v "_was[$_name]" ] && [ "${_was[$_name]}" = "${!_name}" ] || printf \'%s=%s\\0\' "$_name" "${!_name}"',
-  'done',
+  '[ ! -e "$_dm_file" ] || . "$_dm_file"',
 ].join('\n');
 
 /** The file that a hook may write to, in the container of the tools: `CLAUDE_ENV_FILE`. It is there once something is written. */
@@ -41,8 +53,8 @@ export function environmentFile(): string {
 }
 
 /**
- * What a hook wrote to its file, as a shell understands it, without what is {@link notTheirs}. A sentence where it cannot be taken. Rejects as
- * `exec` does.
+ * What a hook wrote to its file, as a shell with the variables `env` understands it, without what is {@link notTheirs}. A sentence where it
+ * cannot be taken. Rejects as `exec` does.
  */
 export async function readEnvironment(
   file: string,
@@ -51,21 +63,27 @@ export async function readEnvironment(
 ): Promise<Variables | string> {
   const printed = { stdout: '', stderr: '' };
   const exit = await client.exec(
-    { command: reader, cwd, env: { ...env, _file: file }, timeoutMs: 10_000 },
+    { command: reader, cwd, env: { ...env, _dm_file: file }, timeoutMs: 10_000 },
     (text, stream) => {
       printed[stream] = (printed[stream] + text).slice(0, 2 * most);
     },
     { signal },
   );
+  const { stdout, stderr } = printed;
   if (exit.timedOut) return 'what it wrote to CLAUDE_ENV_FILE does not come to an end';
-  if (printed.stdout.length > most) return `it sets more than ${most} characters in CLAUDE_ENV_FILE`;
-  const broken = printed.stderr.trim();
-  if (broken !== '') return `what it wrote to CLAUDE_ENV_FILE is broken: ${broken.slice(0, 500)}`;
-  const pairs = printed.stdout
+  if (stdout.length > most) return `it sets more than ${most} characters in CLAUDE_ENV_FILE`;
+  const isWhole = stdout === end || stdout.endsWith(`\0${end}`);
+  // A word on its standard error alone is no harm.
+  if (!isWhole || (stdout === end && stderr.trim() !== ''))
+    return `what it wrote to CLAUDE_ENV_FILE is broken: ${stderr.trim().slice(0, 500)}`;
+  const pairs = stdout
     .split('\0')
-    .map((pair): [string, string] => [
-      pair.slice(0, Math.max(0, pair.indexOf('='))),
-      pair.slice(pair.indexOf('=') + 1),
-    ]);
-  return Object.fromEntries(pairs.filter(([name]) => /^[A-Za-z]\w*$/.test(name) && !notTheirs.test(name)));
+    .slice(0, -1)
+    .map((pair): [string, string] => {
+      const at = pair.indexOf('=');
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    });
+  return Object.fromEntries(
+    pairs.filter(([name]) => /^\w+$/.test(name) && !notTheirs.test(name) && !proxies.test(name)),
+  );
 }

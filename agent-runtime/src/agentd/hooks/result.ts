@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { type ElicitationAnswer, elicitationAnswer, isElicitation } from './elicitation-answer.ts';
-import type { Variables } from './environment.ts';
 import type { HookEvent } from './hook.ts';
 
 /** How one hook ended: a process, or an answer over HTTP as a process that would have printed it. */
@@ -28,8 +27,8 @@ export interface HookResult {
   /** The same for tools of MCP servers alone, by its older name. */
   updatedMcpOutput?: string;
   sessionTitle?: string;
-  /** For the commands that follow. */
-  environment?: Variables;
+  /** Where it may have written variables for the commands that follow. */
+  environmentFile?: string;
   /** What a server is told that asked a person. */
   elicitation?: ElicitationAnswer;
 }

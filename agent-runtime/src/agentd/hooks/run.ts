@@ -1,6 +1,6 @@
 import { workspaceFetch } from '../mcp/workspace-fetch.ts';
 import type { ToolsClient } from '../tools/tools-client.ts';
-import { environmentFile, readEnvironment, setsEnvironment } from './environment.ts';
+import { environmentFile, setsEnvironment } from './environment.ts';
 import { filledIn } from './filled-in.ts';
 import type { Hook, HookAction } from './hook.ts';
 import { boundedText, postJson } from './post-json.ts';
@@ -55,13 +55,12 @@ async function runCommand(
   hook: Hook,
   command: string,
   stdin: string,
-  { client, cwd, env: ofEvery }: HookSurroundings,
+  { client, cwd, env }: HookSurroundings,
   signal: AbortSignal,
 ): Promise<HookResult> {
   const output = { stdout: '', stderr: '' };
   const file = setsEnvironment(hook.event) && !hook.async ? environmentFile() : undefined;
-  const env = { ...ofEvery, ...hook.env };
-  const given = { ...env, ...(file !== undefined && { CLAUDE_ENV_FILE: file }) };
+  const given = { ...env, ...hook.env, ...(file !== undefined && { CLAUDE_ENV_FILE: file }) };
   const body = { command, cwd, env: given, timeoutMs: hook.timeoutMs, stdin };
   const exit = await client.exec(
     body,
@@ -73,12 +72,7 @@ async function runCommand(
   if (exit.timedOut) return { failed: `it did not end within ${hook.timeoutMs} ms` };
   if (exit.code === null) return { failed: `it was ended by ${exit.signal}` };
   const result = resultOf(hook.event, { code: exit.code, ...output });
-  const environment = file === undefined ? {} : await readEnvironment(file, { client, cwd, env }, signal);
-  if (typeof environment === 'string') {
-    const said = [result.message, `A hook of ${hook.source}: ${environment}.`].filter(Boolean).join('\n');
-    return { ...result, failed: result.failed ?? environment, message: said };
-  }
-  return Object.keys(environment).length === 0 ? result : { ...result, environment };
+  return file === undefined ? result : { ...result, environmentFile: file };
 }
 
 /** An answer of 2xx is what a command would print; any other one a failure. */

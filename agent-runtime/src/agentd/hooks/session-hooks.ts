@@ -5,9 +5,10 @@ import type { Access } from '../permissions/decide.ts';
 import type { PluginHooks } from '../plugins/hooks.ts';
 import type { LoadedSettings } from '../settings/load.ts';
 import { type Combined, combine } from './combine.ts';
-import { type EnvironmentEvent, setsEnvironment, type Variables } from './environment.ts';
+import { type EnvironmentEvent, readEnvironment, setsEnvironment, type Variables } from './environment.ts';
 import { type Hook, type HookEvent, hookEvents, matches } from './hook.ts';
 import { readHooks } from './read.ts';
+import type { HookResult } from './result.ts';
 import { type HookSurroundings, runHook } from './run.ts';
 
 /** What the hooks of one turn belong to. */
@@ -27,8 +28,10 @@ export interface HookSetting extends Omit<HookSurroundings, 'cwd'> {
   takeOnce(name: string): boolean;
   /** They have run: resolves when that is on disk. */
   ranOnce(names: readonly string[]): Promise<void>;
-  /** Keeps variables for the commands that follow: resolves when that is on disk. */
-  keepEnvironment(event: EnvironmentEvent, variables: Variables): Promise<void>;
+  /** The variables of commands, as hooks of an event find them. */
+  environment(event: EnvironmentEvent): Variables;
+  /** Keeps variables for the commands that follow, in this working directory: resolves when that is on disk. */
+  keepEnvironment(event: EnvironmentEvent, variables: Variables, cwd: string): Promise<void>;
   /** Whether the workspace may do this without asking anybody. */
   permits(access: Access): boolean;
   log: Logger;
@@ -131,8 +134,32 @@ export class SessionHooks {
     const once = hooks.flatMap((hook) => (hook.refused === undefined ? (hook.once ?? []) : []));
     if (event !== 'PreToolUse' && once.length > 0) await ranOnce(once);
     const combined = combine(event, results);
-    if (setsEnvironment(event)) await this.#setting.keepEnvironment(event, combined.environment);
+    if (setsEnvironment(event)) combined.messages.push(...(await this.#takeVariables(event, results, cwd)));
     return { ...combined, ranOnce: once };
+  }
+
+  /** What hooks have written for commands, in their order, each on top of the ones before. Resolves with what is wrong with it. */
+  async #takeVariables(
+    event: EnvironmentEvent,
+    results: readonly { hook: Hook; result: HookResult }[],
+    cwd: string,
+  ): Promise<string[]> {
+    const { client, environment, keepEnvironment, log, signal } = this.#setting;
+    const before = environment(event);
+    const problems: string[] = [];
+    let set: Variables = {};
+    for (const { hook, result } of results) {
+      if (result.environmentFile === undefined) continue;
+      const env = { ...before, ...set };
+      const found = await readEnvironment(result.environmentFile, { client, cwd, env }, signal);
+      if (typeof found !== 'string') set = { ...set, ...found };
+      else {
+        log.warn({ event, hook: hook.source, reason: found }, 'a hook failed');
+        problems.push(`A hook of ${hook.source}: ${found}.`);
+      }
+    }
+    await keepEnvironment(event, set, cwd);
+    return problems;
   }
 
   /** The same for events that nothing depends on: nobody waits. */

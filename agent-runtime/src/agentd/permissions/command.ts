@@ -1,7 +1,7 @@
 import type { PathPattern } from '../../glob/path-pattern.ts';
 import type { Access, PermissionScope } from './access.ts';
 import { Effort } from './effort.ts';
-import type { Rule } from './rule.ts';
+import { isOfFiles, type Rule } from './rule.ts';
 import { touchedFiles } from './shell/files.ts';
 import { bashPatterns, mayMatch } from './shell/glob.ts';
 import { firstHeld } from './shell/holds.ts';
@@ -84,9 +84,7 @@ export function commandRule(
   const ofCommands = rules.filter(
     ({ tool, spec }) => spec !== undefined && ['Bash', 'Monitor', '*'].includes(tool),
   );
-  const ofFiles = rules.filter(
-    ({ tool, spec }) => spec !== undefined && (tool === 'Read' || tool === 'Edit'),
-  );
+  const ofFiles = rules.filter(isOfFiles);
   if (ofCommands.length + ofFiles.length === 0) return undefined;
   const line = unfolded(command);
   const held =

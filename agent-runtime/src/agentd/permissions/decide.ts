@@ -2,7 +2,7 @@ import type { RuntimeConfig } from '../../protocol/config.ts';
 import type { Access, PermissionScope } from './access.ts';
 import { allowsCommand, commandRule } from './command.ts';
 import { isInside, resolvePath } from './path-pattern.ts';
-import { parseRules, type Rule } from './rule.ts';
+import { isOfFiles, parseRules, type Rule } from './rule.ts';
 import { matchesSpec, namesTool } from './speaks.ts';
 
 export type { Access, PermissionScope } from './access.ts';
@@ -51,15 +51,13 @@ export function decideByRule(
 
 /** Whether any deny or ask rule is about certain files. */
 export function hasFileRules({ deny, ask }: Permissions): boolean {
-  return parseRules([...deny, ...ask], 'matches-all').some(
-    ({ tool, spec }) => spec !== undefined && (tool === 'Read' || tool === 'Edit'),
-  );
+  return parseRules([...deny, ...ask], 'matches-all').some(isOfFiles);
 }
 
-function whyDenied({ text, tool, spec }: Rule, access: Access): string {
-  const ofFiles = access.kind === 'bash' && spec !== undefined && (tool === 'Read' || tool === 'Edit');
+function whyDenied(rule: Rule, access: Access): string {
   // A pattern may match such a file, whether there is one or not.
-  return `the rule ${text} forbids it${ofFiles ? ': by what it says, the command may open such a file' : ''}`;
+  const may = access.kind === 'bash' && isOfFiles(rule);
+  return `the rule ${rule.text} forbids it${may ? ': by what it says, the command may open such a file' : ''}`;
 }
 
 function asked({ mode }: Permissions): Permission {

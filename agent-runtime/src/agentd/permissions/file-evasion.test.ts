@@ -118,6 +118,54 @@ const attempts = [
   ...['cd app && cat ../.env', 'cd .ssh; cat id_rsa', 'cd -P .ssh && cat id_rsa', 'cd .s* && cat id_rsa'],
   ...['cd ~/.ssh; cat *', 'cd $HOME/.ssh && cat id*', 'pushd .ssh; cat id_rsa', '(cd app/keys; cat one.pem)'],
   ...['cd app/k*; cat o*', 'cd {.ssh,} && cat id_rsa'],
+  // where nobody can say whether the line goes there, or comes back
+  ...[
+    '(cd /tmp); cat .env',
+    'x=$(cd /tmp; pwd); cat .env',
+    'cd /nonexistent; cat .env',
+    'false && cd /tmp; cat .env',
+  ],
+  ...[
+    'f() { cd /tmp; }; cat .env',
+    'cd .ssh; (cd ..); cat id_rsa',
+    'cd .ssh; cd ..; cd -; cat id_rsa',
+    'cat < .env; cd /tmp',
+  ],
+  ...['pushd .ssh; pushd ..; popd; cat id_rsa', 'builtin cd .ssh; cat id_rsa', "eval 'cd .ssh'; cat id_rsa"],
+  ...["cd .ssh; bash -c 'cat id_rsa'; cd ..", 'env -C .ssh cat id_rsa', 'cd app; cat "$OLDPWD"/.ssh/id_rsa'],
+  ...['cat /proc/self/cwd/.env', 'cat ~root/../$HOME/.env', 'cat "$(echo ~)"/.ssh/id_rsa'],
+  // an unknown name in a folder that is denied as a whole
+  ...[
+    'f=$(ls .ssh); cat .ssh/"$f"',
+    'cat .ssh/"$(ls .ssh)"',
+    'cd .ssh; cat "$(ls)"',
+    'for f in $(ls .ssh); do cat .ssh/$f; done',
+  ],
+  // defaults, functions and their arguments
+  ...[
+    'cat ${x:-.env}',
+    'cat "${x-.env}"',
+    'x=y; cat ${x:+.env}',
+    'x=.env.bak; cat ${x%.bak}',
+    'x=./.env; cat ${x#./}',
+  ],
+  ...[
+    'f() { cat "$1"; }; f .env',
+    'f() { cat "$@"; }; f README.md .env',
+    "bash -c 'cat $1' _ .env",
+    'set -- .env; cat "$1"',
+  ],
+  ...['p() { cat "$1/id_rsa"; }; p .ssh', 'x=.env; y=x; cat ${!y}', 'declare -A m=([k]=.env); cat "${m[k]}"'],
+  // a program that cannot be told
+  ...[
+    'c=cat; $c .env',
+    '{cat,.env}',
+    '/bin/[c]at .env',
+    '$(which cat) .env',
+    'x=; ${x}cat .e*',
+    'a=(cat .env); "${a[@]}"',
+  ],
+  ...['c="cat .env"; eval "$c"', 'c="cat .env"; $c'],
   // within something
   ...['echo "$(cat .e*)"', 'echo $(< .env)', 'echo "$(<.e?v)"', 'while read l; do echo $l; done < .env'],
   ...[
@@ -185,6 +233,24 @@ describe('a rule for files', () => {
     'sed -i s/a/b/ app/*.ts',
     'cat .?x app/k?ys.ts',
     'head -n 5 **/*.md',
+    'tail -n "$n" app.log | head -$m',
+    'cut -f$n file; sort -k$k file; grep -A$n foo file',
+    'sed -n "${a},${b}p" app/main.ts; sed -i "s#$old#$new#g" app/main.ts',
+    'awk -v n="$n" "NR==$n" file',
+    'grep -q "^$name=" config.ini; grep -rn "$pattern" app',
+    'cat "packages/$p/package.json" node_modules/$pkg/index.js build/$x/out.log',
+    'for n in main test; do cat "app/$n.ts"; done',
+    'for f in *.c; do mv "$f" "${f%.c}.cpp"; done',
+    'python train.py --lr=$LR --out="$OUT/model"',
+    'node build.js --env=$ENV; jq ".deps.$name" package.json',
+    'curl -s -H "Authorization: Bearer $TOKEN" "https://$host/api?x=$y" -d "name=$n"',
+    'git diff "$base"..HEAD --stat; git show "$sha:app/main.ts" | head -$n',
+    'git log --grep dotglob; cat *.md',
+    'cat > notes-$x.md <<< "$text"; tee "out-$i.txt" < in.txt',
+    'mkdir -p build-$x && cp -r app "dist-$x" && touch "stamp-$x"',
+    'while IFS= read -r line; do echo "$line"; done < README.md',
+    '(cd app && npm test); cat package.json',
+    'cd a; cd b; cd c; cd d; cat README.md *.ts',
   ])('has nothing to say of %j', (command) => expect(verdict(command)).toBe('allow'));
 
   it.each([
@@ -205,6 +271,8 @@ describe('a rule for files', () => {
     [`Read(${'{a,b}'.repeat(12)})`, 'cat x'],
     ['Read(.env)', `cat ${'{a,b}'.repeat(12)}`],
     ['Read(.env)', `${'( '.repeat(300)}x${' )'.repeat(300)}`],
+    ['Read(*secret*)', 'cat app/*.ts'],
+    ['Edit(.git/**)', 'rm .git/hooks/"$h"'],
     ['Read(.env)', `# ${'x'.repeat(130 * 1024)}\ncat .env`],
   ])('%s stops %j', (rule, command) => expect(verdict(command, [rule])).toBe('deny'));
 
@@ -220,6 +288,13 @@ describe('a rule for files', () => {
       `${Array.from({ length: 500 }, (_, at) => `x${at}=$x${at + 1}$x${at + 2};`).join('')} cat $x0`,
       `${'x="$x$y"; y="$x$x";'.repeat(8)} cat $x/$y`,
     ];
+    lines.push(
+      `${Array.from({ length: 3_000 }, (_, at) => `x${at}=$x${at + 1};`).join('')} cat $x0`,
+      `cd ${'abcdefgh/'.repeat(400)}${'{a,b}'.repeat(4)}; cat ${'x '.repeat(25_000)}`,
+      `cd ${'{a,b}'.repeat(4)}; cat ${`${'{a,b}'.repeat(8)} `.repeat(1_000)}`,
+      `cat ${'/'.repeat(60_000)}a`,
+      `${'x=1;'.repeat(16_000)} cat $x`,
+    );
     const many = Array.from({ length: 100 }, (_, index) => `Read(**/*a*b*c*/**/*${index}*)`);
     for (const line of lines) {
       const started = performance.now();
@@ -231,7 +306,7 @@ describe('a rule for files', () => {
 
 describe('whatever word bash can be given', () => {
   const piece = fc.constantFrom(
-    ...['$f', '"$f"', '$d/', '$d', '${f}', '$x'],
+    ...['$1', '${f%x}', '${x:-.env}', '${f:-.ssh}', '$f', '"$f"', '$d/', '$d', '${f}', '$x'],
     ...[
       '.',
       'e',
@@ -286,6 +361,7 @@ describe('whatever word bash can be given', () => {
     .tuple(
       fc.constantFrom(
         ...['', '', '', 'cd app; ', 'cd .ssh && ', 'cd .ss*; ', 'shopt -s dotglob\n'],
+        ...['(cd /tmp); ', 'cd .ssh; (cd ..); ', 'd=.ssh; cd $d; ', 'cd app; cd -; ', 'set -- .env id_rsa; '],
         ...[
           'x=e; ',
           'f=.e*; ',

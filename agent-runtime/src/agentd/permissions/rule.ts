@@ -6,6 +6,11 @@ export interface Rule {
   text: string;
 }
 
+/** Whether a rule is about certain files. */
+export function isOfFiles({ tool, spec }: Rule): boolean {
+  return spec !== undefined && (tool === 'Read' || tool === 'Edit');
+}
+
 /** Undefined for a text that is no rule. */
 export function parseRule(text: string): Rule | undefined {
   const match = /^\s*([A-Za-z_][\w-]*\*?|\*)\s*(?:\(([\s\S]*)\))?\s*$/.exec(text);

@@ -58,6 +58,31 @@ it('what hooks of CwdChanged write counts until the next change, and before the 
   expect(printed).toEqual(['(no output)', 'sub yes', '(no output)', 'home yes']);
 });
 
+it('hooks add to what the ones before them set, and those of a folder to those of the start', async () => {
+  const more = (name: string) => `echo 'export PATH="$HOME/${name}:$PATH"' >> ${file}`;
+  agent = await HookedAgent.start({ SessionStart: hook(more('a'), more('b')), CwdChanged: hook(more('c')) });
+  await agent.send('run: mkdir sub; cd sub\nrun: echo $PATH');
+  const { home } = agent.workspace;
+  expect((await agent.results()).at(-1)?.content).toMatch(`${home}/c:${home}/b:${home}/a:`);
+  // Nobody is left to set anything for the next folder.
+  await agent.workspace.put('.claude/settings.json', '{}');
+  await agent.send('run: cd ..\nrun: echo $PATH');
+  expect((await agent.results()).at(-1)?.content).not.toContain(`${home}/c`);
+});
+
+it.each([
+  ['exit 0', 'export A=1; exit 0'],
+  ['set -eu; false', 'export A=1; set -eu; false'],
+  ['a word on its standard error', 'export A=1; echo loading >&2'],
+  ['no PATH', 'export A=1; unset PATH'],
+])('a file with %s counts as far as it comes', async (_, text) => {
+  agent = await HookedAgent.start({ SessionStart: hook(`echo '${text}' > ${file}; echo ${file} > name`) });
+  await agent.send('run: echo "$A"; cat "$(cat name)"');
+  const [{ content }] = (await agent.results()) as [{ content: string }];
+  expect(content).toMatch(/^1\n/);
+  expect(content).toContain('No such file');
+});
+
 it('a subagent has the variables of the session that called it', async () => {
   agent = await HookedAgent.start({ SessionStart: hook(`echo 'export FROM=above' > ${file}`) });
   const task = { description: 'say it', prompt: 'run: echo $FROM', subagent_type: 'general-purpose' };
@@ -68,7 +93,7 @@ it('a subagent has the variables of the session that called it', async () => {
 it.each([
   [
     'what bash reads lines by, where the home is, and what is the platform’s',
-    'export IFS=x BASH_ENV=x HOME=/x HTTPS_PROXY=x DORMOUSE_X=x PS4=x GOOD=yes',
+    'export IFS=x BASH_ENV=x HOME=/x CDPATH=x HTTPS_PROXY=x DORMOUSE_X=x PS4=x GOOD=yes',
     'yes',
   ],
   ['functions', 'ls() { echo mine; }; export -f ls; export GOOD=yes', 'yes'],

@@ -14,7 +14,7 @@ import type { ListedTask } from '../tools/task-list/list.ts';
 import { ToolRefused, ToolsUnavailable } from '../tools/tools-client.ts';
 import type { CommandCall, Expansion } from './command.ts';
 import { type TranscriptEntry, textOf, toolResultIdsOf } from './entry.ts';
-import { keepEnvironment } from './environment.ts';
+import { environmentBefore, keepEnvironment } from './environment.ts';
 import { modelForHooks } from './hook-model.ts';
 import type { InboxRecord } from './inbox-record.ts';
 import { schedulesOf } from './schedules.ts';
@@ -75,7 +75,8 @@ export async function openHooks(
       return true;
     },
     ranOnce: (names) => host.health.insist(signal, () => logs.appendRecords(ranOnceRecord(names))),
-    keepEnvironment: (event, variables) => keepEnvironment(event, variables, round),
+    environment: (event) => environmentBefore(event, round),
+    keepEnvironment: (event, variables, cwd) => keepEnvironment(event, { variables, cwd }, round),
     permits: (access) => decide(access, round.permissions, scopeOf(round)).verdict === 'allow',
     callMcpTool: (...call) => host.mcp.callForHook(...call),
     ...modelForHooks(round),

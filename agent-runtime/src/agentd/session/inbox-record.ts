@@ -60,6 +60,8 @@ export const inboxRecord = z.discriminatedUnion('type', [
     type: z.literal('environment'),
     event: z.enum(['SessionStart', 'CwdChanged']),
     variables: z.record(z.string(), z.string()),
+    /** They count while this is the working directory. */
+    cwd: z.string().optional(),
     at: z.string(),
   }),
   /** A person must decide before a tool may start. */

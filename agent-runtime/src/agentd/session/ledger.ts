@@ -62,7 +62,10 @@ export class Ledger {
   /** Hooks that have run, and do so once. */
   readonly ranOnce = new Set<string>();
   /** Variables that hooks have set for commands, by event. */
-  readonly environment: Record<EnvironmentEvent, Variables> = { SessionStart: {}, CwdChanged: {} };
+  readonly environment: Record<EnvironmentEvent, { variables: Variables; cwd?: string | undefined }> = {
+    SessionStart: { variables: {} },
+    CwdChanged: { variables: {} },
+  };
   /** Tool calls that have a result. */
   readonly #answeredTools = new Set<string>();
   /** Background tasks, and messages to subagents in the background, whose end the model has been told. */
@@ -131,7 +134,8 @@ export class Ledger {
 
   /** Of commands: what hooks have set, for the working directory before for the session. */
   get variables(): Variables {
-    return { ...this.environment.SessionStart, ...this.environment.CwdChanged };
+    const { SessionStart: ofStart, CwdChanged: ofFolder } = this.environment;
+    return { ...ofStart.variables, ...(ofFolder.cwd === this.cwd && ofFolder.variables) };
   }
 
   /** Whether the transcript has the prompt of a message. */
@@ -174,7 +178,7 @@ export class Ledger {
         for (const name of record.hooks) this.ranOnce.add(name);
         break;
       case 'environment':
-        this.environment[record.event] = record.variables;
+        this.environment[record.event] = { variables: record.variables, cwd: record.cwd };
         break;
       case 'approval': {
         const { type: _, ...request } = record;

@@ -15,7 +15,14 @@ beforeEach(async () => {
   await workspace.put('.env', 'SECRET=1');
   await workspace.put('.git/config', 'x');
   await workspace.put('.claude/settings.json', '{}');
-  const links = { plain: '.env', twice: 'plain', folder: '.git', late: '.git/hooks', claude: '.claude' };
+  const links = {
+    plain: '.env',
+    twice: 'plain',
+    folder: '.git',
+    late: '.git/hooks',
+    claude: '.claude',
+    loop: 'loop',
+  };
   for (const [name, target] of Object.entries(links)) await symlink(target, join(workspace.home, name));
   agent = await workspace.start();
 });
@@ -48,10 +55,15 @@ it('nor does one lead a command that names it, however many it names', async () 
     'echo y > folder/config',
     `cat ${many} twice`,
     'cd folder; rm config',
+    'cat .claude/settings.json/x plain',
+    `cat plain ${'a'.repeat(300)}`,
+    'cat plain loop',
   ]) {
     const said = await reply(`run: ${command}`);
     expect(said, command).toMatch(/Not permitted: the rule (?:Read|Edit)/);
   }
+  const more = Array.from({ length: 500 }, (_, at) => `f${at}`).join(' ');
+  expect(await reply(`run: cat ${more} plain`)).toContain('names more than 490 files');
   await agent.send('free', 'run: cat free folder/config', 'another');
   const { approvals } = await agent.stateWhen((state) => state.approvals.length === 1);
   expect(approvals[0]?.summary).toBe('cat free folder/config');

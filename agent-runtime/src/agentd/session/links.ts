@@ -10,8 +10,8 @@ import type { RoundContext } from './tool-round.ts';
 
 const strictness = { allow: 0, ask: 1, deny: 2 } as const;
 
-/** So many paths are resolved at once, and of so many that a command names links are followed. */
-const [mostAtOnce, mostOfCommand] = [7, 56];
+/** So many paths are resolved at once, and so many of a command: one that names more is refused where rules are about files. */
+const [mostAtOnce, mostOfCommand] = [7, 490];
 
 /**
  * What the rules say about a tool call, and about the files that it really touches where links lead elsewhere: the stricter
@@ -32,7 +32,8 @@ export async function decideThroughLinks(
   if (named.verdict === 'deny') return named;
   if (access.kind === 'bash') {
     if (!hasFileRules(round.permissions)) return named;
-    const files = namedFiles(access.command, scope).slice(0, mostOfCommand);
+    const files = namedFiles(access.command, scope);
+    if (new Set(files.map(({ path }) => path)).size > mostOfCommand) return tooMany;
     const behind = await behindLinks(files, round);
     return strictest(
       named,
@@ -43,6 +44,11 @@ export async function decideThroughLinks(
   const path = resolvePath(access.path, scope.cwd, scope.home);
   return strictest(named, (await behindLinks([{ ...access, path }], round)).map(said));
 }
+
+const tooMany: Permission = {
+  verdict: 'deny',
+  reason: `the command names more than ${mostOfCommand} files, and rules of this workspace are about files: name fewer at a time`,
+};
 
 function strictest(first: Permission, others: readonly Permission[]): Permission {
   return others.reduce(
@@ -70,9 +76,10 @@ async function behindLinks(
 /** Pairs of a path and where it leads. */
 async function realPaths(
   paths: readonly string[],
-  { host, signal }: Pick<RoundContext, 'host' | 'signal'>,
+  round: Pick<RoundContext, 'host' | 'signal'>,
 ): Promise<[string, string][]> {
-  const { home, client } = host;
+  const { signal } = round;
+  const { home, client } = round.host;
   try {
     const body = { paths: [home, ...paths] };
     const resolved = await client.call('POST', '/files/resolve', body, resolveResult, { signal });
@@ -82,7 +89,10 @@ async function realPaths(
       isInside(path, realHome) ? posix.join(home, posix.relative(realHome, path)) : path;
     return paths.map((path, at) => [path, spoken(real[at] ?? path)]);
   } catch (error) {
-    // The tool itself will fail, and say why.
+    // One that cannot be resolved, such as a folder below a file, hides nothing of the others.
+    if (error instanceof ToolRefused && paths.length > 1)
+      return (await Promise.all(paths.map((path) => realPaths([path], round)))).flat();
+    // What opens it will fail, and say why.
     if (error instanceof ToolRefused || error instanceof ToolsUnavailable) return [];
     throw error;
   }

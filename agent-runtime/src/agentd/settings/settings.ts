@@ -2,13 +2,20 @@ import { z } from 'zod';
 import { filePermissions } from '../permissions/file-rules.ts';
 import { parseJson } from './json.ts';
 
+/** A list of texts; what is none in it counts as not there. */
+const texts = z
+  .array(z.unknown())
+  .transform((items) => items.filter((item) => typeof item === 'string').slice(0, 128))
+  .optional()
+  .catch(undefined);
+
 /** What a settings file may say, as far as it has an effect here. A key that is not as it should be counts as not there. */
 export const settings = z.looseObject({
   permissions: filePermissions,
   /** Read by `hooks/read.ts`, which tells each broken one by itself. */
   hooks: z.unknown().optional(),
   disableAllHooks: z.boolean().optional().catch(undefined),
-  claudeMdExcludes: z.array(z.string().max(512)).max(64).optional().catch(undefined),
+  claudeMdExcludes: texts,
   autoMemoryEnabled: z.boolean().optional().catch(undefined),
   autoMemoryDirectory: z
     .string()

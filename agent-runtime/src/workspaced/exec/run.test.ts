@@ -87,6 +87,7 @@ test('the environment is the fixed base, what is declared and what is asked for,
 
 test('a program that reads its input finds it empty', async () => {
   expect((await run({ command: 'cat; echo done' })).text).toBe('done\n');
+  expect((await run({ command: 'echo "[$*]"' })).text).toBe('[]\n');
 });
 
 test('a program reads what the request has for it, however long, and no start-up file is read for that', async () => {

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 /**
  * Runs the command and leaves the final working directory in descriptor 3, moved to 200 where no script expects its own. An
  * EXIT trap is used because the command may call `exit`; a command that sets its own or replaces the shell with
- * `exec` is taken to have stayed where it was.
+ * `exec` is taken to have stayed where it was. It has no arguments: `$1` would be the command itself.
  */
-const script = 'exec 200>&3 3>&-; trap "pwd -P >&200" EXIT; eval "$1"';
+const script = 'exec 200>&3 3>&-; trap "pwd -P >&200" EXIT; eval "set --; $1"';
 
 export function shellArguments(command: string): string[] {
   return ['-c', script, 'bash', command];

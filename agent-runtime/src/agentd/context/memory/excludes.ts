@@ -1,5 +1,4 @@
-import { posix } from 'node:path';
-import { PathPattern, PatternError } from '../../../glob/path-pattern.ts';
+import { literalPattern, PathPattern, PatternError } from '../../../glob/path-pattern.ts';
 
 /** A settings file, as far as it keeps files with instructions away. */
 export interface ExcludingFile {
@@ -26,9 +25,9 @@ export function problemsOfExcludes(files: readonly ExcludingFile[]): string[] {
 
 /** Paths are absolute, so a pattern begins with `/`, `~/` or any folder. */
 function readable(text: string, home: string): PathPattern | undefined {
-  if (!/^(?:\/|~\/|\*\*\/)/.test(text)) return undefined;
+  if (text.length > 512 || !/^(?:\/|~\/|\*\*\/)/.test(text)) return undefined;
   try {
-    return new PathPattern(text.startsWith('~/') ? posix.join(home, text.slice(2)) : text);
+    return new PathPattern(text.startsWith('~/') ? `${literalPattern(home)}/${text.slice(2)}` : text);
   } catch (error) {
     if (error instanceof PatternError) return undefined;
     throw error;

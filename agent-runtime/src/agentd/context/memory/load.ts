@@ -36,12 +36,11 @@ export async function loadMemory(
     source.collect({ ...memoryRequest(folders), maxFileBytes }),
     excludes,
   ]);
-  const found = { ...collected, files: collected.files.filter(({ path }) => !isExcluded(path)) };
-  const memory: Memory = { files: [], scoped: [], problems: problemsOf(found) };
+  const memory: Memory = { files: [], scoped: [], problems: problemsOf(collected) };
   const known = new Set(has);
   for (const folder of folders) {
     const user = folder === source.home;
-    for (const file of await filesOf(folder, found, user)) {
+    for (const file of await filesOf(folder, collected, isExcluded, user)) {
       if (known.has(file.realPath)) continue;
       known.add(file.realPath);
       if (file.problem !== undefined) memory.problems.push(file.problem);
@@ -54,14 +53,20 @@ export async function loadMemory(
 }
 
 /** In their order: `CLAUDE.md`, `.claude/CLAUDE.md` (the user's goes first), rules, `CLAUDE.local.md`. */
-async function filesOf(folder: string, found: CollectResult, user: boolean): Promise<MemoryFile[]> {
+async function filesOf(
+  folder: string,
+  found: CollectResult,
+  isExcluded: (path: string) => boolean,
+  user: boolean,
+): Promise<MemoryFile[]> {
+  const isRead = ({ path }: CollectedFile) => !isExcluded(path);
   const named = (name: (typeof memoryNames)[number]) =>
     found.files.filter(({ path }) => path === posix.join(folder, name));
   const own = named('CLAUDE.md');
   const inner = named('.claude/CLAUDE.md');
   const main = user ? [...inner, ...own] : [...own, ...inner];
-  const rules = found.files.filter(({ path }) => path.startsWith(`${rulesFolder(folder)}/`));
-  const plain = (files: CollectedFile[]) => files.map((file) => memoryFile(file));
+  const rules = found.files.filter(isRead).filter(({ path }) => path.startsWith(`${rulesFolder(folder)}/`));
+  const plain = (files: CollectedFile[]) => files.filter(isRead).map((file) => memoryFile(file));
   return [
     ...plain(main.length > 0 ? main : named('AGENTS.md')),
     ...(await Promise.all(rules.map(ruleFile))),

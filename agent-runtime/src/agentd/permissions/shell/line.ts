@@ -23,7 +23,7 @@ export interface ShellCommand {
 
 /** One that stands on the line itself. */
 export interface WrittenCommand extends ShellCommand {
-  /** Its arguments as they were parsed. */
+  /** Its arguments as they were parsed; with the program, where that cannot be told. */
   args: readonly Word[];
 }
 
@@ -41,7 +41,7 @@ export interface ShellLine {
   /** Every other text that a program could take for a command: values, here-documents, arguments. */
   texts: Set<string>;
   /** What variables are set to, by assignments and by loops over words. */
-  variables: Map<string, readonly Word[]>;
+  variables: Map<string, Word[]>;
   /**
    * The commands, where there is nothing else: a list or pipeline of simple ones, whose programs stand there and which take
    * no text from other commands. Undefined otherwise.
@@ -70,8 +70,8 @@ export function parseShellLine(source: string): ShellLine {
     unclear: true,
     unread: true,
   };
-  // A zero byte ends the line for bash, and for nobody else.
-  if (source.length > maxLength || source.includes('\0')) return line;
+  // A zero byte ends the line for bash, and for nobody else; the others stand for something here.
+  if (source.length > maxLength || /[\0\uE000-\uE007]/.test(source)) return line;
   const script = parse(source);
   line.unclear = false;
   line.unread = false;
@@ -103,8 +103,11 @@ function visit(node: SyntaxNode, line: ShellLine, depth = 0): void {
   forEachChild(node, (child) => visit(child, line, depth + 1));
 }
 
-function setVariable(name: string, values: readonly Word[], { variables }: ShellLine): void {
-  variables.set(name, [...(variables.get(name) ?? []), ...values]);
+export function setVariable(name: string, values: readonly Word[], { variables }: ShellLine): void {
+  const all = variables.get(name) ?? [];
+  // Not spread: a line may hold as many as there are stack frames.
+  for (const value of values) all.push(value);
+  variables.set(name, all);
 }
 
 function addText(text: string, line: ShellLine): void {
@@ -131,9 +134,14 @@ function commandOf(command: Command): WrittenCommand {
   return {
     source: words.map((word) => word.text),
     words: words.map((word) => (word.type === 'Word' ? textOf(word) : `${word.name}=${assigned(word)}`)),
-    args: command.args.flatMap((arg) => (arg.type === 'Word' ? arg : valuesOf(arg))),
+    args: argsOf(command),
     ...(input !== undefined && { input }),
   };
+}
+
+function argsOf({ name, args }: Command): Word[] {
+  const own = args.flatMap((arg) => (arg.type === 'Word' ? arg : valuesOf(arg)));
+  return name === undefined || isCertain(textOf(name)) ? own : [name, ...own];
 }
 
 function inputOf(redirect: Redirection): ShellCommand['input'] {

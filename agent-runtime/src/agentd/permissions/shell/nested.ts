@@ -1,4 +1,4 @@
-import { parseShellLine, type ShellCommand, type ShellLine } from './line.ts';
+import { parseShellLine, type ShellCommand, type ShellLine, setVariable } from './line.ts';
 import { anything, isCertain, textOf } from './text.ts';
 
 /** How deep commands within commands are followed; what lies deeper is unclear. */
@@ -17,6 +17,11 @@ const runners = new Set(
     'rlwrap unbuffer winpty proot fakeroot firejail bwrap capsh prlimit numactl catchsegv start-stop-daemon entr'
   ).split(' '),
 );
+
+/** Whether a program runs another one, which its arguments name. */
+export function runsOthers(program: string): boolean {
+  return runners.has(program) || shells.has(program) || /^(?:find|fd|fdfind)$/.test(program);
+}
 
 /** Programs that hand a text of theirs to a shell. */
 const speakers = new Set('su runuser script flock watch ssh parallel rlwrap entr'.split(' '));
@@ -83,8 +88,7 @@ function add(text: string | undefined, line: ShellLine, depth: number): void {
   line.unread ||= inner.unread;
   line.commands.push(...inner.commands);
   line.opened.push(...inner.opened);
-  for (const [name, values] of inner.variables)
-    line.variables.set(name, [...(line.variables.get(name) ?? []), ...values]);
+  for (const [name, values] of inner.variables) setVariable(name, values, line);
   for (const each of inner.texts) line.texts.add(each);
 }
 

@@ -1,7 +1,8 @@
 import type { Word, WordPart } from 'unbash';
 import { expandBraces, PatternError } from '../../../glob/braces.ts';
-import { literalPattern } from '../../../glob/path-pattern.ts';
+import { literalPattern, unknownText } from '../../../glob/path-pattern.ts';
 import type { Effort } from '../effort.ts';
+import { unknownVariable } from './nested.ts';
 import { anything } from './text.ts';
 
 /** A pattern of all paths. */
@@ -16,12 +17,17 @@ const question = '\uE002';
 const ofHome = '\uE003';
 const ofFolder = '\uE004';
 const gap = '\uE005';
+/** A name that no file has: only what covers a whole folder covers it. */
+const noName = '\uE007';
 
 /** Ways to read one word; where there are more, it may be anything. */
 const most = 256;
 
-/** Steps that each of its values counts as. */
-const costOfVariable = 100;
+/** Variables in the values of variables are followed so far; what lies deeper may be anything. */
+const maxDepth = 16;
+
+/** Steps that each way to read a word, and each value of a variable, counts as. */
+const [costOfReading, costOfValue] = [40, 100];
 
 /** What is known of a line that says what its words come to. */
 export interface KnownOfLine {
@@ -33,15 +39,17 @@ export interface KnownOfLine {
 }
 
 /**
- * The paths that a word of a command may stand for, as patterns in the language of `PathPattern`: what `*`, `?`, `[…]` and braces come to
+ * The paths that a word of a command may name, as patterns in the language of `PathPattern`: what `*`, `?`, `[…]` and braces come to
  * depends on what files there are. A variable is what the line sets it to, or else some part of a name; `$HOME` is the home, and another one in front of a
- * slash is taken for the working directory. None where the last name cannot be told at all, as in `"$file"`.
+ * slash is taken for the working directory or the home. A last name that is all unknown is one that only a whole folder has.
  */
 export function pathPatternsOf(word: Word, known: KnownOfLine): string[] {
-  const texts = textsOf(word, known, []);
+  const texts = known.effort.spend(word.text.length) ? textsOf(word, known, []) : undefined;
   if (texts === undefined) return [anyPath];
   try {
-    return [...new Set(texts.flatMap(wordsOf).map(inPathPattern).flatMap(expandBraces).flatMap(withFolder))];
+    const read = texts.flatMap(wordsOf).map(inPathPattern).flatMap(expandBraces);
+    if (!known.effort.spend(costOfReading * read.length)) return [anyPath];
+    return [...new Set(read.flatMap(namedBy).flatMap(withFolder))];
   } catch (error) {
     if (error instanceof PatternError) return [anyPath];
     throw error;
@@ -87,19 +95,51 @@ function flat(part: WordPart): WordPart[] {
 
 /** Undefined: it may be anything. */
 function partTexts(part: WordPart, known: KnownOfLine, within: readonly string[]): string[] | undefined {
-  const name = variableIn(part);
-  if (name === undefined) {
-    const text = textOfPart(part);
-    if (text === undefined) return undefined;
-    return [within.length === 0 ? text : (unquoted(part) ?? text)];
-  }
-  // What is added to a variable is some text and what is added.
-  const set = within.includes(name) ? [] : (known.variables.get(name) ?? []);
-  if (!known.effort.spend(costOfVariable * set.length)) return undefined;
-  const values = set.map((value) => textsOf(value, known, [...within, name]));
+  if (part.type === 'SimpleExpansion' || part.type === 'ParameterExpansion')
+    return valuesOf(part, known, within);
+  const text = textOfPart(part);
+  if (text === undefined) return undefined;
+  return [within.length === 0 ? text : (unquoted(part) ?? text)];
+}
+
+type Expansion = Extract<WordPart, { type: 'SimpleExpansion' | 'ParameterExpansion' }>;
+
+/** What a variable may come to. */
+function valuesOf(part: Expansion, known: KnownOfLine, within: readonly string[]): string[] | undefined {
+  const { name, operation } = variableIn(part);
+  if (name === undefined || within.includes(name)) return [anything];
+  const operand = operation?.type === 'Default' ? [operation.operand] : [];
+  const set = known.variables.get(name) ?? [];
+  const words = [...set, ...operand];
+  if (within.length >= maxDepth || !known.effort.spend(costOfValue * words.length)) return undefined;
+  const values = words.map((value) => textsOf(value, known, [...within, name]));
   if (values.includes(undefined)) return undefined;
-  const otherwise = name === 'HOME' ? ofHome : name === 'PWD' ? ofFolder : anything;
-  return [...new Set([...values.flatMap((texts) => texts ?? []), otherwise])];
+  const texts = values.flatMap((each) => each ?? []).map((text) => trimmed(text, operation));
+  const unknown = name === 'HOME' ? ofHome : name === 'PWD' ? ofFolder : anything;
+  // One that the line sets may still be empty where it is used.
+  return [...new Set([...texts, set.length > 0 ? '' : unknown])];
+}
+
+/** Of `${!x}` it may be any variable of the line. */
+function variableIn(part: Expansion): {
+  name: string | undefined;
+  operation?: Extract<Expansion, { type: 'ParameterExpansion' }>['operation'];
+} {
+  if (part.type === 'SimpleExpansion') return { name: /^\$([\w@*]+)$/.exec(part.text)?.[1] };
+  if (part.prefix === '!') return { name: unknownVariable };
+  return { name: part.prefix === '#' ? undefined : part.parameter, operation: part.operation };
+}
+
+/** `${x%.bak}` without what it takes away, where that stands there. */
+function trimmed(
+  text: string,
+  operation: Extract<Expansion, { type: 'ParameterExpansion' }>['operation'],
+): string {
+  if (operation?.type !== 'Remove') return text;
+  const end = literalPattern(operation.operand.value);
+  if (operation.operator.startsWith('%'))
+    return text.endsWith(end) ? text.slice(0, -end.length || undefined) : text;
+  return text.startsWith(end) ? text.slice(end.length) : text;
 }
 
 /** What stands in the value of a variable is a pattern again where the variable has no quotes around it. */
@@ -117,12 +157,6 @@ function unquoted(part: WordPart): string | undefined {
 function wordsOf(text: string): string[] {
   const words = text.split(gap);
   return words.length === 1 ? words : [words.join(' '), ...words];
-}
-
-/** The variable that a part is the value of, and nothing else. */
-function variableIn(part: WordPart): string | undefined {
-  if (part.type !== 'SimpleExpansion' && part.type !== 'ParameterExpansion') return undefined;
-  return /^\$(?:(\w+)|\{(\w+)(?:\[[@*\d]+\])?\})$/.exec(part.text)?.slice(1).find(Boolean);
 }
 
 function textOfPart(part: WordPart): string | undefined {
@@ -144,15 +178,38 @@ function textOfPart(part: WordPart): string | undefined {
   }
 }
 
+/** FILE, `of=FILE`, `--file=FILE`, `@FILE`, `name=@FILE` and `file:///FILE`. Other options name none. */
+function namedBy(word: string): string[] {
+  const value = word.slice(word.indexOf('=') + 1);
+  const words = word.startsWith('-') ? (word.includes('=') ? [value] : []) : [word, value];
+  return words.flatMap((each) => [each, each.replace(/^@|^file:\/\//, '')]);
+}
+
+function withoutSlashes(path: string): string {
+  let end = path.length;
+  while (end > 1 && path[end - 1] === '/') end -= 1;
+  return path.slice(0, end);
+}
+
+/** The home of the one person in the container. */
+const ownHome = /^~(?:agent)?(?=\/|$)/;
+
 function withFolder(text: string): string[] {
-  const path = text
-    .replace(/(?<=.)\/+$/, '')
+  if (text === '') return [];
+  let path = withoutSlashes(text)
     .replace(new RegExp(`^/*${ofHome}`), '~')
-    .replace(new RegExp(`^/*${ofFolder}`), '.')
+    .replace(new RegExp(`^/*(?:${ofFolder}|proc/[^/]+/cwd(?=/|$))`), '.')
     .replaceAll(new RegExp(`[${ofHome}${ofFolder}]`, 'g'), anything)
     .replace(/^~[+-](?=\/|$)/, '.')
-    // Whose home it is says a file of the container; there is one person in it.
-    .replace(/^~[\w.-]*(?=\/|$)/, '~');
-  if (new RegExp(`(?:^|/)[ ${anything}]*${anything}$`).test(path)) return [];
-  return [path.replace(new RegExp(`^${anything}+(?=/)`), '.').replaceAll(anything, '*')];
+    .replace(ownHome, '~');
+  // Where others live says a file of the container.
+  if (/^~[^/]/.test(path)) return [anyPath];
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  if (name.includes(anything) && !/[^ \uE000]/.test(name))
+    path = path.slice(0, path.length - name.length) + noName;
+  // A text rather than a path.
+  else if (path.includes(anything) && path.includes(' ') && !path.includes('/')) return [];
+  if (!path.startsWith(anything)) return [path.replaceAll(anything, unknownText)];
+  const rest = path.replace(new RegExp(`^${anything}+(?=/)`), '').replaceAll(anything, unknownText);
+  return rest.startsWith('/') ? [`.${rest}`, `~${rest}`] : [rest];
 }
