@@ -85,6 +85,14 @@ describe('CwdChanged', () => {
     const sub = join(home, 'sub');
     expect(told).toEqual([expect.objectContaining({ old_cwd: home, new_cwd: sub, cwd: sub })]);
   });
+
+  it('may say something to a person, and end the turn', async () => {
+    const said = { systemMessage: 'not there', continue: false, stopReason: 'go back' };
+    agent = await HookedAgent.start({ CwdChanged: command(`echo '${JSON.stringify(said)}'`) });
+    const settled = await agent.send('run: mkdir sub && cd sub\nrun: touch never');
+    expect(settled).toMatchObject({ reason: 'StoppedByHook', message: 'go back' });
+    expect(JSON.stringify(await agent.agent.transcript())).toContain('not there');
+  });
 });
 
 it('the permission mode that hooks are told is the one of now', async () => {

@@ -1,3 +1,4 @@
+import type { Said } from '../hooks/session-hooks.ts';
 import { resolvePath } from '../permissions/path-pattern.ts';
 import { mayUse } from '../subagents/narrow.ts';
 import { type ParsedCall, parseCall } from '../tools/registry.ts';
@@ -112,13 +113,13 @@ export function tellOfQuestion(
 }
 
 /** CwdChanged: a command has left the working directory. What hooks set then is for the next command. */
-export async function tellOfFolder({ cwd }: ToolOutcome, round: RoundContext): Promise<void> {
+async function afterMove({ cwd }: ToolOutcome, round: RoundContext): Promise<Said | undefined> {
   const old = scopeOf(round).cwd;
-  if (cwd === undefined || cwd === old || round.host.subagent !== undefined) return;
-  await round.hooks.fire('CwdChanged', '', { cwd, old_cwd: old, new_cwd: cwd });
+  if (cwd === undefined || cwd === old || round.host.subagent !== undefined) return undefined;
+  return round.hooks.fire('CwdChanged', '', { cwd, old_cwd: old, new_cwd: cwd });
 }
 
-/** PostToolUse or PostToolUseFailure, and what the hooks before the call had for the model. */
+/** CwdChanged, PostToolUse or PostToolUseFailure, and what the hooks before the call had for the model. */
 export async function afterTool(
   call: ToolUse,
   name: string,
@@ -128,6 +129,7 @@ export async function afterTool(
 ): Promise<ToolOutcome> {
   const { isError, content } = outcome;
   const before = round.logs.ledger.hookedTools.get(call.id);
+  const moved = await afterMove(outcome, round);
   const said = await round.hooks.fire(isError ? 'PostToolUseFailure' : 'PostToolUse', name, {
     ...aboutTool(call, name, round),
     ...(isError ? { error: content } : { tool_response: { content } }),
@@ -136,14 +138,15 @@ export async function afterTool(
     ...(outcome.cwd !== undefined && { cwd: outcome.cwd }),
   });
   const meanwhile = saidOfQuestions(round, call.id);
-  if (said === undefined && before === undefined && meanwhile === undefined) return outcome;
+  const all = [before, meanwhile, moved, said];
+  if (all.every((each) => each === undefined)) return outcome;
   const context = [
     ...(before?.context ?? []),
     ...(said?.block === undefined ? [] : [`A hook says of this ${name}: ${said.block}`]),
     ...(said?.context ?? []),
   ];
-  const messages = [before, meanwhile, said].flatMap((it) => it?.messages ?? []);
-  const stop = meanwhile?.stop ?? said?.stop;
+  const messages = all.flatMap((it) => it?.messages ?? []);
+  const stop = meanwhile?.stop ?? moved?.stop ?? said?.stop;
   const ofServer = name.startsWith('mcp__');
   const shown = said?.updatedOutput ?? (ofServer ? said?.updatedMcpOutput : undefined);
   // What is shown in place of the text, such as pictures, is replaced with it.

@@ -35,7 +35,6 @@ import {
   type Instead,
   insteadOfPerson,
   parseFor,
-  tellOfFolder,
   tellOfQuestion,
 } from './tool-hooks.ts';
 import type { EntryWriter } from './write-entry.ts';
@@ -301,9 +300,7 @@ export function toolContextOf(round: RoundContext, toolUseId: string): ToolConte
 async function carryOut(runnable: Runnable, round: RoundContext): Promise<ToolOutcome> {
   const begun = performance.now();
   const outcome = await attempt(runnable, round);
-  const took = performance.now() - begun;
-  await tellOfFolder(outcome, round);
-  return afterTool(runnable.call, runnable.tool.name, outcome, took, round);
+  return afterTool(runnable.call, runnable.tool.name, outcome, performance.now() - begun, round);
 }
 
 async function attempt({ call, tool, input }: Runnable, round: RoundContext): Promise<ToolOutcome> {

@@ -27,8 +27,10 @@ const writers = new Set(
 /** Those whose first operand is a text of their own language, or a pattern. */
 const scripted = new Set('sed awk gawk grep egrep fgrep rg jq yq perl'.split(' '));
 
-/** Those that open a file only behind `@`, and whose other words are addresses and what is sent. */
+/** Those that open a file only behind `@` or some options, and whose other words are addresses and what is sent. */
 const senders = new Set(['curl', 'wget']);
+const opening =
+  /^(?:-\w*[oOTKP]|--(?:output|output-document|output-dir|upload-file|config|directory-prefix))$/;
 
 /** Options of the shell that change what its patterns match. */
 const patternOptions = /dotglob|globstar|nocaseglob|extglob/;
@@ -94,7 +96,8 @@ function openedBy({ words, args }: WrittenCommand): {
 
 /** Without words that hold something unknown and are no file: what a program does with files, and what is sent. */
 function withoutTexts(program: string, args: readonly Word[]): readonly Word[] {
-  const isFile = (arg: Word) => isCertain(textOf(arg)) || /@|^file:/.test(arg.text);
+  const isFile = (arg: Word, at: number) =>
+    isCertain(textOf(arg)) || /@|^["']?file:/.test(arg.text) || opening.test(args[at - 1]?.value ?? '');
   if (senders.has(program)) return args.filter(isFile);
   const elsewhere = args.some(({ value }) => /^-(?:\w*[ef]|-(?:expression|file|regexp))/.test(value));
   if (!scripted.has(program) || elsewhere) return args;
