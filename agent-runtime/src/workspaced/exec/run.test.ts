@@ -129,6 +129,12 @@ test('a process left behind does not hold up the command, is ended, and the outp
   expect(ended(await pidIn('child'))).toBe(true);
 });
 
+test('a part of the shell itself that is left behind is named by the command', async () => {
+  const { text } = await run({ command: '(read -t 61 <> <(:)) & echo done' });
+  expect(text).toMatch(/left running: .*read -t 61/);
+  expect(text).not.toContain('200>');
+});
+
 test('a daemon with a session of its own that holds the output open does not hold up the command', async () => {
   const { text } = await run({
     command: "setsid bash -c 'echo $$ > daemon; sleep 62' & until [ -s daemon ]; do :; done; echo done",

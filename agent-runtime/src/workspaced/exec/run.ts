@@ -10,7 +10,7 @@ import { type Launch, type LaunchContext, prepareLaunch } from '../process/launc
 import { type PipedSession, Session } from '../process/session.ts';
 import { ToolFailure } from '../tool-failure.ts';
 import { InputFile } from './input-file.ts';
-import { DirectoryReport, maxCommandBytes, shellArguments } from './shell.ts';
+import { DirectoryReport, knownWords, maxCommandBytes, shellArguments } from './shell.ts';
 
 export interface ExecContext extends LaunchContext {
   /** Folder for the whole output of commands that print much. */
@@ -93,7 +93,7 @@ export async function runCommand(
   try {
     const exit = await session.exited;
     clearTimeout(timer);
-    const leftovers = ending ? [] : session.describeMembers();
+    const leftovers = ending ? [] : session.describeMembers(knownWords);
     if (leftovers.length > 0) ending = session.terminate(limits.leftoverGraceMs);
     await ending;
     await Promise.all(pumps.map((pump) => pump.processEnded()));

@@ -13,6 +13,11 @@ export function shellArguments(command: string): string[] {
   return ['-c', script, 'bash', command];
 }
 
+/** Of a process that is still the shell itself, such as what stands before `&` until its program begins: the command. */
+export function knownWords(words: string[]): string[] {
+  return words[2] === script ? words.slice(4) : words;
+}
+
 /** What Linux takes as one argument of a program (`MAX_ARG_STRLEN`). */
 export const maxCommandBytes = 128 * 1024 - 1;
 

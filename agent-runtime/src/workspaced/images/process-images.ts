@@ -179,7 +179,10 @@ export class ProcessImages {
     const strays = await straysOf(pid, sessions);
     if (strays.length > 0)
       throw new Error(
-        `${strays.slice(0, 3).map(describeProcess).join('; ')} was left behind by what started it. Let that wait for it, or start it with exec`,
+        `${strays
+          .slice(0, 3)
+          .map((pid) => describeProcess(pid))
+          .join('; ')} was left behind by what started it. Let that wait for it, or start it with exec`,
       );
     await mkdir(into, { recursive: true, mode: 0o700 });
     if (!(await target.letGo())) return undefined;

@@ -81,9 +81,9 @@ export class Session {
     return sessionMembers(this.pid, this.#exit !== undefined);
   }
 
-  /** Descriptions of the living processes. */
-  describeMembers(): string[] {
-    return this.members().map((entry) => describeProcess(entry.pid));
+  /** Descriptions of the living processes; `shown` says which words of a command line a person knows. */
+  describeMembers(shown?: (words: string[]) => string[]): string[] {
+    return this.members().map((entry) => describeProcess(entry.pid, shown));
   }
 
   /** Resolves when nothing of the session is alive, however long that takes. */

@@ -62,11 +62,11 @@ export function descendants(table: readonly ProcessEntry[], root: number): Proce
   return tree;
 }
 
-/** What a person would call the process: its command line, cut at 80 characters. */
-export function describeProcess(pid: number): string {
+/** What a person would call the process: its command line, as `shown` has its words, cut at 80 characters. */
+export function describeProcess(pid: number, shown = (words: string[]) => words): string {
   try {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').filter(Boolean);
-    const line = words.join(' ').replaceAll(/\s+/g, ' ');
+    const line = shown(words).join(' ').replaceAll(/\s+/g, ' ');
     return line.length > 80 ? `${line.slice(0, 79)}…` : line || `pid ${pid}`;
   } catch {
     // Ended meanwhile.
