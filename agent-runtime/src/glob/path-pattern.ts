@@ -9,7 +9,7 @@ type Token =
   /** `unknown`: {@link unknownText}. */
   | { kind: 'star'; unknown?: true }
   /** `character`: the only one that it matches. */
-  | { kind: 'one'; matches: (character: string) => boolean; character?: string };
+  | { kind: 'one'; matches: (character: string) => boolean; character?: string; optional?: true };
 type Segment = 'any-depth' | readonly Token[];
 
 /**
@@ -92,7 +92,7 @@ export class PathPattern {
 
 /**
  * Stands in a pattern for a text that somebody knows, and not who asks. It is as `*`, but to a name with a `*` of its own, of which it is taken to hold
- * nothing that stands there: `src/$x.ts` may be `src/key.ts`, but is not taken for one of `*secret*`.
+ * nothing that stands there, or to be empty: `src/$x.ts` may be `src/key.ts`, but is not taken for one of `*secret*`.
  */
 export const unknownText = '\uE006';
 
@@ -137,6 +137,7 @@ const nothingKnown: Token = {
   kind: 'one',
   matches: (character) => character === unknownText,
   character: unknownText,
+  optional: true,
 };
 
 function isOpen(segment: readonly Token[]): boolean {
@@ -157,7 +158,9 @@ function haveCommonName(
         [1, 0],
         [0, 1],
       ];
-    return first !== undefined && second !== undefined && haveCommonCharacter(first, second) ? [[1, 1]] : [];
+    const steps: Step[] = second?.optional === true ? [[0, 1]] : [];
+    if (first !== undefined && second !== undefined && haveCommonCharacter(first, second)) steps.push([1, 1]);
+    return steps;
   });
 }
 

@@ -133,7 +133,14 @@ const attempts = [
   ],
   ...['pushd .ssh; pushd ..; popd; cat id_rsa', 'builtin cd .ssh; cat id_rsa', "eval 'cd .ssh'; cat id_rsa"],
   ...["cd .ssh; bash -c 'cat id_rsa'; cd ..", 'env -C .ssh cat id_rsa', 'cd app; cat "$OLDPWD"/.ssh/id_rsa'],
-  ...['cat /proc/self/cwd/.env', 'cat ~root/../$HOME/.env', 'cat "$(echo ~)"/.ssh/id_rsa'],
+  ...[
+    'cat app/keys/*$d',
+    'cat /${x}$HOME/.env',
+    'x=; cat /$x/$PWD/.env',
+    'cat /proc/self/cwd/.env',
+    'cat ~root/../$HOME/.env',
+    'cat "$(echo ~)"/.ssh/id_rsa',
+  ],
   // an unknown name in a folder that is denied as a whole
   ...[
     'f=$(ls .ssh); cat .ssh/"$f"',
@@ -386,7 +393,10 @@ describe('whatever word bash can be given', () => {
         ran += 1;
         expect(await shows(command), command).toBe(false);
       }),
-      { numRuns: Number(process.env.FUZZ_RUNS ?? 600) },
+      // The same words each time; others, and more of them, where they are asked for: FUZZ_RUNS=30000 takes a minute.
+      process.env.FUZZ_RUNS === undefined
+        ? { numRuns: 600, seed: 20261128 }
+        : { numRuns: Number(process.env.FUZZ_RUNS) },
     );
     // A judge that denies everything would pass as well.
     expect(ran).toBeGreaterThan(150);

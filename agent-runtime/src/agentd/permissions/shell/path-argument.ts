@@ -197,8 +197,8 @@ const ownHome = /^~(?:agent)?(?=\/|$)/;
 function withFolder(text: string): string[] {
   if (text === '') return [];
   let path = withoutSlashes(text)
-    .replace(new RegExp(`^/*${ofHome}`), '~')
-    .replace(new RegExp(`^/*(?:${ofFolder}|proc/[^/]+/cwd(?=/|$))`), '.')
+    .replace(new RegExp(`^[/${anything}]*${ofHome}`), '~')
+    .replace(new RegExp(`^(?:[/${anything}]*${ofFolder}|/*proc/[^/]+/cwd(?=/|$))`), '.')
     .replaceAll(new RegExp(`[${ofHome}${ofFolder}]`, 'g'), anything)
     .replace(/^~[+-](?=\/|$)/, '.')
     .replace(ownHome, '~');
@@ -209,7 +209,9 @@ function withFolder(text: string): string[] {
     path = path.slice(0, path.length - name.length) + noName;
   // A text rather than a path.
   else if (path.includes(anything) && path.includes(' ') && !path.includes('/')) return [];
-  if (!path.startsWith(anything)) return [path.replaceAll(anything, unknownText)];
-  const rest = path.replace(new RegExp(`^${anything}+(?=/)`), '').replaceAll(anything, unknownText);
-  return rest.startsWith('/') ? [`.${rest}`, `~${rest}`] : [rest];
+  // What is not known may be nothing, or a folder.
+  const known = path.slice(path.lastIndexOf(`${anything}/`) + 1);
+  const paths =
+    known === path ? [path] : [known, ...(path.startsWith(anything) ? [`.${known}`, `~${known}`] : [path])];
+  return paths.map((each) => each.replaceAll(anything, unknownText));
 }
