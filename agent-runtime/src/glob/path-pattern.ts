@@ -8,7 +8,7 @@ export type Position = readonly ReadonlySet<number>[];
 type Token =
   /** `unknown`: {@link unknownText}. */
   | { kind: 'star'; unknown?: true }
-  /** `character`: the only one that it matches. */
+  /** `character`: the only one that it matches. `optional`: it may be none. */
   | { kind: 'one'; matches: (character: string) => boolean; character?: string; optional?: true };
 type Segment = 'any-depth' | readonly Token[];
 
@@ -117,10 +117,10 @@ function covers(
         [1, 0],
         [0, 1],
       ];
+    if (name === undefined) return [];
     const isLastFolder = at === folders.length - 1 && of < path.length - 1;
-    const guessed =
-      isLastFolder && name !== undefined && isOpen(name) && (isOpen(folder) || name.length === 1);
-    return name !== undefined && !guessed && haveCommonName(folder, name, spend) ? [[1, 1]] : [];
+    const guessed = isLastFolder && isOpen(name) && (isOpen(folder) || name.length === 1);
+    return !guessed && haveCommonName(folder, name, spend) ? [[1, 1]] : [];
   });
 }
 
@@ -146,10 +146,10 @@ function isOpen(segment: readonly Token[]): boolean {
 
 function haveCommonName(
   one: readonly Token[],
-  second: readonly Token[],
+  written: readonly Token[],
   spend: (steps: number) => boolean,
 ): boolean {
-  const other = isOpen(one) ? second.map((token) => (isUnknown(token) ? nothingKnown : token)) : second;
+  const other = isOpen(one) ? written.map((token) => (isUnknown(token) ? nothingKnown : token)) : written;
   return reaches(one.length, other.length, spend, (at, of) => {
     const [first, second] = [one[at], other[of]];
     if (first === undefined && second === undefined) return 'met';

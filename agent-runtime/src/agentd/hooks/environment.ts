@@ -12,7 +12,7 @@ export function setsEnvironment(event: HookEvent): event is EnvironmentEvent {
 
 export type Variables = Readonly<Record<string, string>>;
 
-/** Characters of all variables of an event together. Some 30,000 of a command's output are passed on whole. */
+/** Characters of all variables of one hook. Some 30,000 of a command's output are passed on whole. */
 const most = 16_384;
 
 /**

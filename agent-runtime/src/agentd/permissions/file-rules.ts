@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { z } from 'zod';
 import type { RuntimeConfig } from '../../protocol/config.ts';
+import { listOfTexts } from '../settings/list-of-texts.ts';
 import { parseRule, type Rule } from './rule.ts';
 
 type Permissions = RuntimeConfig['permissions'];
@@ -9,18 +10,14 @@ type Permissions = RuntimeConfig['permissions'];
 const most = 128;
 const longest = 512;
 
-/** A list of rules; what is no text in it counts as not there. */
-const rules = z
-  .array(z.unknown())
-  .transform((items) => items.filter((item) => typeof item === 'string'))
-  .optional()
-  .catch(undefined);
-
 /**
  * `permissions` of a settings file, as far as it counts: the model can write such a file, so it may forbid and have asked, and permits
  * nothing (docs/decisions/0018). `allow`, `defaultMode` and `additionalDirectories` have no effect.
  */
-export const filePermissions = z.looseObject({ deny: rules, ask: rules }).optional().catch(undefined);
+export const filePermissions = z
+  .looseObject({ deny: listOfTexts, ask: listOfTexts })
+  .optional()
+  .catch(undefined);
 
 export interface RulesFile {
   /** Absolute, with `.claude` in it. */

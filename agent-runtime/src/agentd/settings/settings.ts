@@ -1,13 +1,7 @@
 import { z } from 'zod';
 import { filePermissions } from '../permissions/file-rules.ts';
 import { parseJson } from './json.ts';
-
-/** A list of texts; what is none in it counts as not there. */
-const texts = z
-  .array(z.unknown())
-  .transform((items) => items.filter((item) => typeof item === 'string').slice(0, 128))
-  .optional()
-  .catch(undefined);
+import { listOfTexts } from './list-of-texts.ts';
 
 /** What a settings file may say, as far as it has an effect here. A key that is not as it should be counts as not there. */
 export const settings = z.looseObject({
@@ -15,7 +9,7 @@ export const settings = z.looseObject({
   /** Read by `hooks/read.ts`, which tells each broken one by itself. */
   hooks: z.unknown().optional(),
   disableAllHooks: z.boolean().optional().catch(undefined),
-  claudeMdExcludes: texts,
+  claudeMdExcludes: listOfTexts,
   autoMemoryEnabled: z.boolean().optional().catch(undefined),
   autoMemoryDirectory: z
     .string()

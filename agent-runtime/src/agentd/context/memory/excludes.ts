@@ -8,19 +8,26 @@ export interface ExcludingFile {
 
 /** Says of an absolute path whether a file there is not read for its instructions: settings files add up. */
 export function excludedBy(files: readonly ExcludingFile[], home: string): (path: string) => boolean {
-  const patterns = files.flatMap(({ settings }) =>
-    (settings.claudeMdExcludes ?? []).flatMap((text) => readable(text, home) ?? []),
-  );
+  const patterns = files.flatMap((file) => textsOf(file).flatMap((text) => readable(text, home) ?? []));
   return (path) => patterns.some((pattern) => pattern.matches(path.slice(1)));
 }
 
 /** A sentence for each pattern that does not count. */
 export function problemsOfExcludes(files: readonly ExcludingFile[]): string[] {
-  return files.flatMap(({ path, settings }) =>
-    (settings.claudeMdExcludes ?? [])
+  return files.flatMap((file) =>
+    textsOf(file)
       .filter((text) => readable(text, '/') === undefined)
-      .map((text) => `${path}: ${text.slice(0, 80)} in claudeMdExcludes is no pattern of absolute paths.`),
+      .map(
+        (text) => `${file.path}: ${text.slice(0, 80)} in claudeMdExcludes is no pattern of absolute paths.`,
+      ),
   );
+}
+
+/** Of one file, so many count. */
+const most = 128;
+
+function textsOf({ settings }: ExcludingFile): readonly string[] {
+  return (settings.claudeMdExcludes ?? []).slice(0, most);
 }
 
 /** Paths are absolute, so a pattern begins with `/`, `~/` or any folder. */

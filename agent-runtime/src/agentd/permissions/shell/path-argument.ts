@@ -75,17 +75,17 @@ function literalOf({ value, text, pos, end }: Word): WordPart {
   return { type: 'Literal', value, text, pos, end };
 }
 
-/** From the shell's language into that of `PathPattern`. */
+/** What the shell's `*` and `?` are in the language of `PathPattern`: only a dot that stands there begins a name with one. */
+const inPathPatterns: readonly (readonly [RegExp, string])[] = [
+  [new RegExp(`(?<=^|/)${star}+(?=[./]|$)`, 'g'), '[!.]*'],
+  [new RegExp(`(?<=^|/)${star}+`, 'g'), '{,[!.]*}'],
+  [new RegExp(`(?<=^|/)${question}`, 'g'), '[!.]'],
+  [new RegExp(`${star}+`, 'g'), '*'],
+  [new RegExp(question, 'g'), '?'],
+];
+
 function inPathPattern(text: string): string {
-  return (
-    text
-      // Only a dot that stands there begins a name with one.
-      .replaceAll(new RegExp(`(?<=^|/)${star}+(?=[./]|$)`, 'g'), '[!.]*')
-      .replaceAll(new RegExp(`(?<=^|/)${star}+`, 'g'), '{,[!.]*}')
-      .replaceAll(new RegExp(`(?<=^|/)${question}`, 'g'), '[!.]')
-      .replaceAll(new RegExp(`${star}+`, 'g'), '*')
-      .replaceAll(question, '?')
-  );
+  return inPathPatterns.reduce((pattern, [shells, ours]) => pattern.replaceAll(shells, ours), text);
 }
 
 /** What is in double quotes, as parts of the word. */
@@ -120,21 +120,17 @@ function valuesOf(part: Expansion, known: KnownOfLine, within: readonly string[]
   return [...new Set([...texts, set.length > 0 ? '' : unknown])];
 }
 
+type Operation = Extract<Expansion, { type: 'ParameterExpansion' }>['operation'];
+
 /** Of `${!x}` it may be any variable of the line. */
-function variableIn(part: Expansion): {
-  name: string | undefined;
-  operation?: Extract<Expansion, { type: 'ParameterExpansion' }>['operation'];
-} {
+function variableIn(part: Expansion): { name: string | undefined; operation?: Operation } {
   if (part.type === 'SimpleExpansion') return { name: /^\$([\w@*]+)$/.exec(part.text)?.[1] };
   if (part.prefix === '!') return { name: unknownVariable };
   return { name: part.prefix === '#' ? undefined : part.parameter, operation: part.operation };
 }
 
 /** `${x%.bak}` without what it takes away, where that stands there. */
-function trimmed(
-  text: string,
-  operation: Extract<Expansion, { type: 'ParameterExpansion' }>['operation'],
-): string {
+function trimmed(text: string, operation: Operation): string {
   if (operation?.type !== 'Remove') return text;
   const end = literalPattern(operation.operand.value);
   if (operation.operator.startsWith('%'))
@@ -191,21 +187,24 @@ function withoutSlashes(path: string): string {
   return path.slice(0, end);
 }
 
-/** The home of the one person in the container. */
-const ownHome = /^~(?:agent)?(?=\/|$)/;
+/** How a path begins, and what that is here: `~` for the home of the one person in the container, `.` for the working directory. */
+const beginnings: readonly (readonly [RegExp, string])[] = [
+  [new RegExp(`^[/${anything}]*${ofHome}`), '~'],
+  [new RegExp(`^(?:[/${anything}]*${ofFolder}|/*proc/[^/]+/cwd(?=/|$))`), '.'],
+  [new RegExp(`[${ofHome}${ofFolder}]`, 'g'), anything],
+  [/^~[+-](?=\/|$)/, '.'],
+  [/^~(?:agent)?(?=\/|$)/, '~'],
+];
+
+const knownPart = new RegExp(`[^ ${anything}]`);
 
 function withFolder(text: string): string[] {
   if (text === '') return [];
-  let path = withoutSlashes(text)
-    .replace(new RegExp(`^[/${anything}]*${ofHome}`), '~')
-    .replace(new RegExp(`^(?:[/${anything}]*${ofFolder}|/*proc/[^/]+/cwd(?=/|$))`), '.')
-    .replaceAll(new RegExp(`[${ofHome}${ofFolder}]`, 'g'), anything)
-    .replace(/^~[+-](?=\/|$)/, '.')
-    .replace(ownHome, '~');
+  let path = beginnings.reduce((now, [how, what]) => now.replace(how, what), withoutSlashes(text));
   // Where others live says a file of the container.
   if (/^~[^/]/.test(path)) return [anyPath];
   const name = path.slice(path.lastIndexOf('/') + 1);
-  if (name.includes(anything) && !/[^ \uE000]/.test(name))
+  if (name.includes(anything) && !knownPart.test(name))
     path = path.slice(0, path.length - name.length) + noName;
   // A text rather than a path.
   else if (path.includes(anything) && path.includes(' ') && !path.includes('/')) return [];
